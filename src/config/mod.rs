@@ -1,0 +1,1 @@
+//! Configuration: TOML, environment and flags, checked as a whole.

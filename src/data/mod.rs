@@ -1,0 +1,1 @@
+//! Readers for benign and adversarial data.

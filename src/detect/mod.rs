@@ -1,0 +1,1 @@
+//! Detectors: from predictions to one calibrated decision.

@@ -1,0 +1,1 @@
+//! The online half: the sidecar in the request path.

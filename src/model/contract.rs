@@ -1,0 +1,341 @@
+//! The contract of a classifier: how its input tensor encodes a picture, how its output encodes a prediction.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::distribution::{Distribution, DistributionError};
+use crate::tensor::{Datatype, Elements, Picture, PictureError};
+
+/// Order of the dimensions behind the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Layout {
+    /// Channels first.
+    Nchw,
+    /// Channels last.
+    Nhwc,
+}
+
+/// Meaning and order of the channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// Three channels, red first.
+    Rgb,
+    /// Three channels, blue first.
+    Bgr,
+    /// One channel.
+    Grey,
+}
+
+impl Colour {
+    /// Number of channels.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Rgb | Self::Bgr => 3,
+            Self::Grey => 1,
+        }
+    }
+}
+
+/// Why a tensor is not a picture of the stated kind.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ContractError {
+    /// The dimensions differ from the stated ones.
+    #[error("input '{name}' has shape {actual:?}, expected [N, {}]", .expected.map(|side| side.to_string()).join(", "))]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// The stated dimensions, without the batch.
+        expected: [usize; 3],
+        /// The dimensions that came, batch included.
+        actual: Vec<usize>,
+    },
+    /// The element type differs from the stated one.
+    #[error("input '{name}' is {actual}, expected {expected}")]
+    Datatype {
+        /// Name of the tensor.
+        name: String,
+        /// The stated type.
+        expected: Datatype,
+        /// The type that came.
+        actual: Datatype,
+    },
+    /// A pixel is NaN or infinite.
+    #[error("input '{name}' holds a value that is not finite")]
+    NotFinite {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A pixel lies outside the stated range.
+    #[error("input '{name}' holds {value}, outside its range of {low} to {high}")]
+    OutOfRange {
+        /// Name of the tensor.
+        name: String,
+        /// The offending value, normalisation undone.
+        value: f32,
+        /// Lower end of the range.
+        low: f32,
+        /// Upper end of the range.
+        high: f32,
+    },
+    /// The batch is empty.
+    #[error("input '{name}' holds an empty batch")]
+    EmptyBatch {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// The pixels could not be laid out.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+}
+
+/// How far outside the range a value may lie before it is refused, as a share of the range: rounding of the client.
+const RANGE_TOLERANCE: f32 = 1e-3;
+
+/// How an input tensor encodes a picture.
+///
+/// A pixel `p` in [0, 1] travels as `(low + p * (high - low) - mean[c]) / std[c]`, `c` being the tensor's channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Name of the tensor.
+    pub name: String,
+    /// Element type on the wire.
+    pub datatype: Datatype,
+    /// Order of the dimensions.
+    pub layout: Layout,
+    /// Order of the channels.
+    pub colour: Colour,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values of black and white before `mean` and `std` are applied.
+    pub range: [f32; 2],
+    /// Mean that the client subtracts, per channel of the tensor.
+    pub mean: Vec<f32>,
+    /// Standard deviation that the client divides by, per channel of the tensor.
+    pub std: Vec<f32>,
+}
+
+impl InputSpec {
+    /// Dimensions of one item, in the tensor's layout.
+    pub fn item_shape(&self) -> [usize; 3] {
+        let channels = self.colour.channels();
+        match self.layout {
+            Layout::Nchw => [channels, self.height, self.width],
+            Layout::Nhwc => [self.height, self.width, channels],
+        }
+    }
+
+    /// Elements of one item.
+    pub fn item_len(&self) -> usize {
+        self.item_shape().iter().product()
+    }
+
+    /// Splits a batched tensor into pictures, normalisation undone.
+    ///
+    /// # Errors
+    /// When shape, datatype or values are not as stated.
+    pub fn decode(&self, shape: &[usize], elements: &Elements) -> Result<Vec<Picture>, ContractError> {
+        let name = || self.name.clone();
+        if elements.datatype() != self.datatype {
+            return Err(ContractError::Datatype { name: name(), expected: self.datatype, actual: elements.datatype() });
+        }
+        match shape.split_first() {
+            Some((0, _)) => return Err(ContractError::EmptyBatch { name: name() }),
+            Some((_, item)) if item == self.item_shape() => {}
+            _ => {
+                return Err(ContractError::Shape { name: name(), expected: self.item_shape(), actual: shape.to_vec() });
+            }
+        }
+        let converted;
+        let values = if let Elements::Fp32(values) = elements {
+            values.as_slice()
+        } else {
+            converted = elements.to_f32().unwrap_or_default();
+            &converted
+        };
+        values.chunks_exact(self.item_len()).map(|item| self.decode_item(item)).collect()
+    }
+
+    /// Reads one item's values (length [`InputSpec::item_len`]) as a picture.
+    ///
+    /// # Errors
+    /// When a value is not finite or out of range.
+    pub fn decode_item(&self, values: &[f32]) -> Result<Picture, ContractError> {
+        let channels = self.colour.channels();
+        let area = self.height * self.width;
+        let [low, high] = self.range;
+        let scale = 1.0 / (high - low);
+        let mut pixels = Vec::with_capacity(values.len());
+        for plane in 0..channels {
+            let channel = self.tensor_channel(plane);
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let undo = |value: f32| (value * std + mean - low) * scale;
+            match self.layout {
+                Layout::Nchw => pixels.extend(values[channel * area..(channel + 1) * area].iter().map(|&v| undo(v))),
+                Layout::Nhwc => pixels.extend(values.iter().skip(channel).step_by(channels).map(|&v| undo(v))),
+            }
+        }
+        self.check_range(&pixels)?;
+        for pixel in &mut pixels {
+            *pixel = pixel.clamp(0.0, 1.0);
+        }
+        Ok(Picture::new(channels, self.height, self.width, pixels)?)
+    }
+
+    fn check_range(&self, pixels: &[f32]) -> Result<(), ContractError> {
+        let allowed = -RANGE_TOLERANCE..=1.0 + RANGE_TOLERANCE;
+        let Some(&pixel) = pixels.iter().find(|pixel| !allowed.contains(pixel)) else {
+            return Ok(());
+        };
+        let [low, high] = self.range;
+        let value = low + pixel * (high - low);
+        let name = self.name.clone();
+        Err(if value.is_finite() {
+            ContractError::OutOfRange { name, value, low, high }
+        } else {
+            ContractError::NotFinite { name }
+        })
+    }
+
+    /// Writes a picture of this size and number of channels as one item's values: the inverse of
+    /// [`InputSpec::decode_item`].
+    pub fn encode(&self, picture: &Picture) -> Vec<f32> {
+        let channels = self.colour.channels();
+        let [low, high] = self.range;
+        let planes: Vec<&[f32]> = picture.planes().collect();
+        let apply = |channel: usize, pixel: f32| (low + pixel * (high - low) - self.mean[channel]) / self.std[channel];
+        match self.layout {
+            Layout::Nchw => (0..channels)
+                .flat_map(|channel| {
+                    planes[self.tensor_channel(channel)].iter().map(move |&pixel| apply(channel, pixel))
+                })
+                .collect(),
+            Layout::Nhwc => (0..self.height * self.width)
+                .flat_map(|at| (0..channels).map(move |channel| (at, channel)))
+                .map(|(at, channel)| apply(channel, planes[self.tensor_channel(channel)][at]))
+                .collect(),
+        }
+    }
+
+    /// Where a picture's plane lies among the tensor's channels, and the other way round.
+    fn tensor_channel(&self, plane: usize) -> usize {
+        match self.colour {
+            Colour::Bgr => 2 - plane,
+            Colour::Rgb | Colour::Grey => plane,
+        }
+    }
+}
+
+/// Whether an output holds raw scores or a distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKind {
+    /// Scores before the softmax.
+    Logits,
+    /// Scores after the softmax.
+    Probabilities,
+}
+
+/// How an output tensor encodes a prediction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// Name of the tensor.
+    pub name: String,
+    /// What its values mean.
+    pub kind: OutputKind,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+impl OutputSpec {
+    /// Reads a batch of predictions (`items * classes` values, trailing dimensions of one allowed).
+    ///
+    /// # Errors
+    /// When the number of values is not `items * classes`, or they are no distribution.
+    pub fn decode(&self, items: usize, values: &[f32]) -> Result<Vec<Distribution>, DistributionError> {
+        if items.checked_mul(self.classes) != Some(values.len()) || self.classes < 2 {
+            return Err(DistributionError::Classes { expected: self.classes, items, actual: values.len() });
+        }
+        values
+            .chunks_exact(self.classes)
+            .map(|scores| match self.kind {
+                OutputKind::Logits => Distribution::from_logits(scores),
+                OutputKind::Probabilities => Distribution::from_probabilities(scores),
+            })
+            .collect()
+    }
+}
+
+/// SHA-256 over anything serialisable, in hexadecimal: the identity of a specification.
+pub fn fingerprint(value: &impl Serialize) -> String {
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn squeezenet(layout: Layout, colour: Colour) -> InputSpec {
+        InputSpec {
+            name: "data_0".into(),
+            datatype: Datatype::Fp32,
+            layout,
+            colour,
+            height: 2,
+            width: 3,
+            range: [0.0, 255.0],
+            mean: vec![103.94, 116.78, 123.68],
+            std: vec![1.0; 3],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_undoes_decoding(
+            pixels in prop::collection::vec(0.0_f32..=1.0, 18),
+            layout in prop::sample::select(vec![Layout::Nchw, Layout::Nhwc]),
+            colour in prop::sample::select(vec![Colour::Rgb, Colour::Bgr]),
+        ) {
+            let spec = squeezenet(layout, colour);
+            let picture = Picture::new(3, 2, 3, pixels).unwrap();
+            let decoded = spec.decode_item(&spec.encode(&picture)).unwrap();
+            for (a, b) in decoded.pixels().iter().zip(picture.pixels()) {
+                prop_assert!((a - b).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn blue_comes_first_in_bgr() {
+        let spec = squeezenet(Layout::Nchw, Colour::Bgr);
+        let mut pixels = vec![0.0; 18];
+        pixels[..6].fill(1.0);
+        let values = spec.encode(&Picture::new(3, 2, 3, pixels).unwrap());
+        assert_eq!(values[0], -103.94);
+        assert_eq!(values[12], 255.0 - 123.68);
+    }
+
+    #[test]
+    fn hostile_values_are_named() {
+        let spec = squeezenet(Layout::Nchw, Colour::Rgb);
+        let with = |value| {
+            let mut values = vec![0.0; 18];
+            values[7] = value;
+            spec.decode(&[1, 3, 2, 3], &Elements::Fp32(values)).unwrap_err()
+        };
+        assert!(matches!(with(f32::NAN), ContractError::NotFinite { .. }));
+        assert!(matches!(with(f32::INFINITY), ContractError::NotFinite { .. }));
+        assert!(matches!(with(900.0), ContractError::OutOfRange { .. }));
+        let wrong = spec.decode(&[1, 2, 3, 3], &Elements::Fp32(vec![0.0; 18])).unwrap_err();
+        assert_eq!(wrong.to_string(), "input 'data_0' has shape [1, 2, 3, 3], expected [N, 3, 2, 3]");
+        assert!(matches!(spec.decode(&[0, 3, 2, 3], &Elements::Fp32(vec![])), Err(ContractError::EmptyBatch { .. })));
+    }
+}

@@ -1,0 +1,1 @@
+//! The profile: what calibration learnt from benign inputs.

@@ -1,0 +1,1 @@
+//! Metrics, logs and events: one function an event.

@@ -1,0 +1,396 @@
+//! Tensors of any element type that the Open Inference Protocol knows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use half::f16;
+
+/// Element types, named as the Open Inference Protocol names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Datatype {
+    Bool,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Fp16,
+    Fp32,
+    Fp64,
+    Bytes,
+}
+
+impl Datatype {
+    const ALL: [(Self, &'static str, usize); 13] = [
+        (Self::Bool, "BOOL", 1),
+        (Self::Uint8, "UINT8", 1),
+        (Self::Uint16, "UINT16", 2),
+        (Self::Uint32, "UINT32", 4),
+        (Self::Uint64, "UINT64", 8),
+        (Self::Int8, "INT8", 1),
+        (Self::Int16, "INT16", 2),
+        (Self::Int32, "INT32", 4),
+        (Self::Int64, "INT64", 8),
+        (Self::Fp16, "FP16", 2),
+        (Self::Fp32, "FP32", 4),
+        (Self::Fp64, "FP64", 8),
+        (Self::Bytes, "BYTES", 0),
+    ];
+
+    fn row(self) -> (Self, &'static str, usize) {
+        Self::ALL[self as usize]
+    }
+
+    /// The protocol's name.
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Bytes an element takes in raw contents; `None` for the variable-length `BYTES`.
+    pub fn size(self) -> Option<usize> {
+        Some(self.row().2).filter(|&size| size > 0)
+    }
+}
+
+impl fmt::Display for Datatype {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Datatype {
+    type Err = TensorError;
+
+    fn from_str(name: &str) -> Result<Self, TensorError> {
+        Self::ALL
+            .into_iter()
+            .find(|row| row.1 == name)
+            .map(|row| row.0)
+            .ok_or_else(|| TensorError::UnknownDatatype(name.to_owned()))
+    }
+}
+
+/// Why bytes are not the tensor that they claim to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TensorError {
+    /// The datatype is none of the protocol's.
+    #[error("unknown datatype '{0}'")]
+    UnknownDatatype(String),
+    /// A dimension is negative, or the number of elements does not fit in memory.
+    #[error("shape {0:?} is negative or too large")]
+    Shape(Vec<i64>),
+    /// The contents are not as long as the shape says.
+    #[error("shape {shape:?} of {datatype} needs {expected}, got {actual}")]
+    Length {
+        /// Stated shape.
+        shape: Vec<usize>,
+        /// Stated element type.
+        datatype: Datatype,
+        /// What the shape asks for, with its unit.
+        expected: String,
+        /// What came, with its unit.
+        actual: String,
+    },
+    /// A length prefix of a `BYTES` element points past the end.
+    #[error("BYTES element {0} is cut short")]
+    TruncatedElement(usize),
+}
+
+/// The elements of a tensor in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Elements {
+    Bool(Vec<bool>),
+    Uint8(Vec<u8>),
+    Uint16(Vec<u16>),
+    Uint32(Vec<u32>),
+    Uint64(Vec<u64>),
+    Int8(Vec<i8>),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Fp16(Vec<f16>),
+    Fp32(Vec<f32>),
+    Fp64(Vec<f64>),
+    Bytes(Vec<Bytes>),
+}
+
+/// Applies one expression to whichever vector an [`Elements`] holds.
+macro_rules! each_kind {
+    ($elements:expr, $values:ident => $result:expr) => {
+        match $elements {
+            Elements::Bool($values) => $result,
+            Elements::Uint8($values) => $result,
+            Elements::Uint16($values) => $result,
+            Elements::Uint32($values) => $result,
+            Elements::Uint64($values) => $result,
+            Elements::Int8($values) => $result,
+            Elements::Int16($values) => $result,
+            Elements::Int32($values) => $result,
+            Elements::Int64($values) => $result,
+            Elements::Fp16($values) => $result,
+            Elements::Fp32($values) => $result,
+            Elements::Fp64($values) => $result,
+            Elements::Bytes($values) => $result,
+        }
+    };
+}
+
+impl Elements {
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        each_kind!(self, values => values.len())
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Their type.
+    pub fn datatype(&self) -> Datatype {
+        match self {
+            Self::Bool(_) => Datatype::Bool,
+            Self::Uint8(_) => Datatype::Uint8,
+            Self::Uint16(_) => Datatype::Uint16,
+            Self::Uint32(_) => Datatype::Uint32,
+            Self::Uint64(_) => Datatype::Uint64,
+            Self::Int8(_) => Datatype::Int8,
+            Self::Int16(_) => Datatype::Int16,
+            Self::Int32(_) => Datatype::Int32,
+            Self::Int64(_) => Datatype::Int64,
+            Self::Fp16(_) => Datatype::Fp16,
+            Self::Fp32(_) => Datatype::Fp32,
+            Self::Fp64(_) => Datatype::Fp64,
+            Self::Bytes(_) => Datatype::Bytes,
+        }
+    }
+
+    /// The elements `start..end` alone.
+    fn slice(&self, start: usize, end: usize) -> Self {
+        macro_rules! part {
+            ($($kind:ident),*) => {
+                match self { $(Self::$kind(values) => Self::$kind(values[start..end].to_vec()),)* }
+            };
+        }
+        part!(Bool, Uint8, Uint16, Uint32, Uint64, Int8, Int16, Int32, Int64, Fp16, Fp32, Fp64, Bytes)
+    }
+
+    /// Numbers as `f32`, whatever their type; `None` for `BYTES`.
+    pub fn to_f32(&self) -> Option<Vec<f32>> {
+        Some(match self {
+            Self::Bool(values) => values.iter().map(|&v| f32::from(u8::from(v))).collect(),
+            Self::Uint8(values) => values.iter().map(|&v| f32::from(v)).collect(),
+            Self::Uint16(values) => values.iter().map(|&v| f32::from(v)).collect(),
+            Self::Uint32(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::Uint64(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::Int8(values) => values.iter().map(|&v| f32::from(v)).collect(),
+            Self::Int16(values) => values.iter().map(|&v| f32::from(v)).collect(),
+            Self::Int32(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::Int64(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::Fp16(values) => values.iter().map(|v| v.to_f32()).collect(),
+            Self::Fp32(values) => values.clone(),
+            Self::Fp64(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::Bytes(_) => return None,
+        })
+    }
+
+    /// Reads raw contents: little-endian numbers; `BYTES` as 4-byte length and data, again and again.
+    ///
+    /// Nothing is allocated before `raw` is known to be as long as `shape` says.
+    ///
+    /// # Errors
+    /// When the length does not fit.
+    pub fn from_raw(datatype: Datatype, shape: &[usize], raw: &Bytes) -> Result<Self, TensorError> {
+        let count = element_count(shape)?;
+        if let Some(size) = datatype.size()
+            && count.checked_mul(size) != Some(raw.len())
+        {
+            return Err(TensorError::Length {
+                shape: shape.to_vec(),
+                datatype,
+                expected: format!("{count} elements of {size} bytes"),
+                actual: format!("{} bytes", raw.len()),
+            });
+        }
+        fn numbers<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(raw: &[u8]) -> Vec<T> {
+            bytemuck::pod_collect_to_vec(raw)
+        }
+        Ok(match datatype {
+            Datatype::Bool => Self::Bool(raw.iter().map(|&byte| byte != 0).collect()),
+            Datatype::Uint8 => Self::Uint8(raw.to_vec()),
+            Datatype::Uint16 => Self::Uint16(numbers(raw)),
+            Datatype::Uint32 => Self::Uint32(numbers(raw)),
+            Datatype::Uint64 => Self::Uint64(numbers(raw)),
+            Datatype::Int8 => Self::Int8(numbers(raw)),
+            Datatype::Int16 => Self::Int16(numbers(raw)),
+            Datatype::Int32 => Self::Int32(numbers(raw)),
+            Datatype::Int64 => Self::Int64(numbers(raw)),
+            Datatype::Fp16 => Self::Fp16(numbers(raw)),
+            Datatype::Fp32 => Self::Fp32(numbers(raw)),
+            Datatype::Fp64 => Self::Fp64(numbers(raw)),
+            Datatype::Bytes => Self::Bytes(split_elements(shape, count, raw)?),
+        })
+    }
+
+    /// The raw contents: the inverse of [`Elements::from_raw`].
+    pub fn to_raw(&self) -> Bytes {
+        fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> Bytes {
+            Bytes::copy_from_slice(bytemuck::cast_slice(values))
+        }
+        match self {
+            Self::Bool(values) => values.iter().map(|&value| u8::from(value)).collect(),
+            Self::Uint8(values) => bytes(values),
+            Self::Uint16(values) => bytes(values),
+            Self::Uint32(values) => bytes(values),
+            Self::Uint64(values) => bytes(values),
+            Self::Int8(values) => bytes(values),
+            Self::Int16(values) => bytes(values),
+            Self::Int32(values) => bytes(values),
+            Self::Int64(values) => bytes(values),
+            Self::Fp16(values) => bytes(values),
+            Self::Fp32(values) => bytes(values),
+            Self::Fp64(values) => bytes(values),
+            Self::Bytes(values) => {
+                let mut raw = Vec::new();
+                for value in values {
+                    raw.extend_from_slice(&(value.len() as u32).to_le_bytes());
+                    raw.extend_from_slice(value);
+                }
+                raw.into()
+            }
+        }
+    }
+}
+
+#[cfg(target_endian = "big")]
+compile_error!("raw tensor contents are little-endian and are read in place");
+
+fn split_elements(shape: &[usize], count: usize, raw: &Bytes) -> Result<Vec<Bytes>, TensorError> {
+    let mut elements = Vec::new();
+    let mut rest = raw.clone();
+    while !rest.is_empty() {
+        let length = rest
+            .split_to_checked(4)
+            .and_then(|prefix| prefix.as_ref().try_into().ok().map(u32::from_le_bytes))
+            .ok_or(TensorError::TruncatedElement(elements.len()))?;
+        let element = rest.split_to_checked(length as usize).ok_or(TensorError::TruncatedElement(elements.len()))?;
+        elements.push(element);
+    }
+    if elements.len() != count {
+        return Err(TensorError::Length {
+            shape: shape.to_vec(),
+            datatype: Datatype::Bytes,
+            expected: format!("{count} elements"),
+            actual: format!("{} elements", elements.len()),
+        });
+    }
+    Ok(elements)
+}
+
+trait SplitChecked: Sized {
+    fn split_to_checked(&mut self, at: usize) -> Option<Self>;
+}
+
+impl SplitChecked for Bytes {
+    fn split_to_checked(&mut self, at: usize) -> Option<Self> {
+        (at <= self.len()).then(|| self.split_to(at))
+    }
+}
+
+/// The number of elements of a shape; an error where it overflows.
+pub(crate) fn element_count(shape: &[usize]) -> Result<usize, TensorError> {
+    shape
+        .iter()
+        .try_fold(1_usize, |count, &side| count.checked_mul(side))
+        .ok_or_else(|| TensorError::Shape(shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect()))
+}
+
+/// A named tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Its name in the model's signature.
+    pub name: String,
+    /// Its dimensions, the batch first.
+    pub shape: Vec<usize>,
+    /// Its elements, as many as the shape says.
+    pub elements: Elements,
+}
+
+impl Tensor {
+    /// Checks that the shape and the elements agree.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn new(name: impl Into<String>, shape: Vec<usize>, elements: Elements) -> Result<Self, TensorError> {
+        let count = element_count(&shape)?;
+        if count != elements.len() {
+            return Err(TensorError::Length {
+                datatype: elements.datatype(),
+                expected: format!("{count} elements"),
+                actual: format!("{} elements", elements.len()),
+                shape,
+            });
+        }
+        Ok(Self { name: name.into(), shape, elements })
+    }
+
+    /// Item `index` of the batch as a batch of one; the whole where there is no batch dimension.
+    pub fn item(&self, index: usize) -> Self {
+        let Some((&batch, rest)) = self.shape.split_first().filter(|(batch, _)| index < **batch) else {
+            return self.clone();
+        };
+        let stride = self.elements.len() / batch;
+        Self {
+            name: self.name.clone(),
+            shape: std::iter::once(1).chain(rest.iter().copied()).collect(),
+            elements: self.elements.slice(index * stride, (index + 1) * stride),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_contents_survive_the_round_trip() {
+        let strings = Elements::Bytes(vec![Bytes::from_static(b"free prize"), Bytes::new()]);
+        assert_eq!(Elements::from_raw(Datatype::Bytes, &[2], &strings.to_raw()).unwrap(), strings);
+        let numbers = Elements::Fp16(vec![f16::from_f32(0.5), f16::from_f32(-2.0)]);
+        assert_eq!(Elements::from_raw(Datatype::Fp16, &[1, 2], &numbers.to_raw()).unwrap(), numbers);
+    }
+
+    #[test]
+    fn a_length_prefix_past_the_end_is_refused_before_memory_is_taken() {
+        let raw = Bytes::from_static(&[0xff, 0xff, 0xff, 0x7f, b'x']);
+        assert_eq!(Elements::from_raw(Datatype::Bytes, &[1], &raw), Err(TensorError::TruncatedElement(0)));
+    }
+
+    #[test]
+    fn a_shape_that_overflows_is_refused() {
+        assert!(Elements::from_raw(Datatype::Fp32, &[usize::MAX, 4], &Bytes::new()).is_err());
+        assert!(Elements::from_raw(Datatype::Fp32, &[1 << 40], &Bytes::from_static(b"abcd")).is_err());
+    }
+
+    #[test]
+    fn an_item_is_a_batch_of_one() {
+        let batch = Tensor::new("x", vec![2, 3], Elements::Int32(vec![1, 2, 3, 4, 5, 6])).unwrap();
+        assert_eq!(batch.item(1), Tensor::new("x", vec![1, 3], Elements::Int32(vec![4, 5, 6])).unwrap());
+    }
+
+    #[test]
+    fn every_datatype_is_found_by_its_name() {
+        for (datatype, name, _) in Datatype::ALL {
+            assert_eq!(name.parse(), Ok(datatype));
+            assert_eq!(datatype.name(), name);
+        }
+        assert!("BF16".parse::<Datatype>().is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! A picture as the squeezers see it: raw pixels in [0, 1], before any normalisation.
+
+/// Why a picture could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PictureError {
+    /// The number of pixel values does not match the stated shape.
+    #[error("{channels}x{height}x{width} needs {expected} pixel values, got {actual}")]
+    Length {
+        /// Stated number of channels.
+        channels: usize,
+        /// Stated height.
+        height: usize,
+        /// Stated width.
+        width: usize,
+        /// `channels * height * width`.
+        expected: usize,
+        /// Number of values given.
+        actual: usize,
+    },
+    /// A picture has at least one channel, row and column.
+    #[error("a picture must have at least one channel, row and column")]
+    Empty,
+}
+
+/// Pixels in [0, 1], planar (`channels x height x width`), red first where there are three channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    channels: usize,
+    height: usize,
+    width: usize,
+    pixels: Vec<f32>,
+}
+
+impl Picture {
+    /// Takes planar pixels of length `channels * height * width`.
+    ///
+    /// # Errors
+    /// When a side is zero or the length does not match.
+    pub fn new(channels: usize, height: usize, width: usize, pixels: Vec<f32>) -> Result<Self, PictureError> {
+        let expected = channels.checked_mul(height).and_then(|area| area.checked_mul(width)).unwrap_or(usize::MAX);
+        if expected == 0 {
+            return Err(PictureError::Empty);
+        }
+        if pixels.len() != expected {
+            return Err(PictureError::Length { channels, height, width, expected, actual: pixels.len() });
+        }
+        Ok(Self { channels, height, width, pixels })
+    }
+
+    /// Takes interleaved 8-bit pixels (`height x width x channels`), 255 being 1.0.
+    ///
+    /// # Errors
+    /// When a side is zero or the length does not match.
+    pub fn from_interleaved_u8(
+        channels: usize,
+        height: usize,
+        width: usize,
+        pixels: &[u8],
+    ) -> Result<Self, PictureError> {
+        let planar = (0..channels)
+            .flat_map(|channel| pixels.iter().skip(channel).step_by(channels.max(1)))
+            .map(|&value| f32::from(value) / 255.0)
+            .collect();
+        Self::new(channels, height, width, planar)
+    }
+
+    /// The interleaved 8-bit form (`height x width x channels`), rounded and clamped to 0..=255.
+    pub fn to_interleaved_u8(&self) -> Vec<u8> {
+        let area = self.height * self.width;
+        let mut interleaved = vec![0; self.pixels.len()];
+        for (channel, plane) in self.pixels.chunks_exact(area).enumerate() {
+            for (target, &value) in interleaved.iter_mut().skip(channel).step_by(self.channels).zip(plane) {
+                *target = to_u8(value);
+            }
+        }
+        interleaved
+    }
+
+    /// The same shape with other pixels; `pixels` must be as long as the picture's own.
+    pub(crate) fn with_pixels(&self, pixels: Vec<f32>) -> Self {
+        debug_assert_eq!(pixels.len(), self.pixels.len());
+        Self { pixels, ..*self }
+    }
+
+    /// Number of channels (1 grey, 3 red-green-blue).
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// All pixels, planar.
+    pub fn pixels(&self) -> &[f32] {
+        &self.pixels
+    }
+
+    /// One channel after the other, each `height * width` long.
+    pub fn planes(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.pixels.chunks_exact(self.height * self.width)
+    }
+}
+
+/// A pixel in [0, 1] as 8 bits, rounded half to even as NumPy's `rint` does.
+pub(crate) fn to_u8(value: f32) -> u8 {
+    (value * 255.0).round_ties_even().clamp(0.0, 255.0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bit_pixels_survive_the_round_trip() {
+        let bytes: Vec<u8> = (0..=255).chain(0..=43).collect();
+        let picture = Picture::from_interleaved_u8(3, 10, 10, &bytes).unwrap();
+        assert_eq!(picture.to_interleaved_u8(), bytes);
+        assert_eq!(picture.planes().nth(1).unwrap()[0], 1.0 / 255.0);
+    }
+
+    #[test]
+    fn a_wrong_length_is_refused_without_overflow() {
+        assert!(matches!(Picture::new(3, 2, 2, vec![0.0; 11]), Err(PictureError::Length { expected: 12, .. })));
+        assert!(Picture::new(usize::MAX, usize::MAX, 2, vec![]).is_err());
+        assert_eq!(Picture::new(0, 2, 2, vec![]), Err(PictureError::Empty));
+    }
+}
