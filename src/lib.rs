@@ -6,6 +6,7 @@ pub mod detect;
 pub mod gateway;
 pub mod model;
 pub mod profile;
+pub mod proto;
 pub mod report;
 pub mod squeeze;
 pub mod telemetry;

@@ -1,42 +1,12 @@
 //! The contract of a classifier: how its input tensor encodes a picture, how its output encodes a prediction.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::distribution::{Distribution, DistributionError};
-use crate::tensor::{Datatype, Elements, Picture, PictureError};
-
-/// Order of the dimensions behind the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Layout {
-    /// Channels first.
-    Nchw,
-    /// Channels last.
-    Nhwc,
-}
-
-/// Meaning and order of the channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// Three channels, red first.
-    Rgb,
-    /// Three channels, blue first.
-    Bgr,
-    /// One channel.
-    Grey,
-}
-
-impl Colour {
-    /// Number of channels.
-    pub fn channels(self) -> usize {
-        match self {
-            Self::Rgb | Self::Bgr => 3,
-            Self::Grey => 1,
-        }
-    }
-}
+use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError};
 
 /// Why a tensor is not a picture of the stated kind.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -201,6 +171,11 @@ impl InputSpec {
         })
     }
 
+    /// The picture in this input's size and number of channels.
+    pub fn fit<'a>(&self, picture: &'a Picture) -> Cow<'a, Picture> {
+        Cow::Borrowed(picture)
+    }
+
     /// Writes a picture of this size and number of channels as one item's values: the inverse of
     /// [`InputSpec::decode_item`].
     pub fn encode(&self, picture: &Picture) -> Vec<f32> {
@@ -228,16 +203,6 @@ impl InputSpec {
             Colour::Rgb | Colour::Grey => plane,
         }
     }
-}
-
-/// Whether an output holds raw scores or a distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputKind {
-    /// Scores before the softmax.
-    Logits,
-    /// Scores after the softmax.
-    Probabilities,
 }
 
 /// How an output tensor encodes a prediction.

@@ -1,7 +1,17 @@
 //! Models: what they expect and answer, and the workers that run them in ONNX Runtime.
 
+mod classifier;
 mod contract;
 mod distribution;
+mod onnx_model;
+mod resolve;
+mod runtime;
+mod workers;
 
-pub use contract::{Colour, ContractError, InputSpec, Layout, OutputKind, OutputSpec, fingerprint};
+pub use classifier::{Classifier, PredictError};
+pub use contract::{ContractError, InputSpec, OutputSpec, fingerprint};
 pub use distribution::{Distribution, DistributionError};
+pub use onnx_model::{ModelError, OnnxModel, Port};
+pub use resolve::{Signature, resolve_input, resolve_output};
+pub use runtime::{Runtime, RuntimeError};
+pub use workers::{JobError, Pending, WorkerId, Workers};

@@ -10,3 +10,10 @@ pub trait Squeezer: Send + Sync {
     /// The squeezed picture.
     fn squeeze(&self, picture: &Picture) -> Picture;
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct SqueezerError;
+pub fn parse(_name: &str) -> Result<Box<dyn Squeezer>, SqueezerError> {
+    Err(SqueezerError)
+}

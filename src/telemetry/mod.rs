@@ -1,1 +1,117 @@
-//! Metrics, logs and events: one function an event.
+//! Metrics, logs and events: one function an event, labels from bounded sets.
+
+mod drift;
+mod logs;
+mod model_metrics;
+mod names;
+mod recorder;
+
+pub use drift::Drift;
+pub use logs::{LogFormat, start_logs};
+pub use model_metrics::{ModelMetrics, Outcome};
+pub use recorder::{Exposition, install};
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+/// Stages of an examination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading the message and undoing the normalisation.
+    Decode,
+    /// Making the squeezed copies.
+    Squeeze,
+    /// Waiting for predictions.
+    Infer,
+    /// From predictions to a decision.
+    Score,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Squeeze => "squeeze",
+            Self::Infer => "infer",
+            Self::Score => "score",
+        }
+    }
+}
+
+/// A stage of an examination has ended.
+pub fn stage_ended(stage: Stage, took: Duration) {
+    histogram!(names::STAGE_DURATION, "stage" => stage.name()).record(took.as_secs_f64());
+}
+
+/// A call has ended; `model` and `method` come from bounded sets, `code` is a gRPC code's name.
+pub fn call_ended(model: &'static str, method: &'static str, code: &'static str, took: Duration) {
+    counter!(names::REQUESTS, "model" => model, "method" => method, "grpc_code" => code).increment(1);
+    histogram!(names::REQUEST_DURATION, "model" => model, "method" => method).record(took.as_secs_f64());
+    tracing::debug!(model, method, code, seconds = took.as_secs_f64(), "call ended");
+}
+
+/// An inference request went to a model that is not guarded.
+pub fn unguarded_request() {
+    counter!(names::DECISIONS, "model" => "other", "decision" => "unguarded", "reason" => "").increment(1);
+    tracing::debug!("a request to a model that is not guarded has passed");
+}
+
+/// An inference request could not even be attributed to a model.
+pub fn unattributed_request(reason: &'static str, action: &'static str) {
+    counter!(names::DECISIONS, "model" => "other", "decision" => "undecided", "reason" => reason).increment(1);
+    counter!(names::ACTIONS, "model" => "other", "action" => action).increment(1);
+    tracing::warn!(reason, action, "an inference request could not be read");
+}
+
+/// A detection was handed to those who watch, or lost because nobody kept up.
+pub fn detection_delivered(sink: &'static str, delivered: bool) {
+    let result = if delivered { "delivered" } else { "dropped" };
+    counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => result).increment(1);
+}
+
+/// The upstream's readiness was looked at.
+pub fn upstream_seen(ready: bool) {
+    gauge!(names::UPSTREAM_READY).set(if ready { 1.0 } else { 0.0 });
+}
+
+/// The depth of the inference queue was looked at.
+pub fn queue_seen(depth: usize) {
+    gauge!(names::QUEUE_DEPTH).set(depth as f64);
+}
+
+/// A call that is under way, from its making to its dropping.
+#[derive(Debug)]
+pub struct InflightCall(());
+
+impl InflightCall {
+    /// Counts it.
+    pub fn begin() -> Self {
+        gauge!(names::INFLIGHT_REQUESTS).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for InflightCall {
+    fn drop(&mut self) {
+        gauge!(names::INFLIGHT_REQUESTS).decrement(1.0);
+    }
+}
+
+/// Bytes that are held for inspection, given back when dropped.
+#[derive(Debug, Default)]
+pub struct InflightBytes(usize);
+
+impl InflightBytes {
+    /// Counts more of them.
+    pub fn add(&mut self, bytes: usize) {
+        self.0 += bytes;
+        gauge!(names::INFLIGHT_BYTES).increment(bytes as f64);
+    }
+}
+
+impl Drop for InflightBytes {
+    fn drop(&mut self) {
+        gauge!(names::INFLIGHT_BYTES).decrement(self.0 as f64);
+    }
+}

@@ -97,6 +97,12 @@ pub enum TensorError {
         /// What came, with its unit.
         actual: String,
     },
+    /// Numbers were asked of, or for, `BYTES`.
+    #[error("BYTES elements are not numbers")]
+    NotNumeric,
+    /// Tensors of different datatypes cannot be joined.
+    #[error("{0} and {1} cannot be joined")]
+    MixedDatatypes(Datatype, Datatype),
     /// A length prefix of a `BYTES` element points past the end.
     #[error("BYTES element {0} is cut short")]
     TruncatedElement(usize),
@@ -182,6 +188,22 @@ impl Elements {
         part!(Bool, Uint8, Uint16, Uint32, Uint64, Int8, Int16, Int32, Int64, Fp16, Fp32, Fp64, Bytes)
     }
 
+    /// Puts elements of the same type behind these.
+    fn append(&mut self, other: Self) -> Result<(), TensorError> {
+        macro_rules! both {
+            ($($kind:ident),*) => {
+                match (self, other) {
+                    $((Self::$kind(values), Self::$kind(more)) => values.extend(more),)*
+                    (mine, other) => {
+                        return Err(TensorError::MixedDatatypes(mine.datatype(), other.datatype()));
+                    }
+                }
+            };
+        }
+        both!(Bool, Uint8, Uint16, Uint32, Uint64, Int8, Int16, Int32, Int64, Fp16, Fp32, Fp64, Bytes);
+        Ok(())
+    }
+
     /// Numbers as `f32`, whatever their type; `None` for `BYTES`.
     pub fn to_f32(&self) -> Option<Vec<f32>> {
         Some(match self {
@@ -198,6 +220,33 @@ impl Elements {
             Self::Fp32(values) => values.clone(),
             Self::Fp64(values) => values.iter().map(|&v| v as f32).collect(),
             Self::Bytes(_) => return None,
+        })
+    }
+
+    /// Numbers of the type `datatype` from `f32`, rounded (half to even) and saturated where it holds integers.
+    ///
+    /// # Errors
+    /// When `datatype` is `BYTES`.
+    pub fn from_f32(datatype: Datatype, values: Vec<f32>) -> Result<Self, TensorError> {
+        macro_rules! rounded {
+            ($type:ty) => {
+                values.iter().map(|value| value.round_ties_even() as $type).collect()
+            };
+        }
+        Ok(match datatype {
+            Datatype::Bool => Self::Bool(values.iter().map(|&value| value != 0.0).collect()),
+            Datatype::Uint8 => Self::Uint8(rounded!(u8)),
+            Datatype::Uint16 => Self::Uint16(rounded!(u16)),
+            Datatype::Uint32 => Self::Uint32(rounded!(u32)),
+            Datatype::Uint64 => Self::Uint64(rounded!(u64)),
+            Datatype::Int8 => Self::Int8(rounded!(i8)),
+            Datatype::Int16 => Self::Int16(rounded!(i16)),
+            Datatype::Int32 => Self::Int32(rounded!(i32)),
+            Datatype::Int64 => Self::Int64(rounded!(i64)),
+            Datatype::Fp16 => Self::Fp16(values.iter().map(|&value| f16::from_f32(value)).collect()),
+            Datatype::Fp32 => Self::Fp32(values),
+            Datatype::Fp64 => Self::Fp64(values.iter().map(|&value| f64::from(value)).collect()),
+            Datatype::Bytes => return Err(TensorError::NotNumeric),
         })
     }
 
@@ -339,6 +388,19 @@ impl Tensor {
             });
         }
         Ok(Self { name: name.into(), shape, elements })
+    }
+
+    /// Puts another batch of the same item shape behind this one.
+    ///
+    /// # Errors
+    /// When datatype or item shape differ.
+    pub fn append(&mut self, other: Self) -> Result<(), TensorError> {
+        if self.shape.get(1..) != other.shape.get(1..) || self.shape.is_empty() {
+            return Err(TensorError::Shape(other.shape.iter().map(|&side| side as i64).collect()));
+        }
+        self.elements.append(other.elements)?;
+        self.shape[0] += other.shape[0];
+        Ok(())
     }
 
     /// Item `index` of the batch as a batch of one; the whole where there is no batch dimension.

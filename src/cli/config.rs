@@ -1,0 +1,49 @@
+//! `portcullis config`
+
+use anyhow::Result;
+use portcullis::config::Config;
+use portcullis::gateway::lineup_with_profile;
+use serde_json::json;
+
+use super::{Common, setup};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Check everything that `serve` would: the file, the models, the profiles. Exit code 64 if something is wrong.
+    Check,
+}
+
+pub fn run(common: &Common, command: &Command) -> Result<()> {
+    match command {
+        Command::Check => check(common),
+    }
+}
+
+fn check(common: &Common) -> Result<()> {
+    let config = common.load()?;
+    let loader = setup::offline_loader(&config)?;
+    let mut mistakes = Vec::new();
+    for model in &config.models {
+        let rate = lineup_with_profile(model, &loader)
+            .map(|(_, profile)| profile.rate(&model.profile.value, model.fpr).cloned());
+        match rate {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => mistakes.push(model.profile.mistake(error.to_string())),
+            Err(more) => mistakes.extend(more),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(setup::mistakes(&config, mistakes).into());
+    }
+    report(common, &config);
+    Ok(())
+}
+
+fn report(common: &Common, config: &Config) {
+    let names: Vec<&str> = config.models.iter().map(|model| model.name.value.as_str()).collect();
+    if common.json {
+        println!("{}", json!({ "ok": true, "models": names }));
+    } else {
+        println!("{} is fine: {} guarded", common.config.display(), names.join(", "));
+    }
+}

@@ -1,0 +1,113 @@
+//! One file a command: arguments and the wiring, nothing else.
+
+mod calibrate;
+mod config;
+mod evaluate;
+mod healthcheck;
+mod inspect;
+mod pictures;
+mod serve;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use portcullis::config::{Config, ConfigError};
+use portcullis::telemetry::{LogFormat, start_logs};
+
+/// `EX_USAGE`: the configuration is wrong, and trying again will not help.
+const EXIT_CONFIGURATION: u8 = 64;
+
+/// A gateway that stands in front of a classifier and tells adversarial inputs from benign ones.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command knows.
+#[derive(Args)]
+pub struct Common {
+    /// Configuration file.
+    #[arg(short, long, global = true, env = "PORTCULLIS_CONFIG", default_value = "portcullis.toml")]
+    config: PathBuf,
+    /// Sets a key of the configuration, over file and environment: `--set models.signs.policy=block`.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+    /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `portcullis=debug`.
+    #[arg(long, global = true, env = "PORTCULLIS_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look; `auto` is human on a terminal and JSON otherwise.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    log_format: Format,
+    /// Results as JSON on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Stand in front of a classifier.
+    Serve(serve::Arguments),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Learn from benign inputs what is usual: makes a model's profile.
+    Calibrate(calibrate::Arguments),
+    /// Measure how well adversarial sets are detected.
+    Evaluate(evaluate::Arguments),
+    /// Examine pictures and say what each detector, squeezer and student makes of them.
+    Inspect(inspect::Arguments),
+    /// Ask a running gateway whether it is ready; exit code 0 if it is.
+    Healthcheck(healthcheck::Arguments),
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<()> {
+    let Cli { common, command } = cli;
+    start_logs(
+        &common.log,
+        match common.log_format {
+            Format::Auto => LogFormat::Auto,
+            Format::Human => LogFormat::Human,
+            Format::Json => LogFormat::Json,
+        },
+    );
+    match command {
+        Command::Serve(arguments) => serve::run(&common, &arguments),
+        Command::Config(command) => config::run(&common, &command),
+        Command::Calibrate(arguments) => calibrate::run(&common, &arguments),
+        Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
+        Command::Inspect(arguments) => inspect::run(&common, &arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+    }
+}
+
+impl Common {
+    /// The checked configuration.
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.config, std::env::vars(), &self.set)
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// The exit code that says what kind of failure it was.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ConfigError>() { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,127 @@
+//! Several detectors, one calibrated decision.
+
+use serde::{Deserialize, Serialize};
+
+use super::ranks::Ranks;
+use super::{Detector, Observation};
+
+/// Why an observation has no score.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScoreError {
+    /// A detector's score is NaN or infinite.
+    #[error("detector '{0}' gave a score that is not finite")]
+    NotFinite(String),
+}
+
+/// A detector's calibration and its say in the combination.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weighted {
+    /// The detector's name.
+    pub name: String,
+    /// What it computes.
+    pub definition: String,
+    /// Its weight in the combined score.
+    pub weight: f64,
+    /// Its scores on benign inputs.
+    pub ranks: Ranks,
+}
+
+/// What one detector says of one input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The detector's name.
+    pub detector: String,
+    /// Its raw score; larger is more suspicious.
+    pub score: f64,
+    /// The score's conformal p-value among benign scores.
+    pub p_value: f64,
+}
+
+/// A false-positive rate and the cut of the combined score that keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// The rate that was asked for.
+    pub target: f64,
+    /// Inputs whose combined score is larger are suspicious.
+    pub threshold: f64,
+    /// Held-out benign inputs that were flagged.
+    pub flagged: u64,
+    /// Held-out benign inputs.
+    pub held_out: u64,
+    /// 95% Clopper-Pearson interval of the rate, from the held-out inputs.
+    pub interval: [f64; 2],
+}
+
+/// The calibrated combination: a weighted sum of the detectors' surprisals (-ln p).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Combination {
+    /// The detectors, in the panel's order.
+    pub detectors: Vec<Weighted>,
+    /// The combined score of benign inputs that no detector was fitted on.
+    pub combined: Ranks,
+}
+
+impl Combination {
+    /// The evidence of each detector and the combined score.
+    ///
+    /// # Errors
+    /// When a score is not finite.
+    pub fn weigh(
+        &self,
+        detectors: &[Box<dyn Detector>],
+        observation: &Observation,
+    ) -> Result<(Vec<Evidence>, f64), ScoreError> {
+        let scores = scores(detectors, observation)?;
+        let combined = combined_score(&self.detectors, &scores);
+        let evidence = self
+            .detectors
+            .iter()
+            .zip(scores)
+            .map(|(detector, score)| Evidence {
+                detector: detector.name.clone(),
+                score,
+                p_value: detector.ranks.p_value(score),
+            })
+            .collect();
+        Ok((evidence, combined))
+    }
+}
+
+/// The raw score of each detector.
+///
+/// # Errors
+/// When one is not finite.
+pub(crate) fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Result<Vec<f64>, ScoreError> {
+    detectors
+        .iter()
+        .map(|detector| {
+            let score = detector.score(observation);
+            if score.is_finite() { Ok(score) } else { Err(ScoreError::NotFinite(detector.name().to_owned())) }
+        })
+        .collect()
+}
+
+/// The weighted sum of surprisals of raw scores, one a detector.
+pub(crate) fn combined_score(detectors: &[Weighted], scores: &[f64]) -> f64 {
+    detectors.iter().zip(scores).map(|(detector, &score)| detector.weight * detector.ranks.surprisal(score)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighted(name: &str, weight: f64) -> Weighted {
+        let ranks = Ranks::new((0..100).map(f64::from).collect()).unwrap();
+        Weighted { name: name.into(), definition: name.into(), weight, ranks }
+    }
+
+    #[test]
+    fn a_detector_of_weight_zero_has_no_say() {
+        let detectors = [weighted("loud", 0.0), weighted("quiet", 1.0)];
+        assert_eq!(combined_score(&detectors, &[1e9, 3.0]), combined_score(&detectors, &[0.0, 3.0]));
+        assert!(combined_score(&detectors, &[0.0, 99.5]) > combined_score(&detectors, &[0.0, 3.0]));
+    }
+}

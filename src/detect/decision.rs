@@ -1,0 +1,185 @@
+//! From evidence to a decision, from a decision to an action.
+
+use serde::Serialize;
+
+use super::combination::Evidence;
+use crate::config::{OnUndecided, Policy};
+
+/// What Portcullis thinks of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Nothing speaks against it at the chosen false-positive rate.
+    Clean,
+    /// It could not be examined.
+    Undecided,
+    /// It is suspected to be adversarial.
+    Suspicious,
+}
+
+impl Decision {
+    /// Its name in metrics, metadata and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Undecided => "undecided",
+            Self::Suspicious => "suspicious",
+        }
+    }
+}
+
+/// Why an input could not be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The message is no inference request that can be read.
+    Malformed,
+    /// The guarded tensor is not among the inputs, or its contents are not in the message (shared memory).
+    InputMissing,
+    /// The guarded tensor has another shape than the model takes.
+    Shape,
+    /// The guarded tensor has another datatype than the model takes.
+    Datatype,
+    /// A pixel is NaN, infinite or outside its range.
+    Values,
+    /// The message is larger than may be inspected.
+    TooLarge,
+    /// The message is compressed in a way that can't be read.
+    Compression,
+    /// Too many examinations are under way.
+    Overload,
+    /// The time budget ran out.
+    Timeout,
+    /// The classifier answered with an error.
+    UpstreamError,
+    /// The classifier's answer holds no usable prediction.
+    Prediction,
+    /// A model failed on the input.
+    Model,
+    /// The client went away.
+    Cancelled,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Malformed,
+        Self::InputMissing,
+        Self::Shape,
+        Self::Datatype,
+        Self::Values,
+        Self::TooLarge,
+        Self::Compression,
+        Self::Overload,
+        Self::Timeout,
+        Self::UpstreamError,
+        Self::Prediction,
+        Self::Model,
+        Self::Cancelled,
+    ];
+
+    /// Its name in metrics and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::InputMissing => "input_missing",
+            Self::Shape => "shape",
+            Self::Datatype => "datatype",
+            Self::Values => "values",
+            Self::TooLarge => "too_large",
+            Self::Compression => "compression",
+            Self::Overload => "overload",
+            Self::Timeout => "timeout",
+            Self::UpstreamError => "upstream_error",
+            Self::Prediction => "prediction",
+            Self::Model => "model",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the client sent something that no correct client sends.
+    pub fn is_clients_fault(self) -> bool {
+        matches!(self, Self::Malformed | Self::InputMissing | Self::Shape | Self::Datatype | Self::Values)
+    }
+}
+
+/// The outcome of the examination of one input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The decision.
+    pub decision: Decision,
+    /// The class that the teacher predicts.
+    pub class: usize,
+    /// The combined score.
+    pub score: f64,
+    /// The cut that the combined score was held against.
+    pub threshold: f64,
+    /// The combined score's conformal p-value.
+    pub p_value: f64,
+    /// What each detector says.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The decision on a request: the worst of its items' (suspicious, then undecided, then clean).
+pub fn worst(decisions: impl IntoIterator<Item = Decision>) -> Decision {
+    decisions.into_iter().max().unwrap_or(Decision::Undecided)
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The answer crosses untouched.
+    Pass,
+    /// The answer carries the decision.
+    Annotate,
+    /// The answer is withheld.
+    Block,
+}
+
+impl Action {
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Annotate => "annotate",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// What the policy makes of a decision. `undecided` is refused only where the policy is to block and the operator
+/// chose to refuse what could not be examined.
+pub fn act(policy: Policy, on_undecided: OnUndecided, decision: Decision) -> Action {
+    match (policy, decision, on_undecided) {
+        (Policy::Monitor, ..) => Action::Pass,
+        (Policy::Annotate, ..) => Action::Annotate,
+        (Policy::Block, Decision::Suspicious, _) | (Policy::Block, Decision::Undecided, OnUndecided::Block) => {
+            Action::Block
+        }
+        (Policy::Block, ..) => Action::Pass,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_suspicious_item_makes_the_request_suspicious() {
+        use Decision::{Clean, Suspicious, Undecided};
+        assert_eq!(worst([Clean, Suspicious, Undecided]), Suspicious);
+        assert_eq!(worst([Clean, Undecided]), Undecided);
+        assert_eq!(worst([Clean]), Clean);
+        assert_eq!(worst([]), Undecided);
+    }
+
+    #[test]
+    fn only_the_policy_block_withholds_an_answer() {
+        assert_eq!(act(Policy::Monitor, OnUndecided::Block, Decision::Suspicious), Action::Pass);
+        assert_eq!(act(Policy::Annotate, OnUndecided::Block, Decision::Suspicious), Action::Annotate);
+        assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Suspicious), Action::Block);
+        assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Undecided), Action::Pass);
+        assert_eq!(act(Policy::Block, OnUndecided::Block, Decision::Undecided), Action::Block);
+        assert_eq!(act(Policy::Block, OnUndecided::Block, Decision::Clean), Action::Pass);
+    }
+}

@@ -1,0 +1,105 @@
+//! Disagreement of a distilled student with its teacher.
+
+use super::{Detector, Observation};
+use crate::config::Measure;
+use crate::model::Distribution;
+
+/// Probabilities below this count as this in logarithms: what `f32` outputs can still tell from zero.
+const FLOOR: f64 = 1e-12;
+
+/// How far a student's prediction lies from its teacher's, both at a temperature.
+pub struct Disagreement {
+    name: String,
+    student: usize,
+    student_name: String,
+    measure: Measure,
+    temperature: f64,
+}
+
+impl Disagreement {
+    /// A detector over the student at position `student` of the observation; `temperature` > 0 flattens (above 1)
+    /// or sharpens (below 1) both predictions before they are compared.
+    pub fn new(
+        name: impl Into<String>,
+        (student, student_name): (usize, String),
+        measure: Measure,
+        temperature: f64,
+    ) -> Self {
+        Self { name: name.into(), student, student_name, measure, temperature }
+    }
+}
+
+impl Detector for Disagreement {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn definition(&self) -> String {
+        let Self { student_name, measure, temperature, .. } = self;
+        format!("disagreement {student_name} {} temperature {temperature}", measure.name())
+    }
+
+    fn score(&self, observation: &Observation) -> f64 {
+        let teacher = observation.original.at_temperature(self.temperature);
+        let student = observation.students[self.student].at_temperature(self.temperature);
+        match self.measure {
+            Measure::Kl => kl_divergence(&teacher, &student),
+            Measure::JensenShannon => jensen_shannon(&teacher, &student),
+            Measure::Surprise => surprise(&teacher, &student),
+        }
+    }
+}
+
+/// KL(teacher || student) in nats; at least 0.
+fn kl_divergence(teacher: &Distribution, student: &Distribution) -> f64 {
+    kl(teacher.probabilities().iter().copied().zip(student.probabilities().iter().copied()))
+}
+
+fn kl(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+    pairs.filter(|&(p, _)| p > 0.0).map(|(p, q)| p * (p / q.max(FLOOR)).ln()).sum::<f64>().max(0.0)
+}
+
+/// Jensen-Shannon divergence in nats; between 0 and ln 2, symmetric.
+fn jensen_shannon(a: &Distribution, b: &Distribution) -> f64 {
+    let pairs = || a.probabilities().iter().copied().zip(b.probabilities().iter().copied());
+    let to_middle = kl(pairs().map(|(p, q)| (p, (p + q) / 2.0)));
+    let from_middle = kl(pairs().map(|(p, q)| (q, (p + q) / 2.0)));
+    ((to_middle + from_middle) / 2.0).min(std::f64::consts::LN_2)
+}
+
+/// The student's surprise at the teacher's class, in nats: -ln q[argmax p].
+fn surprise(teacher: &Distribution, student: &Distribution) -> f64 {
+    -student.probabilities()[teacher.top().0].max(FLOOR).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_distribution() -> impl Strategy<Value = Distribution> {
+        prop::collection::vec(-30.0_f32..30.0, 5).prop_map(|logits| Distribution::from_logits(&logits).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn divergences_are_finite_and_zero_only_for_equals(a in any_distribution(), b in any_distribution()) {
+            for value in [kl_divergence(&a, &b), jensen_shannon(&a, &b), surprise(&a, &b)] {
+                prop_assert!(value.is_finite() && value >= 0.0);
+            }
+            prop_assert!(kl_divergence(&a, &a) < 1e-9);
+            prop_assert!((jensen_shannon(&a, &b) - jensen_shannon(&b, &a)).abs() < 1e-12);
+            prop_assert!(jensen_shannon(&a, &b) <= std::f64::consts::LN_2);
+        }
+    }
+
+    #[test]
+    fn measures_agree_with_hand_computed_values() {
+        let p = Distribution::from_probabilities(&[0.5, 0.5]).unwrap();
+        let q = Distribution::from_probabilities(&[0.25, 0.75]).unwrap();
+        assert!((kl_divergence(&p, &q) - 0.143_841_036).abs() < 1e-8);
+        assert!((jensen_shannon(&p, &q) - 0.033_822_075).abs() < 1e-8);
+        assert!((surprise(&q, &p) - std::f64::consts::LN_2).abs() < 1e-12);
+    }
+}

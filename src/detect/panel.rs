@@ -1,0 +1,211 @@
+//! Everything that looks at an input of one guarded model: squeezers, students and the detectors over them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Detector, Disagreement, FeatureSqueezing, Observation};
+use crate::config::{DetectorConfig, DetectorKind, Mistake};
+use crate::model::{Classifier, Distribution, Pending, PredictError};
+use crate::squeeze::{self, Squeezer};
+use crate::tensor::Picture;
+
+/// A second model over the same classes.
+pub struct Student {
+    /// Its name.
+    pub name: String,
+    /// The model.
+    pub classifier: Classifier,
+}
+
+/// Squeezers, students, and the detectors that compare what they lead to.
+pub struct Panel {
+    squeezers: Vec<Arc<dyn Squeezer>>,
+    students: Vec<Student>,
+    detectors: Vec<Box<dyn Detector>>,
+    weights: Vec<f64>,
+}
+
+impl Panel {
+    /// Puts a panel together from the configured detectors; a squeezer that several of them use works once.
+    ///
+    /// # Errors
+    /// Every unknown squeezer and student.
+    pub fn new(configured: &[DetectorConfig], students: Vec<Student>) -> Result<Self, Vec<Mistake>> {
+        let mut panel = Self { squeezers: Vec::new(), students, detectors: Vec::new(), weights: Vec::new() };
+        let mut mistakes = Vec::new();
+        for detector in configured {
+            match panel.detector(detector) {
+                Ok(ready) => {
+                    panel.detectors.push(ready);
+                    panel.weights.push(detector.weight);
+                }
+                Err(more) => mistakes.extend(more),
+            }
+        }
+        if mistakes.is_empty() { Ok(panel) } else { Err(mistakes) }
+    }
+
+    fn detector(&mut self, configured: &DetectorConfig) -> Result<Box<dyn Detector>, Vec<Mistake>> {
+        match &configured.kind {
+            DetectorKind::FeatureSqueezing { squeezers } => {
+                let mut positions = Vec::new();
+                let mut mistakes = Vec::new();
+                for name in &squeezers.value {
+                    match squeeze::parse(&name.value) {
+                        Ok(squeezer) => positions.push(self.position(squeezer.into())),
+                        Err(error) => mistakes.push(Mistake { at: name.at.clone(), message: error.to_string() }),
+                    }
+                }
+                if mistakes.is_empty() {
+                    Ok(Box::new(FeatureSqueezing::new(&configured.name, positions)))
+                } else {
+                    Err(mistakes)
+                }
+            }
+            DetectorKind::Disagreement { student, measure, temperature } => {
+                let position = self.students.iter().position(|known| known.name == student.value).ok_or_else(|| {
+                    vec![Mistake {
+                        at: student.at.clone(),
+                        message: format!("there is no student '{}'", student.value),
+                    }]
+                })?;
+                let student = (position, student.value.clone());
+                Ok(Box::new(Disagreement::new(&configured.name, student, *measure, *temperature)))
+            }
+        }
+    }
+
+    /// Where a squeezer stands among the panel's, added if it is new, with its name.
+    fn position(&mut self, squeezer: Arc<dyn Squeezer>) -> (usize, String) {
+        let name = squeezer.name();
+        let position = self.squeezers.iter().position(|known| known.name() == name).unwrap_or_else(|| {
+            self.squeezers.push(squeezer);
+            self.squeezers.len() - 1
+        });
+        (position, name)
+    }
+
+    /// The squeezers, each once.
+    pub fn squeezers(&self) -> &[Arc<dyn Squeezer>] {
+        &self.squeezers
+    }
+
+    /// The students.
+    pub fn students(&self) -> &[Student] {
+        &self.students
+    }
+
+    /// The detectors.
+    pub fn detectors(&self) -> &[Box<dyn Detector>] {
+        &self.detectors
+    }
+
+    /// The detectors' weights in the combination.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// Predictions that one examination costs beyond the original.
+    pub fn extra_predictions(&self) -> usize {
+        self.squeezers.len() + self.students.len()
+    }
+
+    /// The predictions of an observation, each with where it comes from: `original`, a squeezer's name or
+    /// `student NAME`.
+    pub fn label<'a>(&'a self, observation: &'a Observation) -> impl Iterator<Item = (String, &'a Distribution)> {
+        let squeezers = self.squeezers.iter().map(|squeezer| squeezer.name());
+        let students = self.students.iter().map(|student| format!("student {}", student.name));
+        std::iter::once(("original".to_owned(), &observation.original))
+            .chain(squeezers.zip(&observation.squeezed))
+            .chain(students.zip(&observation.students))
+    }
+
+    /// Queues what the students have to say of `picture`.
+    pub fn ask_students(&self, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
+        self.students
+            .iter()
+            .map(|student| {
+                let picture = picture.clone();
+                student.classifier.predict(deadline, move || picture)
+            })
+            .collect()
+    }
+
+    /// Queues what `teacher` has to say of `picture`'s squeezed copies; each is squeezed on the worker that predicts.
+    /// `squeezed` is told how long each squeezing took.
+    pub fn ask_about_copies(
+        &self,
+        teacher: &Classifier,
+        picture: &Arc<Picture>,
+        deadline: Option<Instant>,
+        squeezed: fn(Duration),
+    ) -> Vec<Prediction> {
+        self.squeezers
+            .iter()
+            .map(|squeezer| {
+                let (squeezer, picture) = (squeezer.clone(), picture.clone());
+                teacher.predict(deadline, move || {
+                    let began = Instant::now();
+                    let copy = squeezer.squeeze(&picture);
+                    squeezed(began.elapsed());
+                    Arc::new(copy)
+                })
+            })
+            .collect()
+    }
+
+    /// Observes one picture with `teacher` at leisure, waiting for room in the queue: for offline work.
+    pub fn begin(&self, teacher: &Classifier, picture: Picture) -> Underway {
+        let picture = Arc::new(picture);
+        let original = predict_waiting(teacher, &picture, None);
+        let squeezed =
+            self.squeezers.iter().map(|squeezer| predict_waiting(teacher, &picture, Some(squeezer.clone()))).collect();
+        Underway { original, squeezed, students: self.begin_students(&picture) }
+    }
+
+    /// As [`Panel::begin`], the students alone.
+    pub fn begin_students(&self, picture: &Arc<Picture>) -> Vec<Prediction> {
+        self.students.iter().map(|student| predict_waiting(&student.classifier, picture, None)).collect()
+    }
+}
+
+/// A prediction on its way.
+pub type Prediction = Pending<Result<Distribution, PredictError>>;
+
+fn predict_waiting(classifier: &Classifier, picture: &Arc<Picture>, squeezer: Option<Arc<dyn Squeezer>>) -> Prediction {
+    let picture = picture.clone();
+    classifier.predict_waiting(move || match squeezer {
+        Some(squeezer) => Arc::new(squeezer.squeeze(&picture)),
+        None => picture,
+    })
+}
+
+/// An observation whose predictions are being made.
+pub struct Underway {
+    original: Prediction,
+    squeezed: Vec<Prediction>,
+    students: Vec<Prediction>,
+}
+
+impl Underway {
+    /// Blocks until everything is predicted.
+    ///
+    /// # Errors
+    /// When one of the predictions failed.
+    pub fn wait(self) -> Result<Observation, PredictError> {
+        let wait_all = |all: Vec<Prediction>| all.into_iter().map(wait).collect::<Result<Vec<_>, _>>();
+        Ok(Observation {
+            original: wait(self.original)?,
+            squeezed: wait_all(self.squeezed)?,
+            students: wait_all(self.students)?,
+        })
+    }
+}
+
+/// Blocks until one prediction is there.
+///
+/// # Errors
+/// When it failed.
+pub fn wait(prediction: Prediction) -> Result<Distribution, PredictError> {
+    prediction.wait()?
+}

@@ -1,0 +1,217 @@
+//! Predictions on squeezed copies by the upstream itself: one more batched request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::OnceCell;
+
+use super::guarded::CopiesOfItem;
+use super::upstream::Remote;
+use super::view;
+use crate::detect::{Observation, Panel, Reason};
+use crate::model::{Distribution, InputSpec, OutputSpec, Workers};
+use crate::proto::inference::ModelInferRequest;
+use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+use crate::squeeze::Squeezer;
+use crate::telemetry::{Stage, stage_ended};
+use crate::tensor::{Elements, Picture, Tensor};
+
+/// The upstream as the teacher.
+pub struct UpstreamTeacher {
+    remote: Arc<Remote>,
+    workers: Arc<Workers>,
+    name: String,
+    version: String,
+    input: InputSpec,
+    output: OutputSpec,
+    /// Whether the model takes one item at a time; asked once, when it first matters.
+    one_at_a_time: OnceCell<bool>,
+}
+
+impl UpstreamTeacher {
+    /// The model `name` (in `version`; empty for the upstream's choice) behind `remote`.
+    pub fn new(
+        remote: Arc<Remote>,
+        workers: Arc<Workers>,
+        (name, version): (String, String),
+        (input, output): (InputSpec, OutputSpec),
+    ) -> Self {
+        Self { remote, workers, name, version, input, output, one_at_a_time: OnceCell::new() }
+    }
+
+    /// Observes pictures at leisure: for offline work.
+    ///
+    /// # Errors
+    /// When the upstream or a student has no prediction for them.
+    pub async fn observe(&self, panel: &Panel, pictures: &[Arc<Picture>]) -> Result<Vec<Observation>, Reason> {
+        let students: Vec<_> = pictures.iter().map(|picture| panel.begin_students(picture)).collect();
+        let copies = self.predict(panel.squeezers(), pictures, true, None, None).await?;
+        let mut observations = Vec::with_capacity(pictures.len());
+        for (copies, students) in copies.into_iter().zip(students) {
+            let mut said = Vec::new();
+            for student in students {
+                said.push(student.ready().await.ok().and_then(Result::ok).ok_or(Reason::Model)?);
+            }
+            let original = copies.original.ok_or(Reason::Prediction)?;
+            observations.push(Observation { original, squeezed: copies.squeezed, students: said });
+        }
+        Ok(observations)
+    }
+
+    /// Predictions on the squeezed copies of `pictures`, and on the pictures themselves if `with_originals`.
+    /// `request` is the client's, whose other inputs ride along.
+    pub(crate) async fn predict(
+        &self,
+        squeezers: &[Arc<dyn Squeezer>],
+        pictures: &[Arc<Picture>],
+        with_originals: bool,
+        request: Option<&ModelInferRequest>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<CopiesOfItem>, Reason> {
+        let variants = self.variants(squeezers, pictures, with_originals, deadline).await?;
+        let items = pictures.len();
+        let template = self.template(request);
+        let predictions = if self.takes_one_at_a_time().await {
+            let mut all = Vec::with_capacity(variants.len());
+            for (index, variant) in variants.iter().enumerate() {
+                let single =
+                    copies_request(&template, &self.input, std::slice::from_ref(variant), items, Some(index % items))?;
+                all.append(&mut self.ask(&single, 1).await?);
+            }
+            all
+        } else {
+            let batch = copies_request(&template, &self.input, &variants, items, None)?;
+            self.ask(&batch, variants.len()).await?
+        };
+        Ok(by_item(predictions, items, with_originals))
+    }
+
+    /// The originals if asked for, then the copies: squeezer by squeezer, each over all items.
+    async fn variants(
+        &self,
+        squeezers: &[Arc<dyn Squeezer>],
+        pictures: &[Arc<Picture>],
+        with_originals: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Arc<Picture>>, Reason> {
+        let squeezing = |squeezer: &Arc<dyn Squeezer>, picture: &Arc<Picture>| {
+            let (squeezer, picture) = (squeezer.clone(), picture.clone());
+            self.workers.submit(deadline, move |_| {
+                let began = Instant::now();
+                let copy = squeezer.squeeze(&picture);
+                stage_ended(Stage::Squeeze, began.elapsed());
+                Arc::new(copy)
+            })
+        };
+        let pending: Vec<_> = squeezers
+            .iter()
+            .flat_map(|squeezer| pictures.iter().map(move |picture| squeezing(squeezer, picture)))
+            .collect();
+        let mut variants = if with_originals { pictures.to_vec() } else { Vec::new() };
+        for copy in pending {
+            variants.push(copy.ready().await.map_err(|_| Reason::Overload)?);
+        }
+        Ok(variants)
+    }
+
+    fn template(&self, request: Option<&ModelInferRequest>) -> Template {
+        let others = request.map_or_else(Vec::new, |request| {
+            (0..request.inputs.len())
+                .filter(|&position| request.inputs[position].name != self.input.name)
+                .filter_map(|position| view::input_tensor(request, position).ok())
+                .collect()
+        });
+        let model_version = request.map_or(&self.version, |request| &request.model_version).clone();
+        Template { model_name: self.name.clone(), model_version, others, output: self.output.name.clone() }
+    }
+
+    async fn takes_one_at_a_time(&self) -> bool {
+        let ask = || async {
+            let metadata = self.remote.metadata(&self.name, &self.version).await?;
+            let guarded = metadata.inputs.iter().find(|input| input.name == self.input.name);
+            Ok::<bool, super::upstream::RemoteError>(guarded.is_some_and(|input| input.shape.first() == Some(&1)))
+        };
+        self.one_at_a_time.get_or_try_init(ask).await.copied().unwrap_or(false)
+    }
+
+    async fn ask(&self, request: &ModelInferRequest, items: usize) -> Result<Vec<Distribution>, Reason> {
+        let response = self.remote.infer(request).await.map_err(|error| {
+            tracing::debug!(%error, "the upstream refused the squeezed copies");
+            Reason::UpstreamError
+        })?;
+        view::predictions_of(&response, &self.output, items).map_err(|error| {
+            tracing::debug!(error, "the upstream's predictions on squeezed copies cannot be read");
+            Reason::Prediction
+        })
+    }
+}
+
+/// The client's request with everything but the guarded tensor's contents, asking for the guarded output alone.
+struct Template {
+    model_name: String,
+    model_version: String,
+    others: Vec<Tensor>,
+    output: String,
+}
+
+/// A request for predictions on `variants`. Other inputs that have one entry an item are repeated for each run over
+/// the `items`, or cut down to the entry of `only`.
+fn copies_request(
+    template: &Template,
+    spec: &InputSpec,
+    variants: &[Arc<Picture>],
+    items: usize,
+    only: Option<usize>,
+) -> Result<ModelInferRequest, Reason> {
+    let values: Vec<f32> = variants.iter().flat_map(|picture| spec.encode(picture)).collect();
+    let elements = Elements::from_f32(spec.datatype, values).map_err(|_| Reason::Datatype)?;
+    let shape = std::iter::once(variants.len()).chain(spec.item_shape()).collect();
+    let guarded = Tensor::new(&spec.name, shape, elements).map_err(|_| Reason::Shape)?;
+    let mut tensors = vec![guarded];
+    for other in &template.others {
+        tensors.push(ride_along(other, items, variants.len() / items.max(1), only)?);
+    }
+    let input = |tensor: &Tensor| InferInputTensor {
+        name: tensor.name.clone(),
+        datatype: tensor.elements.datatype().name().to_owned(),
+        shape: tensor.shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect(),
+        ..InferInputTensor::default()
+    };
+    Ok(ModelInferRequest {
+        model_name: template.model_name.clone(),
+        model_version: template.model_version.clone(),
+        inputs: tensors.iter().map(input).collect(),
+        raw_input_contents: tensors.iter().map(|tensor| tensor.elements.to_raw()).collect(),
+        outputs: vec![InferRequestedOutputTensor { name: template.output.clone(), ..Default::default() }],
+        ..ModelInferRequest::default()
+    })
+}
+
+fn ride_along(other: &Tensor, items: usize, runs: usize, only: Option<usize>) -> Result<Tensor, Reason> {
+    if other.shape.first() != Some(&items) {
+        return Ok(other.clone());
+    }
+    if let Some(item) = only {
+        return Ok(other.item(item));
+    }
+    let mut repeated = other.clone();
+    for _ in 1..runs {
+        repeated.append(other.clone()).map_err(|_| Reason::Shape)?;
+    }
+    Ok(repeated)
+}
+
+/// Predictions in the order of [`UpstreamTeacher::variants`], regrouped by item.
+fn by_item(predictions: Vec<Distribution>, items: usize, with_originals: bool) -> Vec<CopiesOfItem> {
+    let mut grouped: Vec<CopiesOfItem> =
+        (0..items).map(|_| CopiesOfItem { original: None, squeezed: Vec::new() }).collect();
+    for (index, prediction) in predictions.into_iter().enumerate() {
+        let item = &mut grouped[index % items];
+        if with_originals && index < items {
+            item.original = Some(prediction);
+        } else {
+            item.squeezed.push(prediction);
+        }
+    }
+    grouped
+}

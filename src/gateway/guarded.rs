@@ -1,0 +1,258 @@
+//! One guarded model: how its inputs are examined.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout_at;
+
+use super::copies::UpstreamTeacher;
+use super::view::{self, ViewError};
+use crate::config::{OnUndecided, Policy};
+use crate::detect::{Combination, Decision, Observation, Panel, Prediction, Rate, Reason, Verdict};
+use crate::model::{Classifier, Distribution, InputSpec, JobError, OutputSpec, PredictError};
+use crate::proto::inference::ModelInferRequest;
+use crate::telemetry::{ModelMetrics, Stage, stage_ended};
+use crate::tensor::Picture;
+
+/// Where the predictions on squeezed copies come from, and with them the prediction that they are compared with.
+pub(crate) enum Teacher {
+    /// The upstream is this process's own model: its answer is the original's prediction.
+    Embedded(Classifier),
+    /// A copy of the upstream's model: it predicts the original too.
+    Replica(Classifier),
+    /// The upstream itself, by one more request.
+    Upstream(Arc<UpstreamTeacher>),
+}
+
+impl Teacher {
+    /// Its name in metrics.
+    pub(crate) fn source(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) | Self::Replica(_) => "replica",
+            Self::Upstream(_) => "upstream",
+        }
+    }
+}
+
+/// A model under guard, ready to examine.
+pub struct GuardedModel {
+    pub(crate) name: &'static str,
+    pub(crate) version: Option<String>,
+    pub(crate) policy: Policy,
+    pub(crate) on_undecided: OnUndecided,
+    pub(crate) block_code: tonic::Code,
+    pub(crate) time_budget: Duration,
+    pub(crate) input: InputSpec,
+    pub(crate) output: OutputSpec,
+    pub(crate) teacher: Teacher,
+    pub(crate) panel: Panel,
+    pub(crate) combination: Combination,
+    pub(crate) rate: Rate,
+    pub(crate) metrics: ModelMetrics,
+}
+
+/// The outcome for one item: a verdict with what led to it, or why there is none.
+pub(crate) type Examined = Result<(Verdict, Observation), Reason>;
+
+/// What is being predicted for one item.
+struct Item {
+    /// `None` where the upstream's answer holds it.
+    original: Option<Prediction>,
+    /// `None` where the upstream predicts the copies.
+    squeezed: Option<Vec<Prediction>>,
+    students: Vec<Prediction>,
+}
+
+/// An examination whose predictions are being made.
+pub(crate) struct Examination {
+    model: Arc<GuardedModel>,
+    items: Vec<Item>,
+    copies: Option<tokio::task::JoinHandle<Result<Vec<CopiesOfItem>, Reason>>>,
+    deadline: Instant,
+    began: Instant,
+}
+
+/// What the upstream predicts for one item: the original where the client did not ask for it, and the copies.
+pub(crate) struct CopiesOfItem {
+    pub(crate) original: Option<Distribution>,
+    pub(crate) squeezed: Vec<Distribution>,
+}
+
+impl GuardedModel {
+    /// Starts everything that has to be predicted about a request's items.
+    ///
+    /// # Errors
+    /// When the guarded tensor can't be read.
+    pub(crate) fn examine(self: &Arc<Self>, request: &ModelInferRequest) -> Result<Examination, ViewError> {
+        let began = Instant::now();
+        let pictures: Vec<Arc<Picture>> = view::pictures(request, &self.input)?.into_iter().map(Arc::new).collect();
+        stage_ended(Stage::Decode, began.elapsed());
+        let answer_tells = view::asks_for_plain_output(request, &self.output);
+        Ok(self.begin(pictures, answer_tells, Some(request)))
+    }
+
+    /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.
+    pub(crate) fn inspect(self: &Arc<Self>, pictures: Vec<Arc<Picture>>) -> Examination {
+        self.begin(pictures, false, None)
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        pictures: Vec<Arc<Picture>>,
+        answer_tells: bool,
+        request: Option<&ModelInferRequest>,
+    ) -> Examination {
+        let began = Instant::now();
+        let deadline = began + self.time_budget;
+        let limit = Some(deadline);
+        let item = |picture: &Arc<Picture>| {
+            let original = match &self.teacher {
+                Teacher::Replica(classifier) => Some(predict(classifier, picture, limit)),
+                Teacher::Embedded(classifier) if !answer_tells => Some(predict(classifier, picture, limit)),
+                Teacher::Embedded(_) | Teacher::Upstream(_) => None,
+            };
+            let squeezed = match &self.teacher {
+                Teacher::Embedded(classifier) | Teacher::Replica(classifier) => {
+                    let squeezed = |took| stage_ended(Stage::Squeeze, took);
+                    Some(self.panel.ask_about_copies(classifier, picture, limit, squeezed))
+                }
+                Teacher::Upstream(_) => None,
+            };
+            Item { original, squeezed, students: self.panel.ask_students(picture, limit) }
+        };
+        let items: Vec<Item> = pictures.iter().map(item).collect();
+        let extra: usize = self.panel.extra_predictions() * items.len();
+        self.metrics.predictions_asked(extra + items.iter().filter(|item| item.original.is_some()).count());
+        let copies = match &self.teacher {
+            Teacher::Upstream(teacher) => {
+                let (teacher, model, request) = (teacher.clone(), self.clone(), request.cloned());
+                Some(tokio::spawn(async move {
+                    teacher.predict(model.panel.squeezers(), &pictures, !answer_tells, request.as_ref(), limit).await
+                }))
+            }
+            Teacher::Embedded(_) | Teacher::Replica(_) => None,
+        };
+        Examination { model: self.clone(), items, copies, deadline, began }
+    }
+
+    /// From an observation to a verdict.
+    fn judge(&self, observation: &Observation) -> Result<Verdict, Reason> {
+        let (evidence, score) =
+            self.combination.weigh(self.panel.detectors(), observation).map_err(|_| Reason::Prediction)?;
+        let threshold = self.rate.threshold;
+        let decision = if score > threshold { Decision::Suspicious } else { Decision::Clean };
+        let p_value = self.combination.combined.p_value(score);
+        Ok(Verdict { decision, class: observation.original.top().0, score, threshold, p_value, evidence })
+    }
+}
+
+fn predict(classifier: &Classifier, picture: &Arc<Picture>, deadline: Option<Instant>) -> Prediction {
+    let picture = picture.clone();
+    classifier.predict(deadline, move || picture)
+}
+
+impl Examination {
+    /// How many items it has.
+    pub(crate) fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Waits for the predictions, within the time budget, and for `answer`: the upstream's predictions of the
+    /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
+    /// notice that replica and upstream disagree.
+    pub(crate) async fn decide(self, answer: impl Future<Output = Result<Vec<Distribution>, Reason>>) -> Vec<Examined> {
+        let Self { model, items, copies, deadline, began } = self;
+        let count = items.len();
+        let predictions = timeout_at(deadline.into(), gather(items, copies));
+        let (predictions, answer) = tokio::join!(predictions, answer);
+        stage_ended(Stage::Infer, began.elapsed());
+        let scoring = Instant::now();
+        let answers: Vec<Result<Distribution, Reason>> = match answer {
+            Ok(answers) if answers.len() == count => answers.into_iter().map(Ok).collect(),
+            Ok(_) => vec![Err(Reason::Prediction); count],
+            Err(reason) => vec![Err(reason); count],
+        };
+        let predictions = predictions.unwrap_or_else(|_| (0..count).map(|_| Err(Reason::Timeout)).collect());
+        let examined = predictions
+            .into_iter()
+            .zip(answers)
+            .map(|(predicted, answered)| {
+                let Predicted { original, squeezed, students } = predicted?;
+                if let (Some(replica), Ok(upstream), Teacher::Replica(_)) = (&original, &answered, &model.teacher)
+                    && replica.top().0 != upstream.top().0
+                {
+                    model.metrics.replica_disagreed();
+                }
+                let original = original.map_or(answered, Ok)?;
+                let observation = Observation { original, squeezed, students };
+                Ok((model.judge(&observation)?, observation))
+            })
+            .collect();
+        stage_ended(Stage::Score, scoring.elapsed());
+        examined
+    }
+}
+
+/// Everything that was predicted about one item but, where it is `None`, the original.
+struct Predicted {
+    original: Option<Distribution>,
+    squeezed: Vec<Distribution>,
+    students: Vec<Distribution>,
+}
+
+async fn gather(
+    items: Vec<Item>,
+    copies: Option<tokio::task::JoinHandle<Result<Vec<CopiesOfItem>, Reason>>>,
+) -> Vec<Result<Predicted, Reason>> {
+    let mut gathered = Vec::with_capacity(items.len());
+    for item in items {
+        gathered.push(gather_item(item).await);
+    }
+    let Some(copies) = copies else { return gathered };
+    match copies.await.unwrap_or(Err(Reason::Cancelled)) {
+        Err(reason) => gathered.into_iter().map(|_| Err(reason)).collect(),
+        Ok(copies) => gathered
+            .into_iter()
+            .zip(copies)
+            .map(|(predicted, copies)| {
+                predicted.map(|predicted| Predicted {
+                    original: copies.original,
+                    squeezed: copies.squeezed,
+                    ..predicted
+                })
+            })
+            .collect(),
+    }
+}
+
+async fn gather_item(item: Item) -> Result<Predicted, Reason> {
+    let original = match item.original {
+        Some(original) => Some(ready(original).await?),
+        None => None,
+    };
+    let mut squeezed = Vec::new();
+    for prediction in item.squeezed.unwrap_or_default() {
+        squeezed.push(ready(prediction).await?);
+    }
+    let mut students = Vec::new();
+    for prediction in item.students {
+        students.push(ready(prediction).await?);
+    }
+    Ok(Predicted { original, squeezed, students })
+}
+
+async fn ready(prediction: Prediction) -> Result<Distribution, Reason> {
+    let error = match prediction.ready().await {
+        Ok(Ok(distribution)) => return Ok(distribution),
+        Ok(Err(error)) => error,
+        Err(job) => PredictError::Job(job),
+    };
+    let reason = match &error {
+        PredictError::Job(JobError::Overloaded) => Reason::Overload,
+        PredictError::Job(JobError::Expired) => Reason::Timeout,
+        PredictError::Job(JobError::Abandoned) | PredictError::Model(_) | PredictError::Tensor(_) => Reason::Model,
+        PredictError::Distribution(_) => Reason::Prediction,
+    };
+    tracing::debug!(%error, reason = reason.name(), "no prediction");
+    Err(reason)
+}

@@ -1,0 +1,87 @@
+//! `portcullis.v1.Inspector`: the operator's side.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+use super::guard::Guard;
+use super::guarded::GuardedModel;
+use super::watch::verdict;
+use crate::data::decode_picture;
+use crate::detect::Reason;
+use crate::proto::portcullis::v1::inspect_request::Input;
+use crate::proto::portcullis::v1::inspector_server::Inspector;
+use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, Tensor, WatchDetectionsRequest};
+use crate::telemetry;
+use crate::tensor::{Elements, Picture};
+
+/// Examines what operators send, and streams detections to them.
+pub(crate) struct InspectorService {
+    guard: Arc<Guard>,
+}
+
+impl InspectorService {
+    pub(crate) fn new(guard: Arc<Guard>) -> Self {
+        Self { guard }
+    }
+}
+
+#[tonic::async_trait]
+impl Inspector for InspectorService {
+    async fn inspect(&self, request: Request<InspectRequest>) -> Result<Response<InspectResponse>, Status> {
+        let InspectRequest { model: name, input } = request.into_inner();
+        let model =
+            self.guard.model(&name).ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
+        let pictures = match input {
+            Some(Input::Picture(encoded)) => vec![picture(model, &encoded)?],
+            Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
+            None => return Err(Status::invalid_argument("give a picture or a tensor")),
+        };
+        let examination = model.inspect(pictures.into_iter().map(Arc::new).collect());
+        // No answer of the upstream's is waited for: the original is predicted with the copies.
+        let examined = examination.decide(std::future::ready(Err(Reason::Prediction))).await;
+        let items = examined.iter().map(|item| verdict(model, item)).collect();
+        Ok(Response::new(InspectResponse { model: name, items }))
+    }
+
+    type WatchDetectionsStream = Pin<Box<dyn Stream<Item = Result<Detection, Status>> + Send>>;
+
+    async fn watch_detections(
+        &self,
+        request: Request<WatchDetectionsRequest>,
+    ) -> Result<Response<Self::WatchDetectionsStream>, Status> {
+        let wanted = request.into_inner().model;
+        let stream = BroadcastStream::new(self.guard.detections().subscribe()).filter_map(move |next| match next {
+            Ok(detection) if wanted.is_empty() || detection.model == wanted => Some(Ok(detection)),
+            Ok(_) => None,
+            Err(BroadcastStreamRecvError::Lagged(lost)) => {
+                (0..lost).for_each(|_| telemetry::detection_delivered("watch", false));
+                None
+            }
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+fn picture(model: &GuardedModel, encoded: &[u8]) -> Result<Picture, Status> {
+    let size = Some((model.input.height, model.input.width));
+    decode_picture(encoded, size).map_err(|error| Status::invalid_argument(error.to_string()))
+}
+
+fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Picture>, Status> {
+    let invalid = |error: String| Status::invalid_argument(error);
+    let datatype = tensor.datatype.parse().map_err(|error: crate::tensor::TensorError| invalid(error.to_string()))?;
+    let shape = tensor
+        .shape
+        .iter()
+        .map(|&side| usize::try_from(side))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| invalid(format!("shape {:?} has a negative side", tensor.shape)))?;
+    let elements =
+        Elements::from_raw(datatype, &shape, &tensor.contents).map_err(|error| invalid(error.to_string()))?;
+    model.input.decode(&shape, &elements).map_err(|error| invalid(error.to_string()))
+}

@@ -1,0 +1,91 @@
+//! Observing many pictures offline, with the same teacher, squeezers and students as in the request path.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::copies::UpstreamTeacher;
+use crate::detect::{Observation, Panel, Underway};
+use crate::model::{Classifier, Workers};
+use crate::tensor::Picture;
+
+/// Pictures that go to the upstream in one request.
+const UPSTREAM_BATCH: usize = 16;
+
+/// The teacher of offline observations.
+pub enum OfflineTeacher {
+    /// A model in this process.
+    Local(Classifier),
+    /// The upstream; requests run on the given runtime.
+    Upstream(UpstreamTeacher, Handle),
+}
+
+/// Observes pictures one after the other, several at a time.
+pub struct Observer<'a> {
+    /// Squeezers and students.
+    pub panel: &'a Panel,
+    /// Where the predictions come from.
+    pub teacher: &'a OfflineTeacher,
+    /// The threads that predict.
+    pub workers: &'a Workers,
+}
+
+impl Observer<'_> {
+    /// Observes all pictures, in order; `done` is called after each. A picture without a prediction gives the reason
+    /// in words.
+    pub fn observe(
+        &self,
+        pictures: impl Iterator<Item = Picture>,
+        mut done: impl FnMut(),
+    ) -> Vec<Result<Observation, String>> {
+        match self.teacher {
+            OfflineTeacher::Local(classifier) => self.observe_here(classifier, pictures, &mut done),
+            OfflineTeacher::Upstream(teacher, runtime) => self.observe_there(teacher, runtime, pictures, &mut done),
+        }
+    }
+
+    fn observe_here(
+        &self,
+        classifier: &Classifier,
+        pictures: impl Iterator<Item = Picture>,
+        done: &mut impl FnMut(),
+    ) -> Vec<Result<Observation, String>> {
+        let mut observations = Vec::new();
+        let mut underway: VecDeque<Underway> = VecDeque::new();
+        let mut finish = |first: Underway| {
+            observations.push(first.wait().map_err(|error| error.to_string()));
+            done();
+        };
+        for picture in pictures {
+            underway.push_back(self.panel.begin(classifier, picture));
+            if underway.len() > 2 * self.workers.count()
+                && let Some(first) = underway.pop_front()
+            {
+                finish(first);
+            }
+        }
+        underway.into_iter().for_each(finish);
+        observations
+    }
+
+    fn observe_there(
+        &self,
+        teacher: &UpstreamTeacher,
+        runtime: &Handle,
+        pictures: impl Iterator<Item = Picture>,
+        done: &mut impl FnMut(),
+    ) -> Vec<Result<Observation, String>> {
+        let mut observations = Vec::new();
+        let mut pictures = pictures.map(Arc::new).peekable();
+        while pictures.peek().is_some() {
+            let batch: Vec<Arc<Picture>> = pictures.by_ref().take(UPSTREAM_BATCH).collect();
+            match runtime.block_on(teacher.observe(self.panel, &batch)) {
+                Ok(observed) => observations.extend(observed.into_iter().map(Ok)),
+                Err(reason) => observations.extend(batch.iter().map(|_| Err(reason.name().to_owned()))),
+            }
+            batch.iter().for_each(|_| done());
+        }
+        observations
+    }
+}

@@ -1,0 +1,181 @@
+//! Listening: connections in, calls out to whoever answers them, and a bounded drain at the end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tonic::Code;
+use tonic::body::Body;
+use tower::ServiceExt;
+
+use super::ModelLabel;
+use super::guard::{Guard, status_of};
+use super::tee::Watched;
+use super::upstream::Upstream;
+use crate::telemetry::{self, InflightCall};
+
+/// Flow-control windows large enough for a whole picture.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Calls that one client may have under way on one connection.
+const CONCURRENT_CALLS: u32 = 1024;
+/// A connection that does not answer a ping for this long is dead.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause after a failed accept, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+const INFERENCE: &str = "/inference.GRPCInferenceService/";
+const MODEL_INFER: &str = "ModelInfer";
+
+/// The methods that have a label of their own.
+const METHODS: [&str; 7] =
+    [MODEL_INFER, "ModelStreamInfer", "ModelMetadata", "ModelReady", "ServerLive", "ServerMetadata", "ServerReady"];
+
+/// Sends each call where it belongs: inference to the guard, health to ourselves, all else to the upstream.
+#[derive(Clone)]
+pub(crate) struct Dispatch {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    /// Services that the gateway itself answers.
+    pub(crate) own: tonic::service::Routes,
+    /// Path prefixes of those services.
+    pub(crate) own_prefixes: &'static [&'static str],
+}
+
+impl Dispatch {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let began = Instant::now();
+        let call = InflightCall::begin();
+        let request = request.map(Body::new);
+        let path = request.uri().path();
+        let name = path.strip_prefix(INFERENCE);
+        let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
+        let response = if method == MODEL_INFER {
+            self.guard.infer(request).await
+        } else if self.own_prefixes.iter().any(|prefix| path.starts_with(prefix)) {
+            match self.own.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        } else {
+            self.upstream.call(request).await
+        };
+        let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
+        let in_headers = status_of(response.headers());
+        Ok(response.map(|body| {
+            Body::new(Watched::new(body, move |trailers| {
+                let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
+                telemetry::call_ended(model.0, method, code_name(code), began.elapsed());
+                drop(call);
+            }))
+        }))
+    }
+}
+
+/// A gRPC code as the specification writes it.
+pub(crate) fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// Serves gRPC on `listener` until `shutdown`, then lets calls end for up to `grace`.
+pub(crate) async fn serve_grpc(
+    listener: TcpListener,
+    dispatch: Dispatch,
+    shutdown: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(CONCURRENT_CALLS)
+        .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    accept(listener, shutdown, |stream| {
+        let dispatch = dispatch.clone();
+        let service = service_fn(move |request| dispatch.clone().answer(request));
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    })
+    .await;
+    drain(graceful, grace).await;
+}
+
+/// Serves HTTP/1 and gRPC on the admin `listener` until `shutdown`.
+pub(crate) async fn serve_admin(listener: TcpListener, router: axum::Router, shutdown: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    accept(listener, shutdown, |stream| {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = auto::Builder::new(TokioExecutor::new())
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "admin connection ended");
+            }
+        });
+    })
+    .await;
+    drain(graceful, Duration::from_secs(1)).await;
+}
+
+async fn accept(listener: TcpListener, shutdown: impl Future<Output = ()>, mut connected: impl FnMut(TcpStream)) {
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Without it small answers would wait for more to send; a failure costs only that.
+                let _ = stream.set_nodelay(true);
+                connected(stream);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn drain(graceful: GracefulShutdown, grace: Duration) {
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = grace.as_secs_f64(), "calls were still under way when the grace ended");
+    }
+}

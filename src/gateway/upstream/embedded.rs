@@ -1,0 +1,318 @@
+//! Models served by this process, as the Open Inference Protocol lays down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::{Code, Status};
+
+use super::{Answer, Upstream};
+use crate::gateway::view;
+use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
+use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
+use crate::proto::inference::model_infer_response::InferOutputTensor;
+use crate::proto::inference::model_metadata_response::TensorMetadata;
+use crate::proto::inference::{
+    InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse,
+    ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
+    ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
+};
+use crate::tensor::{Datatype, Elements, Tensor};
+
+/// The version that a model has where the configuration gives none.
+const DEFAULT_VERSION: &str = "1";
+
+/// A model under the name by which clients ask for it.
+pub struct EmbeddedModel {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// The model.
+    pub model: Arc<OnnxModel>,
+}
+
+/// Serves ONNX models on this process's workers.
+pub struct Embedded {
+    service: GrpcInferenceServiceServer<Models>,
+}
+
+impl Embedded {
+    /// A server for `models` that takes messages of up to `max_message_bytes`.
+    pub fn new(models: Vec<EmbeddedModel>, workers: Arc<Workers>, max_message_bytes: usize) -> Self {
+        let models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
+        let service = GrpcInferenceServiceServer::new(Models { models, workers })
+            .max_decoding_message_size(max_message_bytes)
+            .max_encoding_message_size(usize::MAX);
+        Self { service }
+    }
+}
+
+impl Upstream for Embedded {
+    fn call(&self, request: Request<Body>) -> Answer<'_, Response<Body>> {
+        let mut service = self.service.clone();
+        Box::pin(async move {
+            match service.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    }
+
+    fn ready(&self) -> Answer<'_, bool> {
+        Box::pin(std::future::ready(true))
+    }
+}
+
+struct Models {
+    models: HashMap<String, EmbeddedModel>,
+    workers: Arc<Workers>,
+}
+
+impl Models {
+    fn find(&self, name: &str, version: &str) -> Result<&EmbeddedModel, Status> {
+        self.models
+            .get(name)
+            .filter(|model| version.is_empty() || version == model.version())
+            .ok_or_else(|| Status::not_found(format!("there is no model '{name}' {version}").trim_end().to_owned()))
+    }
+
+    /// Runs the items of a batch one by one, spread over the workers: so it is on a CPU as fast as in one go, the
+    /// answer for an item does not depend on its neighbours, and models with a fixed batch of one serve any batch.
+    async fn run(
+        &self,
+        model: &Arc<OnnxModel>,
+        inputs: Vec<Tensor>,
+        wanted: Vec<String>,
+    ) -> Result<Vec<Tensor>, Status> {
+        let items = batch_size(model, &inputs);
+        let runs: Vec<_> = (0..items)
+            .map(|item| {
+                let single =
+                    if items == 1 { inputs.clone() } else { inputs.iter().map(|input| input.item(item)).collect() };
+                let (model, wanted) = (model.clone(), wanted.clone());
+                self.workers.submit(None, move |worker| model.run(worker, &single, &wanted))
+            })
+            .collect();
+        let mut batch: Vec<Tensor> = Vec::new();
+        for run in runs {
+            let outputs = run.ready().await.map_err(job_status)?.map_err(model_status)?;
+            if batch.is_empty() {
+                batch = outputs;
+            } else {
+                for (all, one) in batch.iter_mut().zip(outputs) {
+                    all.append(one).map_err(|error| Status::internal(error.to_string()))?;
+                }
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The number of items that can be run one by one: the common first dimension of all inputs, else one.
+fn batch_size(model: &OnnxModel, inputs: &[Tensor]) -> usize {
+    let first = inputs.first().and_then(|input| input.shape.first().copied()).unwrap_or(1).max(1);
+    let common = inputs.iter().all(|input| input.shape.first() == Some(&first));
+    if common && model.fixed_batch().is_none_or(|batch| batch == 1) { first } else { 1 }
+}
+
+impl EmbeddedModel {
+    fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(DEFAULT_VERSION)
+    }
+
+    /// The request's tensors, checked against the model's signature.
+    fn inputs(&self, request: &ModelInferRequest) -> Result<Vec<Tensor>, Status> {
+        let invalid = |message: String| Status::invalid_argument(message);
+        for input in &request.inputs {
+            if !self.model.inputs().iter().any(|port| port.name == input.name) {
+                return Err(invalid(format!("model '{}' has no input '{}'", self.name, input.name)));
+            }
+        }
+        if !request.raw_input_contents.is_empty() && request.raw_input_contents.len() != request.inputs.len() {
+            return Err(invalid(format!(
+                "{} raw contents for {} inputs",
+                request.raw_input_contents.len(),
+                request.inputs.len()
+            )));
+        }
+        self.model
+            .inputs()
+            .iter()
+            .map(|port| {
+                let tensor = view::only_position(request, &port.name)
+                    .and_then(|position| view::input_tensor(request, position))
+                    .map_err(|error| invalid(error.to_string()))?;
+                check(port, &tensor, self.model.fixed_batch() == Some(1)).map_err(invalid)?;
+                Ok(tensor)
+            })
+            .collect()
+    }
+
+    /// Names of the outputs that the request asks for; empty for all.
+    fn wanted(&self, request: &ModelInferRequest) -> Result<Vec<String>, Status> {
+        let known = |name: &str| self.model.outputs().iter().any(|port| port.name == name);
+        match request.outputs.iter().find(|output| !known(&output.name)) {
+            Some(output) => {
+                Err(Status::invalid_argument(format!("model '{}' has no output '{}'", self.name, output.name)))
+            }
+            None => Ok(request.outputs.iter().map(|output| output.name.clone()).collect()),
+        }
+    }
+}
+
+fn check(port: &Port, tensor: &Tensor, batch_is_split: bool) -> Result<(), String> {
+    if tensor.elements.datatype() != port.datatype {
+        return Err(format!("input '{}' is {}, expected {}", port.name, tensor.elements.datatype(), port.datatype));
+    }
+    if tensor.elements.is_empty() {
+        return Err(format!("input '{}' is empty", port.name));
+    }
+    let fits = |(index, (expected, &actual)): (usize, (&Option<usize>, &usize))| {
+        expected.is_none_or(|expected| expected == actual) || (index == 0 && batch_is_split)
+    };
+    let shapes_agree =
+        port.shape.len() == tensor.shape.len() && port.shape.iter().zip(&tensor.shape).enumerate().all(fits);
+    if shapes_agree {
+        return Ok(());
+    }
+    let expected: Vec<String> =
+        port.shape.iter().map(|side| side.map_or_else(|| "any".to_owned(), |side| side.to_string())).collect();
+    Err(format!("input '{}' has shape {:?}, expected [{}]", port.name, tensor.shape, expected.join(", ")))
+}
+
+fn job_status(error: JobError) -> Status {
+    match error {
+        JobError::Overloaded => Status::resource_exhausted(error.to_string()),
+        JobError::Expired => Status::deadline_exceeded(error.to_string()),
+        JobError::Abandoned => Status::internal(error.to_string()),
+    }
+}
+
+fn model_status(error: ModelError) -> Status {
+    let code = if matches!(error, ModelError::Run(_)) { Code::InvalidArgument } else { Code::Internal };
+    Status::new(code, error.to_string())
+}
+
+fn metadata(port: &Port) -> TensorMetadata {
+    let side = |side: &Option<usize>| side.map_or(-1, |side| i64::try_from(side).unwrap_or(-1));
+    TensorMetadata {
+        name: port.name.clone(),
+        datatype: port.datatype.name().to_owned(),
+        shape: port.shape.iter().map(side).collect(),
+    }
+}
+
+#[tonic::async_trait]
+impl GrpcInferenceService for Models {
+    async fn server_live(
+        &self,
+        _request: tonic::Request<ServerLiveRequest>,
+    ) -> Result<tonic::Response<ServerLiveResponse>, Status> {
+        Ok(tonic::Response::new(ServerLiveResponse { live: true }))
+    }
+
+    async fn server_ready(
+        &self,
+        _request: tonic::Request<ServerReadyRequest>,
+    ) -> Result<tonic::Response<ServerReadyResponse>, Status> {
+        Ok(tonic::Response::new(ServerReadyResponse { ready: true }))
+    }
+
+    async fn model_ready(
+        &self,
+        request: tonic::Request<ModelReadyRequest>,
+    ) -> Result<tonic::Response<ModelReadyResponse>, Status> {
+        let ModelReadyRequest { name, version } = request.into_inner();
+        self.find(&name, &version)?;
+        Ok(tonic::Response::new(ModelReadyResponse { ready: true }))
+    }
+
+    async fn server_metadata(
+        &self,
+        _request: tonic::Request<ServerMetadataRequest>,
+    ) -> Result<tonic::Response<ServerMetadataResponse>, Status> {
+        Ok(tonic::Response::new(ServerMetadataResponse {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            extensions: Vec::new(),
+        }))
+    }
+
+    async fn model_metadata(
+        &self,
+        request: tonic::Request<ModelMetadataRequest>,
+    ) -> Result<tonic::Response<ModelMetadataResponse>, Status> {
+        let ModelMetadataRequest { name, version } = request.into_inner();
+        let model = self.find(&name, &version)?;
+        Ok(tonic::Response::new(ModelMetadataResponse {
+            name,
+            versions: vec![model.version().to_owned()],
+            platform: "onnxruntime_onnx".to_owned(),
+            inputs: model.model.inputs().iter().map(metadata).collect(),
+            outputs: model.model.outputs().iter().map(metadata).collect(),
+        }))
+    }
+
+    async fn model_infer(
+        &self,
+        request: tonic::Request<ModelInferRequest>,
+    ) -> Result<tonic::Response<ModelInferResponse>, Status> {
+        let request = request.into_inner();
+        let model = self.find(&request.model_name, &request.model_version)?;
+        let (inputs, wanted) = (model.inputs(&request)?, model.wanted(&request)?);
+        let outputs = self.run(&model.model, inputs, wanted).await?;
+        let raw = !request.raw_input_contents.is_empty() || outputs.iter().any(travels_raw_only);
+        Ok(tonic::Response::new(ModelInferResponse {
+            model_name: request.model_name,
+            model_version: model.version().to_owned(),
+            id: request.id,
+            parameters: HashMap::new(),
+            raw_output_contents: raw_contents(&outputs, raw),
+            outputs: outputs.into_iter().map(|output| output_tensor(output, raw)).collect(),
+        }))
+    }
+}
+
+fn travels_raw_only(output: &Tensor) -> bool {
+    output.elements.datatype() == Datatype::Fp16
+}
+
+fn raw_contents(outputs: &[Tensor], raw: bool) -> Vec<Bytes> {
+    if raw { outputs.iter().map(|output| output.elements.to_raw()).collect() } else { Vec::new() }
+}
+
+/// The output as the protocol carries it; its contents typed where the request's were.
+fn output_tensor(output: Tensor, raw: bool) -> InferOutputTensor {
+    InferOutputTensor {
+        name: output.name,
+        datatype: output.elements.datatype().name().to_owned(),
+        shape: output.shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect(),
+        parameters: HashMap::new(),
+        contents: (!raw).then(|| typed_contents(output.elements)),
+    }
+}
+
+/// Elements in the protocol's typed fields.
+fn typed_contents(elements: Elements) -> InferTensorContents {
+    let mut contents = InferTensorContents::default();
+    match elements {
+        Elements::Bool(values) => contents.bool_contents = values,
+        Elements::Uint8(values) => contents.uint_contents = values.into_iter().map(u32::from).collect(),
+        Elements::Uint16(values) => contents.uint_contents = values.into_iter().map(u32::from).collect(),
+        Elements::Uint32(values) => contents.uint_contents = values,
+        Elements::Uint64(values) => contents.uint64_contents = values,
+        Elements::Int8(values) => contents.int_contents = values.into_iter().map(i32::from).collect(),
+        Elements::Int16(values) => contents.int_contents = values.into_iter().map(i32::from).collect(),
+        Elements::Int32(values) => contents.int_contents = values,
+        Elements::Int64(values) => contents.int64_contents = values,
+        Elements::Fp16(_) => {}
+        Elements::Fp32(values) => contents.fp32_contents = values,
+        Elements::Fp64(values) => contents.fp64_contents = values,
+        Elements::Bytes(values) => contents.bytes_contents = values,
+    }
+    contents
+}

@@ -1,0 +1,25 @@
+//! What stands behind the gateway: a classifier's server, or models embedded in this process.
+
+mod embedded;
+mod remote;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http::{Request, Response};
+use tonic::body::Body;
+
+pub use embedded::{Embedded, EmbeddedModel};
+pub use remote::{Remote, RemoteError};
+
+/// A future that an [`Upstream`] returns.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where calls go. It answers every call with a gRPC response; failures are statuses.
+pub trait Upstream: Send + Sync {
+    /// Carries one gRPC call through, body and trailers streaming in both directions.
+    fn call(&self, request: Request<Body>) -> Answer<'_, Response<Body>>;
+
+    /// Whether it says that it is ready.
+    fn ready(&self) -> Answer<'_, bool>;
+}

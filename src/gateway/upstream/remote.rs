@@ -1,0 +1,148 @@
+//! A classifier's server, over HTTP/2.
+
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use prost::Message;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::{Answer, Upstream};
+use crate::gateway::wire;
+use crate::proto::inference::{
+    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ServerReadyRequest,
+    ServerReadyResponse,
+};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Pause between HTTP/2 pings on an idle connection, by which a dead peer is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Flow-control windows large enough for a whole picture, so that a request does not wait for a window update.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Why a call of our own to the upstream has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RemoteError {
+    /// It answered with an error.
+    #[error("the upstream answered {code}: {message}", code = .0.code(), message = .0.message())]
+    Status(Status),
+    /// Its answer can't be read.
+    #[error("the upstream's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Carries calls to a server over pooled HTTP/2 connections, made when needed and again when lost.
+pub struct Remote {
+    client: Client<HttpConnector, Body>,
+    authority: Authority,
+}
+
+impl Remote {
+    /// A client for the server at `authority` (`host:port`), plain text.
+    pub fn new(authority: Authority) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .http2_only(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_while_idle(true)
+            .build(connector);
+        Self { client, authority }
+    }
+
+    fn target(&self, path: Option<&PathAndQuery>) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+
+    /// Asks for a prediction on our own account.
+    ///
+    /// # Errors
+    /// When the upstream refuses or its answer can't be read.
+    pub async fn infer(&self, request: &ModelInferRequest) -> Result<ModelInferResponse, RemoteError> {
+        self.unary("/inference.GRPCInferenceService/ModelInfer", request).await
+    }
+
+    /// Asks what a model takes and answers.
+    ///
+    /// # Errors
+    /// When the upstream refuses or its answer can't be read.
+    pub async fn metadata(&self, name: &str, version: &str) -> Result<ModelMetadataResponse, RemoteError> {
+        let request = ModelMetadataRequest { name: name.to_owned(), version: version.to_owned() };
+        self.unary("/inference.GRPCInferenceService/ModelMetadata", &request).await
+    }
+
+    async fn unary<A: Message + Default>(&self, path: &'static str, message: &impl Message) -> Result<A, RemoteError> {
+        let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
+        let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+        let response = self.call(request).await;
+        if let Some(status) =
+            Status::from_header_map(response.headers()).filter(|status| status.code() != tonic::Code::Ok)
+        {
+            return Err(RemoteError::Status(status));
+        }
+        let collected = response.into_body().collect().await.map_err(RemoteError::Status)?;
+        if let Some(status) = collected.trailers().and_then(Status::from_header_map)
+            && status.code() != tonic::Code::Ok
+        {
+            return Err(RemoteError::Status(status));
+        }
+        let message = wire::single_message(&collected.to_bytes(), None, usize::MAX).map_err(unreadable)?;
+        A::decode(message).map_err(unreadable)
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> RemoteError {
+    RemoteError::Unreadable(error.to_string())
+}
+
+impl Upstream for Remote {
+    fn call(&self, mut request: Request<Body>) -> Answer<'_, Response<Body>> {
+        *request.uri_mut() = self.target(request.uri().path_and_query());
+        *request.version_mut() = http::Version::HTTP_2;
+        request.headers_mut().remove(header::HOST);
+        Box::pin(async move {
+            match self.client.request(request).await {
+                Ok(response) => response.map(Body::new),
+                Err(error) => {
+                    let cause = root_cause(&error);
+                    tracing::debug!(error = %cause, "call to the upstream failed");
+                    Status::unavailable(format!("the classifier behind this gateway cannot be reached: {cause}"))
+                        .into_http()
+                }
+            }
+        })
+    }
+
+    fn ready(&self) -> Answer<'_, bool> {
+        Box::pin(async {
+            let path = "/inference.GRPCInferenceService/ServerReady";
+            let answer: Result<ServerReadyResponse, _> = self.unary(path, &ServerReadyRequest {}).await;
+            answer.is_ok_and(|answer| answer.ready)
+        })
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,247 @@
+//! A read-only view of inference requests and responses: decoded for the examination, never sent on.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::detect::Reason;
+use crate::model::{ContractError, Distribution, InputSpec, OutputSpec};
+use crate::proto::inference::model_infer_request::InferInputTensor;
+use crate::proto::inference::model_infer_response::InferOutputTensor;
+use crate::proto::inference::{InferTensorContents, ModelInferRequest, ModelInferResponse};
+use crate::tensor::{Datatype, Elements, Picture, Tensor, TensorError};
+
+/// Why a tensor could not be read from a message.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum ViewError {
+    #[error("the message cannot be decoded")]
+    Undecodable,
+    #[error("input '{0}' is missing")]
+    Missing(String),
+    #[error("input '{0}' has its contents elsewhere, in shared memory")]
+    Elsewhere(String),
+    #[error("input '{0}' is given twice")]
+    Twice(String),
+    #[error("raw and typed contents are mixed")]
+    MixedContents,
+    #[error("input '{0}': {1}")]
+    Tensor(String, TensorError),
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+}
+
+impl ViewError {
+    /// The reason under which it is counted.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
+            Self::Missing(_) | Self::Elsewhere(_) => Reason::InputMissing,
+            Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
+                Reason::Datatype
+            }
+            Self::Tensor(..) | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => {
+                Reason::Shape
+            }
+            Self::Contract(_) => Reason::Values,
+        }
+    }
+}
+
+/// Decodes a request; raw contents stay slices of `message`.
+pub(crate) fn request(message: Bytes) -> Result<ModelInferRequest, ViewError> {
+    ModelInferRequest::decode(message).map_err(|_| ViewError::Undecodable)
+}
+
+/// The pictures of the guarded tensor, one an item of the batch.
+pub(crate) fn pictures(request: &ModelInferRequest, spec: &InputSpec) -> Result<Vec<Picture>, ViewError> {
+    let position = only_position(request, &spec.name)?;
+    let tensor = input_tensor(request, position)?;
+    Ok(spec.decode(&tensor.shape, &tensor.elements)?)
+}
+
+/// Where the one input of this name is. Two of a name are refused: who knows which of them the classifier takes.
+pub(crate) fn only_position(request: &ModelInferRequest, name: &str) -> Result<usize, ViewError> {
+    let mut positions = request.inputs.iter().enumerate().filter(|(_, input)| input.name == name);
+    match (positions.next(), positions.next()) {
+        (Some((position, _)), None) => Ok(position),
+        (None, _) => Err(ViewError::Missing(name.to_owned())),
+        (Some(_), Some(_)) => Err(ViewError::Twice(name.to_owned())),
+    }
+}
+
+/// The input tensor at `position` of the request.
+pub(crate) fn input_tensor(request: &ModelInferRequest, position: usize) -> Result<Tensor, ViewError> {
+    let input = &request.inputs[position];
+    let typed = request.inputs.iter().any(|input| input.contents.is_some());
+    if typed && !request.raw_input_contents.is_empty() {
+        return Err(ViewError::MixedContents);
+    }
+    if is_elsewhere(input) {
+        return Err(ViewError::Elsewhere(input.name.clone()));
+    }
+    let raw = if typed {
+        None
+    } else {
+        let slot = request.inputs[..position].iter().filter(|input| !is_elsewhere(input)).count();
+        Some(request.raw_input_contents.get(slot).ok_or_else(|| ViewError::Missing(input.name.clone()))?)
+    };
+    tensor(&input.name, &input.datatype, &input.shape, raw, input.contents.as_ref())
+        .map_err(|error| ViewError::Tensor(input.name.clone(), error))
+}
+
+/// Whether the contents are in a shared-memory region.
+fn is_elsewhere(input: &InferInputTensor) -> bool {
+    input.parameters.contains_key("shared_memory_region")
+}
+
+fn tensor(
+    name: &str,
+    datatype: &str,
+    shape: &[i64],
+    raw: Option<&Bytes>,
+    typed: Option<&InferTensorContents>,
+) -> Result<Tensor, TensorError> {
+    let datatype: Datatype = datatype.parse()?;
+    let sides: Vec<usize> = shape
+        .iter()
+        .map(|&side| usize::try_from(side))
+        .collect::<Result<_, _>>()
+        .map_err(|_| TensorError::Shape(shape.to_vec()))?;
+    let elements = match (raw, typed) {
+        (Some(raw), _) => Elements::from_raw(datatype, &sides, raw)?,
+        (None, Some(typed)) => typed_elements(datatype, typed),
+        (None, None) => typed_elements(datatype, &InferTensorContents::default()),
+    };
+    Tensor::new(name, sides, elements)
+}
+
+/// Typed contents, narrowed to the datatype as the protocol lays down. FP16 travels raw only.
+fn typed_elements(datatype: Datatype, contents: &InferTensorContents) -> Elements {
+    let contents = contents.clone();
+    match datatype {
+        Datatype::Bool => Elements::Bool(contents.bool_contents),
+        Datatype::Uint8 => Elements::Uint8(contents.uint_contents.iter().map(|&v| v as u8).collect()),
+        Datatype::Uint16 => Elements::Uint16(contents.uint_contents.iter().map(|&v| v as u16).collect()),
+        Datatype::Uint32 => Elements::Uint32(contents.uint_contents),
+        Datatype::Uint64 => Elements::Uint64(contents.uint64_contents),
+        Datatype::Int8 => Elements::Int8(contents.int_contents.iter().map(|&v| v as i8).collect()),
+        Datatype::Int16 => Elements::Int16(contents.int_contents.iter().map(|&v| v as i16).collect()),
+        Datatype::Int32 => Elements::Int32(contents.int_contents),
+        Datatype::Int64 => Elements::Int64(contents.int64_contents),
+        Datatype::Fp16 => Elements::Fp16(Vec::new()),
+        Datatype::Fp32 => Elements::Fp32(contents.fp32_contents),
+        Datatype::Fp64 => Elements::Fp64(contents.fp64_contents),
+        Datatype::Bytes => Elements::Bytes(contents.bytes_contents),
+    }
+}
+
+/// The predictions of a response, one an item; an error in words for the log where there are none.
+pub(crate) fn predictions(message: Bytes, spec: &OutputSpec, items: usize) -> Result<Vec<Distribution>, String> {
+    let response = ModelInferResponse::decode(message).map_err(|error| error.to_string())?;
+    predictions_of(&response, spec, items)
+}
+
+/// As [`predictions`], of a decoded response.
+pub(crate) fn predictions_of(
+    response: &ModelInferResponse,
+    spec: &OutputSpec,
+    items: usize,
+) -> Result<Vec<Distribution>, String> {
+    let position = response
+        .outputs
+        .iter()
+        .position(|output| output.name == spec.name)
+        .ok_or_else(|| format!("output '{}' is not in the answer", spec.name))?;
+    let tensor = output_tensor(response, position).map_err(|error| error.to_string())?;
+    let values = tensor.elements.to_f32().ok_or("the output holds no numbers")?;
+    spec.decode(items, &values).map_err(|error| error.to_string())
+}
+
+fn output_tensor(response: &ModelInferResponse, position: usize) -> Result<Tensor, TensorError> {
+    let InferOutputTensor { name, datatype, shape, contents, .. } = &response.outputs[position];
+    tensor(name, datatype, shape, response.raw_output_contents.get(position), contents.as_ref())
+}
+
+/// Whether the request asks for anything but the plain guarded output: then its answer does not hold f(x).
+pub(crate) fn asks_for_plain_output(request: &ModelInferRequest, spec: &OutputSpec) -> bool {
+    request.outputs.is_empty()
+        || request.outputs.iter().any(|output| {
+            output.name == spec.name
+                && !output.parameters.contains_key("classification")
+                && !output.parameters.contains_key("shared_memory_region")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Colour, Layout, OutputKind};
+
+    fn spec() -> InputSpec {
+        InputSpec {
+            name: "image".into(),
+            datatype: Datatype::Fp32,
+            layout: Layout::Nchw,
+            colour: Colour::Grey,
+            height: 2,
+            width: 2,
+            range: [0.0, 1.0],
+            mean: vec![0.0],
+            std: vec![1.0],
+        }
+    }
+
+    fn raw_request(shape: Vec<i64>, raw: Vec<u8>) -> ModelInferRequest {
+        ModelInferRequest {
+            inputs: vec![InferInputTensor {
+                name: "image".into(),
+                datatype: "FP32".into(),
+                shape,
+                ..Default::default()
+            }],
+            raw_input_contents: vec![raw.into()],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn raw_and_typed_contents_read_alike() {
+        let values = [0.0_f32, 0.25, 0.5, 1.0];
+        let raw = raw_request(vec![1, 1, 2, 2], values.iter().flat_map(|value| value.to_le_bytes()).collect());
+        let mut typed = raw.clone();
+        typed.raw_input_contents.clear();
+        typed.inputs[0].contents = Some(InferTensorContents { fp32_contents: values.to_vec(), ..Default::default() });
+        assert_eq!(pictures(&raw, &spec()).unwrap(), pictures(&typed, &spec()).unwrap());
+        typed.raw_input_contents = raw.raw_input_contents;
+        assert_eq!(pictures(&typed, &spec()), Err(ViewError::MixedContents));
+    }
+
+    #[test]
+    fn hostile_requests_have_a_reason_each() {
+        let reason = |request: &ModelInferRequest| pictures(request, &spec()).unwrap_err().reason();
+        assert_eq!(reason(&raw_request(vec![1, 1, 2, -2], vec![0; 16])), Reason::Shape);
+        assert_eq!(reason(&raw_request(vec![1, 1, i64::MAX, i64::MAX], vec![0; 16])), Reason::Shape);
+        assert_eq!(reason(&raw_request(vec![1, 1, 2, 2], vec![0; 15])), Reason::Shape);
+        assert_eq!(reason(&raw_request(vec![0, 1, 2, 2], vec![])), Reason::Shape);
+        assert_eq!(reason(&raw_request(vec![1, 1, 2, 2], vec![0xff; 16])), Reason::Values);
+        let mut wrong = raw_request(vec![1, 1, 2, 2], vec![0; 16]);
+        wrong.inputs[0].datatype = "INT32".into();
+        assert_eq!(reason(&wrong), Reason::Datatype);
+        wrong.inputs[0].datatype = "NONSENSE".into();
+        assert_eq!(reason(&wrong), Reason::Datatype);
+        wrong.inputs[0].name = "other".into();
+        assert_eq!(reason(&wrong), Reason::InputMissing);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_the_view(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(request) = request(bytes.clone().into()) {
+                let _ = pictures(&request, &spec());
+            }
+            let output = OutputSpec { name: "o".into(), kind: OutputKind::Logits, classes: 3 };
+            let _ = predictions(bytes.into(), &output, 1);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Finding and loading the ONNX Runtime library.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The oldest ONNX Runtime that serves.
+pub const OLDEST_VERSION: &str = "1.24";
+
+#[cfg(target_os = "macos")]
+const LIBRARY_PREFIX: &str = "libonnxruntime.";
+#[cfg(not(target_os = "macos"))]
+const LIBRARY_PREFIX: &str = "libonnxruntime.so";
+
+/// Name under which the system's loader knows the library.
+#[cfg(target_os = "macos")]
+const SYSTEM_NAME: &str = "libonnxruntime.dylib";
+#[cfg(not(target_os = "macos"))]
+const SYSTEM_NAME: &str = "libonnxruntime.so";
+
+/// Why ONNX Runtime could not be loaded.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RuntimeError {
+    /// None of the places that were searched holds a usable library.
+    #[error(
+        "no usable ONNX Runtime ({OLDEST_VERSION} or newer): {problem}; looked at {searched}. Run `make onnxruntime`, or set ORT_DYLIB_PATH to a libonnxruntime"
+    )]
+    Unusable {
+        /// What the loader said of the last candidate.
+        problem: String,
+        /// The candidates, in order.
+        searched: String,
+    },
+    /// The library loaded but could not be initialised.
+    #[error("ONNX Runtime at {} could not be initialised: {problem}", .library.display())]
+    Initialise {
+        /// The library.
+        library: PathBuf,
+        /// What it said.
+        problem: String,
+    },
+}
+
+/// The loaded library. There is one a process; copies are cheap.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) environment: ort::environment::Environment,
+    library: PathBuf,
+}
+
+/// ONNX Runtime allows one environment a process.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Loads the first library of: `configured`, `ORT_DYLIB_PATH`, beside the executable,
+    /// `target/onnxruntime` (of the executable's build folder, then of the current one), the system's library path.
+    /// A path that was named (configured or by the variable) is not silently replaced by another.
+    ///
+    /// # Errors
+    /// When there is none or it is too old.
+    pub fn load(configured: Option<&Path>) -> Result<Self, RuntimeError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let runtime = Self::load_first(&candidates(configured))?;
+        Ok(loaded.insert(runtime).clone())
+    }
+
+    fn load_first(candidates: &[PathBuf]) -> Result<Self, RuntimeError> {
+        let mut problem = String::from("there is no library");
+        for library in candidates {
+            match ort::init_from(library) {
+                Ok(builder) => {
+                    let environment = builder.with_name("portcullis").build().map_err(|error| {
+                        RuntimeError::Initialise { library: library.clone(), problem: error.to_string() }
+                    })?;
+                    environment.set_log_level(ort::logging::LogLevel::Error);
+                    return Ok(Self { environment, library: library.clone() });
+                }
+                Err(error) => problem = error.to_string(),
+            }
+        }
+        let searched = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        Err(RuntimeError::Unusable { problem, searched })
+    }
+
+    /// The library that was taken.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+}
+
+fn candidates(configured: Option<&Path>) -> Vec<PathBuf> {
+    let named = configured
+        .map(Path::to_owned)
+        .or_else(|| std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from));
+    if let Some(named) = named {
+        return vec![named];
+    }
+    let executable = std::env::current_exe().ok();
+    let beside = executable.as_deref().and_then(Path::parent).into_iter().map(Path::to_owned);
+    let build_folder = executable
+        .as_deref()
+        .into_iter()
+        .flat_map(Path::ancestors)
+        .filter(|folder| folder.ends_with("target"))
+        .map(|target| target.join("onnxruntime"));
+    beside
+        .chain(build_folder)
+        .chain([PathBuf::from("target/onnxruntime")])
+        .filter_map(|folder| library_in(&folder))
+        .chain([PathBuf::from(SYSTEM_NAME)])
+        .collect()
+}
+
+/// The library in `folder`, whatever version its name carries.
+fn library_in(folder: &Path) -> Option<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(LIBRARY_PREFIX))
+        })
+        .collect();
+    found.sort();
+    let newest = found.pop()?;
+    Some(std::path::absolute(&newest).unwrap_or(newest))
+}

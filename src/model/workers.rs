@@ -1,0 +1,183 @@
+//! The threads that squeeze and predict: as many as cores, one bounded queue, a deadline a job.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+/// Why a job has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// The queue is full.
+    #[error("the inference queue is full")]
+    Overloaded,
+    /// Its deadline passed while it waited.
+    #[error("the deadline passed before the prediction began")]
+    Expired,
+    /// It panicked, or the workers are gone.
+    #[error("the prediction was abandoned")]
+    Abandoned,
+}
+
+/// Index of a worker: which of a model's sessions it may use.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerId(pub(super) usize);
+
+type Job = Box<dyn FnOnce(WorkerId) + Send>;
+
+/// A fixed set of threads that share one bounded queue. Every model of the process runs on them, so that
+/// inference never uses more threads than there are cores for it.
+pub struct Workers {
+    queue: Sender<Job>,
+    count: usize,
+    busy_nanos: Arc<AtomicU64>,
+}
+
+impl Workers {
+    /// Starts `count` threads (0: one a core, as far as the cgroup allows) over a queue of `queue` jobs.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(count: usize, queue: usize) -> std::io::Result<Self> {
+        let count = match count {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let (sender, receiver): (Sender<Job>, Receiver<Job>) = bounded(queue.max(1));
+        let busy_nanos = Arc::new(AtomicU64::new(0));
+        for index in 0..count {
+            let (receiver, busy) = (receiver.clone(), busy_nanos.clone());
+            std::thread::Builder::new().name(format!("inference-{index}")).spawn(move || {
+                for job in receiver {
+                    let began = Instant::now();
+                    job(WorkerId(index));
+                    let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    busy.fetch_add(nanos, Ordering::Relaxed);
+                }
+            })?;
+        }
+        Ok(Self { queue: sender, count, busy_nanos })
+    }
+
+    /// Number of threads.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Jobs that wait.
+    pub fn queue_depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Time that all threads together have spent on jobs.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Queues a job if there is room; never waits. A job whose deadline passes, or whose result nobody
+    /// waits for any more, is not begun.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        deadline: Option<Instant>,
+        work: impl FnOnce(WorkerId) -> T + Send + 'static,
+    ) -> Pending<T> {
+        let (job, pending) = job(deadline, work);
+        match self.queue.try_send(job) {
+            Ok(()) => pending,
+            Err(TrySendError::Full(_)) => Pending::failed(JobError::Overloaded),
+            Err(TrySendError::Disconnected(_)) => Pending::failed(JobError::Abandoned),
+        }
+    }
+
+    /// Queues a job, waiting for room: for offline work.
+    pub fn submit_waiting<T: Send + 'static>(&self, work: impl FnOnce(WorkerId) -> T + Send + 'static) -> Pending<T> {
+        let (job, pending) = job(None, work);
+        match self.queue.send(job) {
+            Ok(()) => pending,
+            Err(_) => Pending::failed(JobError::Abandoned),
+        }
+    }
+}
+
+fn job<T: Send + 'static>(
+    deadline: Option<Instant>,
+    work: impl FnOnce(WorkerId) -> T + Send + 'static,
+) -> (Job, Pending<T>) {
+    let (reply, receiver) = oneshot::channel();
+    let job = Box::new(move |worker| {
+        if reply.is_closed() {
+            return;
+        }
+        let result = if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Err(JobError::Expired)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| work(worker))).map_err(|_| JobError::Abandoned)
+        };
+        // Nobody waits for it any more: its request was cancelled or its time ran out.
+        let _ = reply.send(result);
+    });
+    (job, Pending(receiver))
+}
+
+/// A result that is being computed.
+#[derive(Debug)]
+pub struct Pending<T>(oneshot::Receiver<Result<T, JobError>>);
+
+impl<T> Pending<T> {
+    fn failed(error: JobError) -> Self {
+        let (reply, receiver) = oneshot::channel();
+        let _ = reply.send(Err(error));
+        Self(receiver)
+    }
+
+    /// Waits without blocking the thread.
+    ///
+    /// # Errors
+    /// When the job was not run to its end.
+    pub async fn ready(self) -> Result<T, JobError> {
+        self.0.await.unwrap_or(Err(JobError::Abandoned))
+    }
+
+    /// Blocks the thread until the result is there; not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// When the job was not run to its end.
+    pub fn wait(self) -> Result<T, JobError> {
+        self.0.blocking_recv().unwrap_or(Err(JobError::Abandoned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_a_panic_harms_nobody() {
+        let workers = Workers::start(1, 1).unwrap();
+        let (go, wait) = bounded::<()>(0);
+        let (begun, began) = bounded::<()>(0);
+        let first = workers.submit(None, move |_| {
+            begun.send(()).unwrap();
+            wait.recv().unwrap();
+            1
+        });
+        began.recv().unwrap();
+        let second = workers.submit(None, |_| panic!("a job that fails"));
+        let third: Pending<()> = workers.submit(None, |_| ());
+        assert_eq!(third.wait(), Err(JobError::Overloaded));
+        go.send(()).unwrap();
+        assert_eq!(first.wait(), Ok(1));
+        let second: Result<(), JobError> = second.wait();
+        assert_eq!(second, Err(JobError::Abandoned));
+        assert_eq!(workers.submit_waiting(|_| 4).wait(), Ok(4));
+    }
+
+    #[test]
+    fn a_job_past_its_deadline_is_not_begun() {
+        let workers = Workers::start(1, 4).unwrap();
+        assert_eq!(workers.submit(Some(Instant::now()), |_| ()).wait(), Err(JobError::Expired));
+    }
+}

@@ -1,0 +1,171 @@
+//! Split-conformal calibration: ranks for each detector, a threshold for their combination, and a fresh look at both.
+
+use super::interval::clopper_pearson;
+use crate::detect::{Combination, Detector, Ranks, Rate, Weighted, combined_score};
+
+/// Confidence of the intervals of measured rates.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Fewest benign inputs worth calibrating on, over all three parts.
+pub const FEWEST_INPUTS: usize = 60;
+
+/// Why there is no calibration.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CalibrationError {
+    /// There are hardly any benign inputs.
+    #[error("{0} benign inputs could be examined; at least {FEWEST_INPUTS} are needed, and thousands for low rates")]
+    TooFew(usize),
+    /// A rate was asked for that this many inputs can't promise.
+    #[error(
+        "a false-positive rate of {rate} needs at least {needed} benign inputs (a third of them, {third}, sets the threshold), got {got}; give more or leave the rate out"
+    )]
+    RateOutOfReach {
+        /// The rate.
+        rate: f64,
+        /// Inputs needed in all.
+        needed: usize,
+        /// A third of them.
+        third: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// A detector's scores can't be ranked.
+    #[error("detector '{0}': {1}")]
+    Unrankable(String, &'static str),
+}
+
+/// A detector's name, definition and weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorWeight {
+    /// Its name.
+    pub name: String,
+    /// What it computes.
+    pub definition: String,
+    /// Its weight in the combination.
+    pub weight: f64,
+}
+
+impl DetectorWeight {
+    /// Of a detector and its weight.
+    pub fn new(detector: &dyn Detector, weight: f64) -> Self {
+        Self { name: detector.name().to_owned(), definition: detector.definition(), weight }
+    }
+}
+
+/// What calibration learnt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// The fitted combination.
+    pub combination: Combination,
+    /// Thresholds of the combination, one a rate, highest rate first.
+    pub rates: Vec<Rate>,
+    /// Rates that were not insisted on and are out of reach.
+    pub out_of_reach: Vec<CalibrationError>,
+}
+
+/// Fits the combination to the raw `scores` of benign inputs (one row an input, one column a detector).
+///
+/// The first third of the rows fits each detector's ranks, the second the combined threshold, the last measures the
+/// rates; so the rows must be in random order. A rate of `wanted` that is out of reach is an error if it is
+/// `required`, else left out.
+///
+/// # Errors
+/// When there are too few inputs or a score can't be ranked.
+pub fn calibrate(
+    detectors: &[DetectorWeight],
+    scores: &[Vec<f64>],
+    wanted: &[f64],
+    required: bool,
+) -> Result<Calibration, CalibrationError> {
+    if scores.len() < FEWEST_INPUTS {
+        return Err(CalibrationError::TooFew(scores.len()));
+    }
+    let third = scores.len() / 3;
+    let (fit, rest) = scores.split_at(third);
+    let (set, held_out) = rest.split_at(third);
+    let weighted = rank_each(detectors, fit)?;
+    let combine = |rows: &[Vec<f64>]| -> Vec<f64> { rows.iter().map(|row| combined_score(&weighted, row)).collect() };
+    let combined = Ranks::new(combine(set)).map_err(|why| CalibrationError::Unrankable("combined".into(), why))?;
+    let fresh = combine(held_out);
+    let mut rates = Vec::new();
+    let mut out_of_reach = Vec::new();
+    for &target in wanted {
+        match combined.threshold(target) {
+            Some(threshold) => rates.push(measure(target, threshold, &fresh)),
+            None => {
+                let third = Ranks::fewest(target);
+                let error =
+                    CalibrationError::RateOutOfReach { rate: target, needed: 3 * third, third, got: scores.len() };
+                if required {
+                    return Err(error);
+                }
+                out_of_reach.push(error);
+            }
+        }
+    }
+    rates.sort_by(|a, b| b.target.total_cmp(&a.target));
+    Ok(Calibration { combination: Combination { detectors: weighted, combined }, rates, out_of_reach })
+}
+
+fn rank_each(detectors: &[DetectorWeight], rows: &[Vec<f64>]) -> Result<Vec<Weighted>, CalibrationError> {
+    detectors
+        .iter()
+        .enumerate()
+        .map(|(column, detector)| {
+            let ranks = Ranks::new(rows.iter().map(|row| row[column]).collect())
+                .map_err(|why| CalibrationError::Unrankable(detector.name.clone(), why))?;
+            let DetectorWeight { name, definition, weight } = detector.clone();
+            Ok(Weighted { name, definition, weight, ranks })
+        })
+        .collect()
+}
+
+fn measure(target: f64, threshold: f64, fresh: &[f64]) -> Rate {
+    let flagged = fresh.iter().filter(|&&score| score > threshold).count() as u64;
+    let held_out = fresh.len() as u64;
+    Rate { target, threshold, flagged, held_out, interval: clopper_pearson(flagged, held_out, CONFIDENCE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn benign(count: usize, seed: u64) -> Vec<Vec<f64>> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        (0..count).map(|_| vec![random.random::<f64>().powi(3), -random.random::<f64>().ln()]).collect()
+    }
+
+    fn two_detectors() -> Vec<DetectorWeight> {
+        ["squeezing", "student"]
+            .map(|name| DetectorWeight { name: name.into(), definition: name.into(), weight: 1.0 })
+            .to_vec()
+    }
+
+    #[test]
+    fn the_combined_rate_holds_on_fresh_inputs() {
+        let calibration = calibrate(&two_detectors(), &benign(9000, 1), &[0.05, 0.01, 0.001], true).unwrap();
+        let fresh = benign(20_000, 2);
+        for rate in &calibration.rates {
+            let flagged = fresh
+                .iter()
+                .filter(|row| combined_score(&calibration.combination.detectors, row) > rate.threshold)
+                .count();
+            let measured = flagged as f64 / fresh.len() as f64;
+            assert!((rate.interval[0]..=rate.interval[1]).contains(&measured), "{measured} {rate:?}");
+            assert!((rate.interval[0]..=rate.interval[1]).contains(&rate.target), "{rate:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_out_of_reach_is_refused_or_left_out_in_words() {
+        let scores = benign(600, 3);
+        let error = calibrate(&two_detectors(), &scores, &[0.001], true).unwrap_err();
+        assert_eq!(error, CalibrationError::RateOutOfReach { rate: 0.001, needed: 2997, third: 999, got: 600 });
+        let calibration = calibrate(&two_detectors(), &scores, &[0.05, 0.001], false).unwrap();
+        assert_eq!((calibration.rates.len(), calibration.out_of_reach), (1, vec![error]));
+        assert_eq!(calibrate(&two_detectors(), &scores[..9], &[0.05], false), Err(CalibrationError::TooFew(9)));
+    }
+}

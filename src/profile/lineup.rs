@@ -1,0 +1,170 @@
+//! From the configuration of one guarded model to its parts, loaded and checked against each other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{DetectorWeight, ModelIdentity, Profile, detector_weights};
+use crate::config::{self, Located, Mistake};
+use crate::detect::{Panel, Student};
+use crate::model::{
+    Classifier, InputSpec, OnnxModel, OutputSpec, Port, Runtime, Signature, Workers, resolve_input, resolve_output,
+};
+
+/// Loads models for this process: the library, the threads, and how many of them one prediction may use.
+pub struct Loader {
+    /// The loaded ONNX Runtime.
+    pub runtime: Runtime,
+    /// The threads that predict.
+    pub workers: Arc<Workers>,
+    /// Threads inside one prediction.
+    pub intra_threads: usize,
+}
+
+/// The parts of one guarded model.
+pub struct Lineup {
+    /// What it is, for the profile.
+    pub identity: ModelIdentity,
+    /// The model where its file is at hand.
+    pub teacher: Option<Classifier>,
+    /// What looks at its inputs.
+    pub panel: Panel,
+    /// What the students are, for the profile.
+    pub students: Vec<ModelIdentity>,
+}
+
+impl Loader {
+    fn load(&self, path: &Located<std::path::PathBuf>) -> Result<Arc<OnnxModel>, Mistake> {
+        OnnxModel::load(&self.runtime, &path.value, self.workers.count(), self.intra_threads)
+            .map(Arc::new)
+            .map_err(|error| Mistake { at: path.at.clone(), message: error.to_string() })
+    }
+
+    /// Loads what is configured for one model. `told` is its signature where there is no file to tell it.
+    ///
+    /// # Errors
+    /// Everything that is missing, broken or contradictory.
+    pub fn line_up(&self, configured: &config::GuardedModel, told: Option<Signature>) -> Result<Lineup, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let model =
+            configured.path.as_ref().and_then(|path| keep(self.load(path).map_err(|one| vec![one]), &mut mistakes));
+        let signature = model.as_deref().map(Signature::of).or(told);
+        let contract = signature
+            .as_ref()
+            .and_then(|signature| keep(contract(&configured.input, &configured.output, signature), &mut mistakes));
+        if signature.is_none() && mistakes.is_empty() {
+            let message = "nothing tells what the model takes: give its path, or calibrate against the upstream first";
+            mistakes.push(Mistake { at: configured.name.at.clone(), message: message.into() });
+        }
+        let students = self.students(configured, contract.as_ref(), &mut mistakes);
+        let identities = students.iter().map(student_identity).collect();
+        let panel = keep(Panel::new(&configured.detectors, students), &mut mistakes);
+        let (Some((input, output)), Some(panel)) = (contract, panel.filter(|_| mistakes.is_empty())) else {
+            return Err(mistakes);
+        };
+        let identity = ModelIdentity {
+            name: configured.name.value.clone(),
+            sha256: model.as_deref().map(|model| model.sha256().to_owned()),
+            input: input.clone(),
+            output: output.clone(),
+        };
+        let teacher = model.map(|model| Classifier::new(model, self.workers.clone(), input, output));
+        Ok(Lineup { identity, teacher, panel, students: identities })
+    }
+
+    fn students(
+        &self,
+        configured: &config::GuardedModel,
+        teacher: Option<&(InputSpec, OutputSpec)>,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Vec<Student> {
+        let mut students = Vec::new();
+        for student in &configured.students {
+            match self.student(student, teacher) {
+                Ok(student) => students.push(student),
+                Err(more) => mistakes.extend(more),
+            }
+        }
+        students
+    }
+
+    fn student(
+        &self,
+        configured: &config::Student,
+        teacher: Option<&(InputSpec, OutputSpec)>,
+    ) -> Result<Student, Vec<Mistake>> {
+        let model = self.load(&configured.path).map_err(|one| vec![one])?;
+        let (input, output) = contract(&configured.input, &configured.output, &Signature::of(&model))?;
+        if let Some((_, expected)) = teacher.filter(|(_, expected)| expected.classes != output.classes) {
+            let message = format!("it has {} classes, the guarded model {}", output.classes, expected.classes);
+            return Err(vec![Mistake { at: configured.path.at.clone(), message }]);
+        }
+        let classifier = Classifier::new(model, self.workers.clone(), input, output);
+        Ok(Student { name: configured.name.value.clone(), classifier })
+    }
+}
+
+impl Lineup {
+    /// Names, definitions and weights of the detectors.
+    pub fn detector_weights(&self) -> Vec<DetectorWeight> {
+        detector_weights(self.panel.detectors(), self.panel.weights())
+    }
+
+    /// Loads the profile and checks that it belongs to this line-up.
+    ///
+    /// # Errors
+    /// When it can't be used.
+    pub fn profile(&self, path: &Path) -> Result<Profile, super::ProfileError> {
+        let profile = Profile::load(path)?;
+        profile.check_belongs(path, &self.identity, &self.students, &self.detector_weights())?;
+        Ok(profile)
+    }
+}
+
+impl Signature {
+    fn of(model: &OnnxModel) -> Self {
+        Self { inputs: model.inputs().to_vec(), outputs: model.outputs().to_vec() }
+    }
+
+    /// The signature that a profile remembers.
+    pub fn remembered(profile: &Profile) -> Self {
+        let ModelIdentity { input, output, .. } = &profile.model;
+        let sides = input.item_shape().map(Some);
+        Self {
+            inputs: vec![Port {
+                name: input.name.clone(),
+                datatype: input.datatype,
+                shape: std::iter::once(None).chain(sides).collect(),
+            }],
+            outputs: vec![Port {
+                name: output.name.clone(),
+                datatype: crate::tensor::Datatype::Fp32,
+                shape: vec![None, Some(output.classes)],
+            }],
+        }
+    }
+}
+
+fn contract(
+    input: &config::Input,
+    output: &config::Output,
+    signature: &Signature,
+) -> Result<(InputSpec, OutputSpec), Vec<Mistake>> {
+    match (resolve_input(input, signature), resolve_output(output, signature)) {
+        (Ok(input), Ok(output)) => Ok((input, output)),
+        (input, output) => Err(input.err().into_iter().chain(output.err()).flatten().collect()),
+    }
+}
+
+fn student_identity(student: &Student) -> ModelIdentity {
+    ModelIdentity {
+        name: student.name.clone(),
+        sha256: Some(student.classifier.model().sha256().to_owned()),
+        input: student.classifier.input().clone(),
+        output: student.classifier.output().clone(),
+    }
+}
+
+/// The value, or `None` and its mistakes on the pile.
+fn keep<T>(result: Result<T, Vec<Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    result.map_err(|more| mistakes.extend(more)).ok()
+}

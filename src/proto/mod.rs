@@ -1,0 +1,15 @@
+//! Generated from `proto/`; renewed by `make proto`, checked by `tests/proto.rs`.
+#![expect(missing_docs, reason = "generated code")]
+
+/// The Open Inference Protocol, version 2.
+pub mod inference;
+
+/// Portcullis' own services.
+#[path = ""]
+pub mod portcullis {
+    #[path = "portcullis.v1.rs"]
+    pub mod v1;
+}
+
+/// Every service's descriptors, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!("descriptors.bin");

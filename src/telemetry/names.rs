@@ -1,0 +1,54 @@
+//! Every metric's name, and what it means.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub(super) const BUILD_INFO: &str = "portcullis_build_info";
+pub(super) const REQUESTS: &str = "portcullis_requests_total";
+pub(super) const DECISIONS: &str = "portcullis_decisions_total";
+pub(super) const ACTIONS: &str = "portcullis_actions_total";
+pub(super) const REQUEST_DURATION: &str = "portcullis_request_duration_seconds";
+pub(super) const UPSTREAM_DURATION: &str = "portcullis_upstream_duration_seconds";
+pub(super) const OVERHEAD: &str = "portcullis_overhead_seconds";
+pub(super) const STAGE_DURATION: &str = "portcullis_stage_duration_seconds";
+pub(super) const DETECTOR_SCORE: &str = "portcullis_detector_score";
+pub(super) const DETECTOR_P_VALUE: &str = "portcullis_detector_p_value";
+pub(super) const DETECTOR_THRESHOLD: &str = "portcullis_detector_threshold";
+pub(super) const SQUEEZED_PREDICTIONS: &str = "portcullis_squeezed_predictions_total";
+pub(super) const REPLICA_DISAGREEMENTS: &str = "portcullis_replica_disagreements_total";
+pub(super) const CALIBRATION_DRIFT: &str = "portcullis_calibration_drift";
+pub(super) const INFLIGHT_REQUESTS: &str = "portcullis_inflight_requests";
+pub(super) const INFLIGHT_BYTES: &str = "portcullis_inflight_bytes";
+pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
+pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
+pub(super) const UPSTREAM_READY: &str = "portcullis_upstream_ready";
+
+/// Buckets of durations, in seconds: from a tenth of a millisecond to ten seconds.
+pub(super) const SECONDS: [f64; 16] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Buckets of scores: L1 distances reach 2, surprises about 28 nats.
+pub(super) const SCORES: [f64; 12] = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 10.0, 20.0];
+/// Buckets of p-values.
+pub(super) const P_VALUES: [f64; 9] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// Tells the recorder what each metric means.
+pub(super) fn describe() {
+    describe_gauge!(BUILD_INFO, "Always 1; version and revision of the gateway.");
+    describe_counter!(REQUESTS, "Calls that ended, by model, method and gRPC code.");
+    describe_counter!(DECISIONS, "Inference requests by decision; reason says why a request is undecided.");
+    describe_counter!(ACTIONS, "What was done with guarded inference requests.");
+    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time from a call's first byte to its end.");
+    describe_histogram!(UPSTREAM_DURATION, Unit::Seconds, "Time that guarded calls waited for the upstream.");
+    describe_histogram!(OVERHEAD, Unit::Seconds, "Time that a guarded call took beyond its wait for the upstream.");
+    describe_histogram!(STAGE_DURATION, Unit::Seconds, "Time of the stages of an examination.");
+    describe_histogram!(DETECTOR_SCORE, "Raw scores of each detector and of their combination.");
+    describe_histogram!(DETECTOR_P_VALUE, "Conformal p-values of each detector and of their combination.");
+    describe_gauge!(DETECTOR_THRESHOLD, "Score above which a detector alone would flag, at the configured rate.");
+    describe_counter!(SQUEEZED_PREDICTIONS, "Extra predictions made for examinations, by where they were made.");
+    describe_counter!(REPLICA_DISAGREEMENTS, "Inputs on which replica and upstream predict different classes.");
+    describe_gauge!(CALIBRATION_DRIFT, "Kolmogorov-Smirnov distance of recent scores from the calibration's.");
+    describe_gauge!(INFLIGHT_REQUESTS, "Calls under way.");
+    describe_gauge!(INFLIGHT_BYTES, Unit::Bytes, "Bytes held for inspection.");
+    describe_gauge!(QUEUE_DEPTH, "Predictions that wait for a worker.");
+    describe_counter!(AUDIT_EVENTS, "Detections handed to a sink, or dropped because it was too slow.");
+    describe_gauge!(UPSTREAM_READY, "1 if the upstream said that it was ready when last asked.");
+}

@@ -1,0 +1,36 @@
+//! The checked-in code of `src/proto` is what `proto/` generates. `make proto` renews it.
+
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+const FILES: [&str; 2] = ["inference/open_inference.proto", "portcullis/v1/inspector.proto"];
+const GENERATED: [&str; 3] = ["inference.rs", "portcullis.v1.rs", "descriptors.bin"];
+
+fn generate(target: &Path) {
+    let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let descriptors = protox::compile(FILES.map(|file| proto.join(file)), [proto]).expect("the protos are valid");
+    std::fs::write(target.join("descriptors.bin"), descriptors.encode_to_vec()).expect("writable");
+    tonic_prost_build::configure()
+        .bytes(".")
+        .out_dir(target)
+        .build_transport(false)
+        .compile_fds(descriptors)
+        .expect("code is generated");
+}
+
+#[test]
+fn the_checked_in_code_is_what_the_protos_generate() {
+    let fresh = tempfile::tempdir().expect("a temporary folder");
+    generate(fresh.path());
+    let checked_in: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proto");
+    for name in GENERATED {
+        let new = std::fs::read(fresh.path().join(name)).expect("generated");
+        let path = checked_in.join(name);
+        if std::env::var_os("UPDATE_PROTO").is_some() {
+            std::fs::write(&path, &new).expect("writable");
+        }
+        let old = std::fs::read(&path).unwrap_or_default();
+        assert!(new == old, "src/proto/{name} is out of date: run `make proto`");
+    }
+}
