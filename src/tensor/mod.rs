@@ -2,6 +2,8 @@
 
 mod element;
 mod picture;
+mod resize;
 
 pub use element::{Datatype, Elements, Tensor, TensorError};
 pub use picture::{Picture, PictureError};
+pub use resize::{crop_and_resize, grey, resize, rgb, to_8_bit};
