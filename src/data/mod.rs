@@ -1,1 +1,19 @@
-//! Readers for benign and adversarial data.
+//! Readers for benign and adversarial data: what people have on disk, picture by picture.
+
+mod adversarial;
+mod array;
+mod cifar;
+mod dataset;
+mod error;
+mod file;
+mod folder;
+mod idx;
+mod numpy;
+mod source;
+mod split;
+
+pub use adversarial::{AdversarialSet, AttackResult};
+pub use dataset::{Dataset, Format, Options, Sample, Samples, Split};
+pub use error::DataError;
+pub use file::write_atomically;
+pub use split::split;
