@@ -54,7 +54,7 @@ pub fn offline_teacher(
             let name = (identity.name.clone(), model.version.clone().unwrap_or_default());
             let contract = (identity.input.clone(), identity.output.clone());
             let _inside = runtime.enter();
-            let remote = Arc::new(Remote::new(endpoint.clone()));
+            let remote = Arc::new(Remote::new(endpoint)?);
             let teacher = UpstreamTeacher::new(remote, loader.workers.clone(), name, contract);
             Ok(OfflineTeacher::Upstream(teacher, runtime.handle().clone()))
         }
@@ -71,7 +71,7 @@ pub fn told_by_upstream(
     let (None, Upstream::Grpc { endpoint }) = (&model.path, &config.upstream) else { return Ok(None) };
     let version = model.version.as_deref().unwrap_or_default();
     let _inside = runtime.enter();
-    let remote = Remote::new(endpoint.clone());
+    let remote = Remote::new(endpoint)?;
     let signature = runtime
         .block_on(remote.signature(&model.name.value, version))
         .with_context(|| format!("cannot ask the upstream {endpoint} about model '{}'", model.name.value))?;

@@ -1,134 +1,63 @@
 //! Configuration: TOML, environment and flags, checked as a whole.
-#![allow(missing_docs)]
-pub use crate::tensor::*;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+//!
+//! What was typed (`tree`) is read key by key (`section`) into what the program runs on ([`Config`]). Nothing stops at
+//! the first mistake: all of them are collected, each with the line, variable or flag that it came from.
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Located<T> {
-    pub value: T,
-    pub at: Location,
-}
-#[derive(Debug, Clone, PartialEq)]
-pub enum Location {
-    Line(usize),
-    Environment(String),
-    Flag(String),
-    Default,
-}
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mistake {
-    pub at: Location,
-    pub message: String,
-}
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mistakes(pub Vec<Mistake>);
-pub struct Config {
-    pub path: Option<PathBuf>,
-    pub server: Server,
-    pub admin: Admin,
-    pub upstream: Upstream,
-    pub workers: Workers,
-    pub models: Vec<GuardedModel>,
-}
-pub struct Server {
-    pub listen: SocketAddr,
-    pub max_message_bytes: usize,
-    pub max_inspected_bytes: usize,
-    pub max_inflight_examinations: usize,
-    pub drain_grace: Duration,
-}
-pub struct Admin {
-    pub listen: SocketAddr,
-}
-pub enum Upstream {
-    Grpc { endpoint: String },
-    Embedded,
-}
-pub struct Workers {
-    pub count: usize,
-    pub intra_threads: usize,
-    pub queue: usize,
-    pub onnxruntime: Option<PathBuf>,
-}
-pub enum Predictions {
-    Upstream,
-    Replica,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    Monitor,
-    Annotate,
-    Block,
-}
-impl Policy {
-    pub fn name(self) -> &'static str {
-        ""
+mod mistake;
+mod read;
+mod section;
+mod tree;
+mod types;
+
+pub use mistake::{ConfigError, Located, Location, Mistake};
+pub use types::{
+    Admin, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
+    Predictions, Server, Student, Upstream, Workers,
+};
+
+use std::path::Path;
+
+impl Config {
+    /// Reads the file at `path`; `environment` holds all variables, of which those named `PORTCULLIS_SECTION__KEY`
+    /// override the file, and `flags` holds `section.key`, value pairs, which override both.
+    ///
+    /// # Errors
+    /// When the file can't be read, or every mistake in it at once.
+    pub fn load(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), problem: error.to_string() })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = Self::parse(&text, folder, environment, flags)
+            .map_err(|mistakes| ConfigError::mistakes(Some(path), mistakes))?;
+        config.path = Some(path.to_owned());
+        Ok(config)
     }
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUndecided {
-    Pass,
-    Block,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    Kl,
-    JensenShannon,
-    Surprise,
-}
-impl Measure {
-    pub fn name(self) -> &'static str {
-        ""
+
+    /// As [`Config::load`], from text; relative paths start from `folder`.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn parse(
+        text: &str,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(String, String)],
+    ) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let mut root = tree::parse(text, &mut mistakes);
+        for (key, value, at) in tree::overrides(environment, flags) {
+            if let Err(message) = root.set(&key, &value, &at) {
+                mistakes.push(Mistake { at, message });
+            }
+        }
+        let config = read::config(root, folder, &mut mistakes);
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(mistakes),
+        }
     }
-}
-pub struct GuardedModel {
-    pub name: Located<String>,
-    pub version: Option<String>,
-    pub path: Option<Located<PathBuf>>,
-    pub predictions: Predictions,
-    pub policy: Policy,
-    pub on_undecided: OnUndecided,
-    pub block_status: String,
-    pub time_budget: Duration,
-    pub fpr: f64,
-    pub profile: Located<PathBuf>,
-    pub input: Input,
-    pub output: Output,
-    pub students: Vec<Student>,
-    pub detectors: Vec<DetectorConfig>,
-}
-pub struct Input {
-    pub name: Option<Located<String>>,
-    pub datatype: Option<Located<Datatype>>,
-    pub layout: Option<Located<Layout>>,
-    pub colour: Option<Located<Colour>>,
-    pub height: Option<Located<usize>>,
-    pub width: Option<Located<usize>>,
-    pub range: Option<Located<[f32; 2]>>,
-    pub mean: Option<Located<Vec<f32>>>,
-    pub std: Option<Located<Vec<f32>>>,
-    pub at: Location,
-}
-pub struct Output {
-    pub name: Option<Located<String>>,
-    pub kind: Option<Located<OutputKind>>,
-    pub at: Location,
-}
-pub struct Student {
-    pub name: Located<String>,
-    pub path: Located<PathBuf>,
-    pub input: Input,
-    pub output: Output,
-}
-pub enum DetectorKind {
-    FeatureSqueezing { squeezers: Located<Vec<Located<String>>> },
-    Disagreement { student: Located<String>, measure: Measure, temperature: f64 },
-}
-pub struct DetectorConfig {
-    pub name: String,
-    pub kind: DetectorKind,
-    pub weight: f64,
-    pub at: Location,
 }

@@ -1,8 +1,21 @@
-//! Readers for benign and adversarial data.
+//! Readers for benign and adversarial data: what people have on disk, picture by picture.
 
-pub fn decode_picture(
-    _e: &[u8],
-    _size: Option<(usize, usize)>,
-) -> Result<crate::tensor::Picture, crate::tensor::PictureError> {
-    Err(crate::tensor::PictureError::Empty)
-}
+mod adversarial;
+mod array;
+mod cifar;
+mod dataset;
+mod encoded;
+mod error;
+mod file;
+mod folder;
+mod idx;
+mod numpy;
+mod source;
+mod split;
+
+pub use adversarial::{AdversarialSet, AttackResult};
+pub use dataset::{Dataset, Format, Options, Sample, Samples, Split};
+pub use encoded::{DecodeError, decode_picture};
+pub use error::DataError;
+pub use file::write_atomically;
+pub use split::split;

@@ -94,7 +94,7 @@ impl Combination {
 ///
 /// # Errors
 /// When one is not finite.
-pub(crate) fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Result<Vec<f64>, ScoreError> {
+pub fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Result<Vec<f64>, ScoreError> {
     detectors
         .iter()
         .map(|detector| {

@@ -50,7 +50,7 @@ impl Panel {
             DetectorKind::FeatureSqueezing { squeezers } => {
                 let mut positions = Vec::new();
                 let mut mistakes = Vec::new();
-                for name in &squeezers.value {
+                for name in squeezers {
                     match squeeze::parse(&name.value) {
                         Ok(squeezer) => positions.push(self.position(squeezer.into())),
                         Err(error) => mistakes.push(Mistake { at: name.at.clone(), message: error.to_string() }),

@@ -18,7 +18,9 @@ impl Gateway {
     /// Every mistake at once: broken models, contradictions, profiles that belong to something else.
     pub fn assemble(config: &Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
         let remote = match &config.upstream {
-            config::Upstream::Grpc { endpoint } => Some(Arc::new(Remote::new(endpoint.clone()))),
+            config::Upstream::Grpc { endpoint } => Some(Remote::new(endpoint).map(Arc::new).map_err(|error| {
+                vec![Mistake { at: config::Location::Default, message: error.to_string() }]
+            })?),
             config::Upstream::Embedded => None,
         };
         let mut embedded = Vec::new();
@@ -125,7 +127,7 @@ fn guarded_model(
         version: configured.version.clone(),
         policy: configured.policy,
         on_undecided: configured.on_undecided,
-        block_code: configured.block_status,
+        block_code: tonic::Code::from(configured.block_status),
         time_budget: configured.time_budget,
         input,
         output,

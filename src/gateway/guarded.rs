@@ -250,7 +250,10 @@ async fn ready(prediction: Prediction) -> Result<Distribution, Reason> {
     let reason = match &error {
         PredictError::Job(JobError::Overloaded) => Reason::Overload,
         PredictError::Job(JobError::Expired) => Reason::Timeout,
-        PredictError::Job(JobError::Abandoned) | PredictError::Model(_) | PredictError::Tensor(_) => Reason::Model,
+        PredictError::Job(JobError::Abandoned)
+        | PredictError::Model(_)
+        | PredictError::Tensor(_)
+        | PredictError::Picture(_) => Reason::Model,
         PredictError::Distribution(_) => Reason::Prediction,
     };
     tracing::debug!(%error, reason = reason.name(), "no prediction");

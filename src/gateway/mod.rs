@@ -5,6 +5,7 @@ mod assemble;
 mod copies;
 mod guard;
 mod guarded;
+mod inspect_client;
 mod inspector;
 mod observer;
 mod readiness;
@@ -26,6 +27,7 @@ use tonic_health::server::health_reporter;
 pub use assemble::lineup_with_profile;
 pub use copies::UpstreamTeacher;
 pub use guarded::GuardedModel;
+pub use inspect_client::{Inspected, inspect_through};
 pub use observer::{Observer, OfflineTeacher};
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 

@@ -7,7 +7,7 @@ use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
 use super::workers::{JobError, Pending, WorkerId, Workers};
-use crate::tensor::{Elements, Picture, Tensor, TensorError};
+use crate::tensor::{Elements, Picture, PictureError, Tensor, TensorError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum PredictError {
     /// What it answered is no distribution.
     #[error(transparent)]
     Distribution(#[from] DistributionError),
+    /// The picture can't be brought to the model's size.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// The encoded picture is no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -77,7 +80,7 @@ impl Classifier {
     }
 
     fn run(&self, worker: WorkerId, picture: &Picture) -> Result<Distribution, PredictError> {
-        let values = self.input.encode(&self.input.fit(picture));
+        let values = self.input.encode(self.input.fit(picture)?.as_ref());
         let shape = std::iter::once(1).chain(self.input.item_shape()).collect();
         let tensor = Tensor::new(&self.input.name, shape, Elements::from_f32(self.input.datatype, values)?)?;
         let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::distribution::{Distribution, DistributionError};
-use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError};
+use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, grey, resize, rgb};
 
 /// Why a tensor is not a picture of the stated kind.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -172,8 +172,19 @@ impl InputSpec {
     }
 
     /// The picture in this input's size and number of channels.
-    pub fn fit<'a>(&self, picture: &'a Picture) -> Cow<'a, Picture> {
-        Cow::Borrowed(picture)
+    ///
+    /// # Errors
+    /// When the picture can't be resized.
+    pub fn fit<'a>(&self, picture: &'a Picture) -> Result<Cow<'a, Picture>, PictureError> {
+        let mut fitted = Cow::Borrowed(picture);
+        if (picture.height(), picture.width()) != (self.height, self.width) {
+            fitted = Cow::Owned(resize(picture, self.height, self.width)?);
+        }
+        Ok(match (self.colour.channels(), fitted.channels()) {
+            (1, 3) => Cow::Owned(grey(&fitted)),
+            (3, 1) => Cow::Owned(rgb(&fitted)),
+            _ => fitted,
+        })
     }
 
     /// Writes a picture of this size and number of channels as one item's values: the inverse of

@@ -20,6 +20,16 @@ pub enum PictureError {
     /// A picture has at least one channel, row and column.
     #[error("a picture must have at least one channel, row and column")]
     Empty,
+    /// The picture cannot be brought to another size.
+    #[error("cannot resize to {height}x{width}: {reason}")]
+    Resize {
+        /// Wanted height.
+        height: usize,
+        /// Wanted width.
+        width: usize,
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// Pixels in [0, 1], planar (`channels x height x width`), red first where there are three channels.
@@ -80,6 +90,12 @@ impl Picture {
     pub(crate) fn with_pixels(&self, pixels: Vec<f32>) -> Self {
         debug_assert_eq!(pixels.len(), self.pixels.len());
         Self { pixels, ..*self }
+    }
+
+    /// The same height and width with other channels; `pixels` must be `channels * height * width` long.
+    pub(crate) fn with_planes(&self, channels: usize, pixels: Vec<f32>) -> Self {
+        debug_assert_eq!(pixels.len(), channels * self.height * self.width);
+        Self { channels, pixels, ..*self }
     }
 
     /// Number of channels (1 grey, 3 red-green-blue).

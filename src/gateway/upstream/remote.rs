@@ -14,6 +14,8 @@ use tonic::body::Body;
 
 use super::{Answer, Upstream};
 use crate::gateway::wire;
+use crate::model::{Port, Signature};
+use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ServerReadyRequest,
     ServerReadyResponse,
@@ -30,6 +32,9 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Why a call of our own to the upstream has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RemoteError {
+    /// The endpoint is no `host:port`.
+    #[error("'{0}' is not HOST:PORT")]
+    Endpoint(String),
     /// It answered with an error.
     #[error("the upstream answered {code}: {message}", code = .0.code(), message = .0.message())]
     Status(Status),
@@ -45,8 +50,12 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// A client for the server at `authority` (`host:port`), plain text.
-    pub fn new(authority: Authority) -> Self {
+    /// A client for the server at `endpoint` (`host:port`), plain text.
+    ///
+    /// # Errors
+    /// When the endpoint is none.
+    pub fn new(endpoint: &str) -> Result<Self, RemoteError> {
+        let authority: Authority = endpoint.parse().map_err(|_| RemoteError::Endpoint(endpoint.to_owned()))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -58,7 +67,7 @@ impl Remote {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_while_idle(true)
             .build(connector);
-        Self { client, authority }
+        Ok(Self { client, authority })
     }
 
     fn target(&self, path: Option<&PathAndQuery>) -> Uri {
@@ -86,6 +95,16 @@ impl Remote {
         self.unary("/inference.GRPCInferenceService/ModelMetadata", &request).await
     }
 
+    /// What a model takes and answers.
+    ///
+    /// # Errors
+    /// When the upstream refuses or its answer can't be read.
+    pub async fn signature(&self, name: &str, version: &str) -> Result<Signature, RemoteError> {
+        let metadata = self.metadata(name, version).await?;
+        let ports = |tensors: Vec<TensorMetadata>| tensors.into_iter().map(port).collect::<Result<Vec<_>, _>>();
+        Ok(Signature { inputs: ports(metadata.inputs)?, outputs: ports(metadata.outputs)? })
+    }
+
     async fn unary<A: Message + Default>(&self, path: &'static str, message: &impl Message) -> Result<A, RemoteError> {
         let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
         let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
@@ -106,6 +125,11 @@ impl Remote {
         let message = wire::single_message(&collected.to_bytes(), None, usize::MAX).map_err(unreadable)?;
         A::decode(message).map_err(unreadable)
     }
+}
+
+fn port(tensor: TensorMetadata) -> Result<Port, RemoteError> {
+    let shape = tensor.shape.iter().map(|&side| usize::try_from(side).ok()).collect();
+    Ok(Port { datatype: tensor.datatype.parse().map_err(unreadable)?, name: tensor.name, shape })
 }
 
 fn unreadable(error: impl std::fmt::Display) -> RemoteError {

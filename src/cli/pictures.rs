@@ -1,0 +1,142 @@
+//! Pictures on disk as a guarded model's input, and what was observed of them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use portcullis::data::{AdversarialSet, Dataset, Format, Options, Split, split};
+use portcullis::detect::{Observation, Panel};
+use portcullis::gateway::{Observer, OfflineTeacher};
+use portcullis::model::{InputSpec, Workers};
+use portcullis::profile::PictureId;
+use portcullis::tensor::{Colour, Picture};
+
+/// Which benign pictures to read, and how many.
+#[derive(clap::Args)]
+pub struct BenignArguments {
+    /// Benign pictures: an image folder, IDX, CIFAR binary or NPZ files.
+    #[arg(long, value_name = "PATH")]
+    pub data: PathBuf,
+    /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
+    #[arg(long)]
+    pub format: Option<Format>,
+    /// Read the training half instead of the test half. A classifier knows its training data too well for them to
+    /// tell how it treats fresh ones.
+    #[arg(long)]
+    pub training_half: bool,
+    /// Use so many of the pictures, chosen by the seed; all if not given.
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
+    /// Seed of the choice and of the order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Stop at the first picture that can't be read, instead of leaving it out.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl BenignArguments {
+    /// Opens the data, brought to the model's size.
+    pub fn open(&self, input: &InputSpec) -> Result<Dataset> {
+        let options = Options {
+            format: self.format,
+            split: self.training_half.then_some(Split::Train),
+            size: Some((input.height, input.width)),
+            colour: Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb }),
+        };
+        let dataset = Dataset::open(&self.data, &options)?;
+        if dataset.is_empty() {
+            bail!("{} holds no pictures", self.data.display());
+        }
+        Ok(dataset)
+    }
+
+    /// The chosen pictures in the seed's order, without those that `leave_out` knows.
+    pub fn read<'a>(
+        &self,
+        dataset: &'a Dataset,
+        leave_out: impl Fn(&Picture) -> bool + 'a,
+    ) -> Result<impl Iterator<Item = Result<Picture>> + 'a> {
+        let order = split(dataset.len(), self.seed, &[dataset.len()])?.concat();
+        let count = self.count.unwrap_or(usize::MAX);
+        let samples = dataset.samples_at(order, self.strict).map(|sample| Ok(sample?.picture));
+        Ok(samples.filter(move |picture| picture.as_ref().map_or(true, |picture| !leave_out(picture))).take(count))
+    }
+}
+
+/// The seeds of adversarial sets: what must not be calibrated on if they are to tell anything.
+pub fn seeds_of(sets: &[PathBuf]) -> Result<HashSet<PictureId>> {
+    let mut seeds = HashSet::new();
+    for path in sets {
+        let set = AdversarialSet::open(path)?;
+        seeds.extend(set.seeds().iter().map(|seed| PictureId::of(&seed.picture)));
+    }
+    Ok(seeds)
+}
+
+/// A picture's fingerprint and what was observed of it; `None` where nothing could be.
+pub type Observed = Vec<(PictureId, Option<Observation>)>;
+
+/// Observes pictures with a progress bar.
+pub struct Watcher<'a> {
+    pub panel: &'a Panel,
+    pub teacher: &'a OfflineTeacher,
+    pub workers: &'a Workers,
+}
+
+impl Watcher<'_> {
+    /// Observes all `pictures`, of which there are about `expected`.
+    pub fn observe(
+        &self,
+        what: &str,
+        expected: usize,
+        pictures: impl Iterator<Item = Result<Picture>>,
+    ) -> Result<Observed> {
+        let bar = progress(what, expected);
+        let mut failure = None;
+        let mut ids = Vec::new();
+        let readable = pictures.map_while(|picture| match picture {
+            Ok(picture) => {
+                ids.push(PictureId::of(&picture));
+                Some(picture)
+            }
+            Err(error) => {
+                failure = Some(error);
+                None
+            }
+        });
+        let observer = Observer { panel: self.panel, teacher: self.teacher, workers: self.workers };
+        let observations = observer.observe(readable, || bar.inc(1));
+        bar.finish_and_clear();
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if let Some(Err(problem)) = observations.first()
+            && observations.iter().all(Result::is_err)
+        {
+            bail!("none of the pictures could be examined: {problem}");
+        }
+        Ok(ids.into_iter().zip(observations.into_iter().map(Result::ok)).collect())
+    }
+}
+
+fn progress(what: &str, expected: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(expected as u64).with_style(style).with_message(what.to_owned())
+}
+
+/// Now, as RFC 3339 in UTC.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// Writes a file whole or not at all, making its folder.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    portcullis::data::write_atomically(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

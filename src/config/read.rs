@@ -1,0 +1,551 @@
+//! From what was typed to what the program runs on.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::mistake::{Located, Location, Mistake};
+use super::section::{FromNode, Section};
+use super::tree::{Node, Value};
+use super::types::{
+    Admin, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
+    Predictions, Server, Student, Upstream, Workers,
+};
+use crate::tensor::{Colour, Datatype, Layout, OutputKind};
+
+const MEBIBYTE: usize = 1 << 20;
+/// gRPC's frames carry 32-bit lengths; servers stop at 2 GiB.
+const LARGEST_MESSAGE: usize = 2 << 30;
+
+/// Names and numbers of the gRPC statuses that a refusal may have.
+const BLOCK_STATUSES: [(&str, i32); 6] = [
+    ("PERMISSION_DENIED", 7),
+    ("INVALID_ARGUMENT", 3),
+    ("FAILED_PRECONDITION", 9),
+    ("ABORTED", 10),
+    ("OUT_OF_RANGE", 11),
+    ("UNAUTHENTICATED", 16),
+];
+
+/// Reads the whole configuration; `None` only with a mistake.
+pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+    let mut root = Section::new(String::new(), root, mistakes);
+    let server = server(root.section("server"));
+    let admin = admin(root.section("admin"));
+    let upstream = upstream(root.section("upstream"));
+    let workers = workers(root.section("workers"), folder);
+    let embedded = upstream.as_ref().is_some_and(|upstream| *upstream == Upstream::Embedded);
+    let before = root.mistakes.len();
+    let models = root.sections("models", |section| model(section, folder, embedded));
+    if models.is_empty() && root.mistakes.len() == before {
+        root.wrong(root.at.clone(), "models", "is missing: add a [[models]] section for each model to guard");
+    }
+    unique("model", models.iter().map(|model| (&model.name.value, &model.name.at)), root.mistakes);
+    root.end();
+    Some(Config { path: None, server, admin, upstream: upstream?, workers, models })
+}
+
+fn server(mut section: Section<'_>) -> Server {
+    let max_message_bytes = size(&mut section, "max_message_bytes", 64 * MEBIBYTE);
+    let server = Server {
+        listen: section.or("listen", SocketAddr::from(([127, 0, 0, 1], 8001))),
+        max_message_bytes,
+        max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
+        max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
+        drain_grace: section.or("drain_grace", Duration::from_secs(20)),
+    };
+    section.end();
+    server
+}
+
+fn admin(mut section: Section<'_>) -> Admin {
+    let admin = Admin { listen: section.or("listen", SocketAddr::from(([127, 0, 0, 1], 9901))) };
+    section.end();
+    admin
+}
+
+fn upstream(mut section: Section<'_>) -> Option<Upstream> {
+    let embedded: Option<Located<bool>> = section.optional("embedded");
+    let grpc: Option<Located<String>> = section.optional("grpc");
+    let upstream = match (embedded, grpc) {
+        (Some(embedded), Some(_)) if embedded.value => {
+            section.wrong(embedded.at, "embedded", "excludes upstream.grpc: keep one of them");
+            None
+        }
+        (_, Some(grpc)) => match authority(&grpc.value) {
+            Ok(endpoint) => Some(Upstream::Grpc { endpoint }),
+            Err(problem) => {
+                section.wrong(grpc.at, "grpc", problem);
+                None
+            }
+        },
+        (Some(embedded), None) if embedded.value => Some(Upstream::Embedded),
+        _ => {
+            let problem = "says nothing: give grpc = \"http://HOST:PORT\" or embedded = true";
+            section.mistakes.push(Mistake { at: section.at.clone(), message: format!("upstream {problem}") });
+            None
+        }
+    };
+    section.end();
+    upstream
+}
+
+/// `host:port` of `http://host:port`.
+fn authority(url: &str) -> Result<String, String> {
+    let expected = "must look like http://HOST:PORT";
+    if url.starts_with("https://") {
+        return Err("cannot be https: TLS to the upstream is not supported".into());
+    }
+    let rest = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+    let (host, port) = rest.rsplit_once(':').ok_or(expected)?;
+    let valid = !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if valid { Ok(rest.to_owned()) } else { Err(expected.into()) }
+}
+
+fn workers(mut section: Section<'_>, folder: &Path) -> Workers {
+    let workers = Workers {
+        count: section.or("count", 0),
+        intra_threads: positive(&mut section, "intra_threads", 1),
+        queue: positive(&mut section, "queue", 1024),
+        onnxruntime: section.optional::<PathBuf>("onnxruntime").map(|path| folder.join(path.value)),
+    };
+    section.end();
+    workers
+}
+
+fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<GuardedModel> {
+    let name = section.required::<String>("name");
+    let path = file(&mut section, "path", folder);
+    let predictions = predictions(&mut section, path.as_ref(), embedded);
+    let profile = section.required::<PathBuf>("profile").map(|path| below(folder, path));
+    let fpr = ranged(&mut section, "fpr", 0.01, |fpr| fpr > 0.0 && fpr <= 0.5, "lie above 0 and be at most 0.5");
+    let policy = section.or("policy", Policy::Monitor);
+    let on_undecided = section.or("on_undecided", OnUndecided::Pass);
+    let block_status = section.or("block_status", BlockStatus(7)).0;
+    let time_budget = section.or("time_budget", Duration::from_secs(1));
+    let version = section.optional::<String>("version").map(|version| version.value);
+    let input = input(section.section("input"));
+    let output = output(section.section("output"));
+    let students = section.sections("students", |section| student(section, folder, &input));
+    unique("student", students.iter().map(|student| (&student.name.value, &student.name.at)), section.mistakes);
+    let detectors = section.sections("detectors", detector);
+    let at = section.at.clone();
+    let names: Vec<(&String, &Location)> = detectors.iter().map(|detector| (&detector.name, &detector.at)).collect();
+    unique("detector", names.into_iter(), section.mistakes);
+    check_references(&detectors, &students, section.mistakes);
+    if detectors.is_empty() && section.mistakes.is_empty() {
+        section.wrong(at.clone(), "detectors", "is missing: without a detector nothing is ever suspicious");
+    } else if !detectors.is_empty() && detectors.iter().all(|detector| detector.weight == 0.0) {
+        section.wrong(at, "detectors", "all have weight 0: nothing would ever be suspicious");
+    }
+    section.end();
+    Some(GuardedModel {
+        name: name?,
+        version,
+        path: path.and_then(Result::ok),
+        predictions: predictions?,
+        policy,
+        on_undecided,
+        block_status,
+        time_budget,
+        fpr,
+        profile: profile?,
+        input,
+        output,
+        students,
+        detectors,
+    })
+}
+
+/// A path to a file that must exist: `None` if it was not typed, `Err` if it is wrong.
+fn file(section: &mut Section<'_>, key: &'static str, folder: &Path) -> Option<Result<Located<PathBuf>, ()>> {
+    let path = below(folder, section.optional::<PathBuf>(key)?);
+    if path.value.is_file() {
+        return Some(Ok(path));
+    }
+    let problem = format!("names {}, which is no file", path.value.display());
+    section.wrong(path.at, key, problem);
+    Some(Err(()))
+}
+
+fn below(folder: &Path, path: Located<PathBuf>) -> Located<PathBuf> {
+    Located { value: folder.join(path.value), at: path.at }
+}
+
+fn predictions(
+    section: &mut Section<'_>,
+    path: Option<&Result<Located<PathBuf>, ()>>,
+    embedded: bool,
+) -> Option<Predictions> {
+    let typed = section.optional::<Predictions>("predictions");
+    match (typed, path) {
+        (Some(typed), None) if typed.value == Predictions::Replica => {
+            section.wrong(typed.at, "predictions", "is \"replica\", but path does not say of which file");
+            None
+        }
+        (_, None) if embedded => {
+            section.wrong(section.at.clone(), "path", "is missing: the embedded upstream serves this file");
+            None
+        }
+        (Some(typed), _) => Some(typed.value),
+        (None, Some(_)) => Some(Predictions::Replica),
+        (None, None) => Some(Predictions::Upstream),
+    }
+}
+
+fn input(mut section: Section<'_>) -> Input {
+    let mut side = |key| {
+        section.optional::<usize>(key).filter(|side| {
+            if side.value == 0 {
+                section.wrong(side.at.clone(), key, "must be at least 1");
+            }
+            side.value > 0
+        })
+    };
+    let (height, width) = (side("height"), side("width"));
+    let range = section.optional::<[f32; 2]>("range");
+    if let Some(range) = &range
+        && range.value[0] >= range.value[1]
+    {
+        section.wrong(range.at.clone(), "range", "must be [black, white] with black below white");
+    }
+    let std = section.optional::<Vec<f32>>("std");
+    if let Some(std) = &std
+        && std.value.iter().any(|&value| value <= 0.0)
+    {
+        section.wrong(std.at.clone(), "std", "must be above 0");
+    }
+    let input = Input {
+        name: section.optional("name"),
+        datatype: section.optional("datatype"),
+        layout: section.optional("layout"),
+        colour: section.optional("colour"),
+        height,
+        width,
+        range,
+        mean: section.optional("mean"),
+        std,
+        at: section.at.clone(),
+    };
+    section.end();
+    input
+}
+
+fn output(mut section: Section<'_>) -> Output {
+    let output =
+        Output { name: section.optional("name"), kind: section.optional("kind"), at: section.at.clone() };
+    section.end();
+    output
+}
+
+/// A student. Without an input section of its own it takes what the teacher takes.
+fn student(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option<Student> {
+    let name = section.required::<String>("name");
+    let path = file(&mut section, "path", folder);
+    if path.is_none() {
+        section.wrong(section.at.clone(), "path", "is missing: the student's ONNX file");
+    }
+    let has_input = section.has("input");
+    let own = input(section.section("input"));
+    let output = output(section.section("output"));
+    section.end();
+    let input = if has_input { own } else { Input { name: None, ..teacher.clone() } };
+    Some(Student { name: name?, path: path?.ok()?, input, output })
+}
+
+fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
+    let kind = section.required::<String>("kind")?;
+    let kind = match kind.value.as_str() {
+        "feature_squeezing" => {
+            let squeezers = section.required::<Vec<Located<String>>>("squeezers")?;
+            if squeezers.value.is_empty() {
+                section.wrong(squeezers.at, "squeezers", "is empty");
+                return None;
+            }
+            DetectorKind::FeatureSqueezing { squeezers: squeezers.value }
+        }
+        "disagreement" => DetectorKind::Disagreement {
+            student: section.required("student")?,
+            measure: section.or("measure", Measure::Surprise),
+            temperature: ranged(&mut section, "temperature", 1.0, |value| value > 0.0, "be above 0"),
+        },
+        _ => {
+            section.wrong(kind.at, "kind", "must be \"feature_squeezing\" or \"disagreement\"");
+            return None;
+        }
+    };
+    let default = match &kind {
+        DetectorKind::FeatureSqueezing { .. } => "feature_squeezing".to_owned(),
+        DetectorKind::Disagreement { student, measure, .. } => format!("{}.{}", student.value, measure.name()),
+    };
+    let detector = DetectorConfig {
+        name: section.or("name", default),
+        weight: ranged(&mut section, "weight", 1.0, |weight| weight >= 0.0, "not be negative"),
+        kind,
+        at: section.at.clone(),
+    };
+    section.end();
+    Some(detector)
+}
+
+fn check_references(detectors: &[DetectorConfig], students: &[Student], mistakes: &mut Vec<Mistake>) {
+    for detector in detectors {
+        if let DetectorKind::Disagreement { student, .. } = &detector.kind
+            && !students.iter().any(|known| known.name.value == student.value)
+        {
+            mistakes.push(student.mistake(format!("detector '{}': there is no student '{}'", detector.name, student.value)));
+        }
+    }
+}
+
+/// Two of the same name are a mistake at the second, which names the first.
+fn unique<'a>(
+    what: &str,
+    names: impl Iterator<Item = (&'a String, &'a Location)>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let mut first: HashMap<&String, &Location> = HashMap::new();
+    for (name, at) in names {
+        if let Some(earlier) = first.get(name) {
+            let earlier = match earlier {
+                Location::Line(line) => format!(" on line {line}"),
+                _ => String::new(),
+            };
+            mistakes.push(Mistake { at: at.clone(), message: format!("there is another {what} '{name}'{earlier}") });
+        }
+        first.entry(name).or_insert(at);
+    }
+}
+
+fn positive(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+    match section.optional::<usize>(key) {
+        Some(value) if value.value == 0 => {
+            section.wrong(value.at, key, "must be at least 1");
+            default
+        }
+        value => value.map_or(default, |value| value.value),
+    }
+}
+
+fn ranged(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: f64,
+    fits: impl Fn(f64) -> bool,
+    rule: &str,
+) -> f64 {
+    match section.optional::<f64>(key) {
+        Some(value) if !fits(value.value) => {
+            section.wrong(value.at, key, format_args!("must {rule}"));
+            default
+        }
+        value => value.map_or(default, |value| value.value),
+    }
+}
+
+fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+    match section.optional::<Size>(key) {
+        Some(value) if value.value.0 == 0 || value.value.0 > LARGEST_MESSAGE => {
+            section.wrong(value.at, key, "must lie between 1 byte and 2 GiB");
+            default
+        }
+        value => value.map_or(default, |value| value.value.0),
+    }
+}
+
+/// A number of bytes.
+struct Size(usize);
+
+/// The number of a gRPC status that a refusal may have.
+struct BlockStatus(i32);
+
+impl FromNode for Size {
+    const EXPECTED: &'static str = "a size such as \"64MiB\" or a number of bytes";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        match &node.value {
+            Value::Integer(bytes) => Some(usize::try_from(*bytes).map(Size).map_err(|_| "must not be negative".into())),
+            Value::String(text) => Some(parse_size(text).ok_or_else(|| format!("must be {}", Self::EXPECTED))),
+            _ => None,
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Option<Size> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: usize = match text[digits..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<usize>().ok()?.checked_mul(unit).map(Size)
+}
+
+impl FromNode for String {
+    const EXPECTED: &'static str = "a string";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        match &node.value {
+            Value::String(text) if text.is_empty() => Some(Err("must not be empty".into())),
+            Value::String(text) => Some(Ok(text.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl FromNode for PathBuf {
+    const EXPECTED: &'static str = "a path";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        String::from_node(node).map(|text| text.map(PathBuf::from))
+    }
+}
+
+impl FromNode for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        match node.value {
+            Value::Boolean(value) => Some(Ok(value)),
+            _ => None,
+        }
+    }
+}
+
+impl FromNode for usize {
+    const EXPECTED: &'static str = "a whole number";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        match node.value {
+            Value::Integer(number) => Some(Self::try_from(number).map_err(|_| "must not be negative".into())),
+            _ => None,
+        }
+    }
+}
+
+impl FromNode for f64 {
+    const EXPECTED: &'static str = "a number";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        match node.value {
+            Value::Integer(number) => Some(Ok(number as Self)),
+            Value::Float(number) if number.is_finite() => Some(Ok(number)),
+            Value::Float(_) => Some(Err("must be finite".into())),
+            _ => None,
+        }
+    }
+}
+
+impl FromNode for f32 {
+    const EXPECTED: &'static str = "a number";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        f64::from_node(node).map(|number| number.map(|number| number as Self))
+    }
+}
+
+impl<T: FromNode> FromNode for Vec<T> {
+    const EXPECTED: &'static str = "a list";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::Array(items) = &node.value else { return None };
+        let item = |item: &Node| {
+            T::from_node(item)
+                .unwrap_or_else(|| Err(format!("must hold {} only, not {}", T::EXPECTED, item.value.kind())))
+        };
+        Some(items.iter().map(item).collect())
+    }
+}
+
+impl<T: FromNode> FromNode for Located<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        Some(T::from_node(node)?.map(|value| Self { value, at: node.at.clone() }))
+    }
+}
+
+impl FromNode for [f32; 2] {
+    const EXPECTED: &'static str = "a list of two numbers";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let numbers = Vec::<f32>::from_node(node)?;
+        Some(numbers.and_then(|numbers| Self::try_from(numbers).map_err(|_| "must hold two numbers".into())))
+    }
+}
+
+impl FromNode for SocketAddr {
+    const EXPECTED: &'static str = "an address such as \"127.0.0.1:8001\"";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::String(text) = &node.value else { return None };
+        Some(text.parse().map_err(|_| format!("must be {}", Self::EXPECTED)))
+    }
+}
+
+impl FromNode for Duration {
+    const EXPECTED: &'static str = "a duration such as \"250ms\"";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::String(text) = &node.value else { return None };
+        Some(match humantime::parse_duration(text) {
+            Ok(duration) if !duration.is_zero() => Ok(duration),
+            Ok(_) => Err("must be longer than nothing".into()),
+            Err(_) => Err(format!("must be {}", Self::EXPECTED)),
+        })
+    }
+}
+
+/// Implements [`FromNode`] for a type whose values have names.
+macro_rules! named {
+    ($type:ty, $expected:literal, $($name:literal => $value:expr),+ $(,)?) => {
+        impl FromNode for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_node(node: &Node) -> Option<Result<Self, String>> {
+                let Value::String(text) = &node.value else { return None };
+                Some(match text.as_str() {
+                    $($name => Ok($value),)+
+                    _ => Err(format!("must be {}, not \"{text}\"", Self::EXPECTED)),
+                })
+            }
+        }
+    };
+}
+
+named!(Policy, "\"monitor\", \"annotate\" or \"block\"",
+    "monitor" => Self::Monitor, "annotate" => Self::Annotate, "block" => Self::Block);
+named!(OnUndecided, "\"pass\" or \"block\"", "pass" => Self::Pass, "block" => Self::Block);
+named!(Predictions, "\"upstream\" or \"replica\"", "upstream" => Self::Upstream, "replica" => Self::Replica);
+named!(Measure, "\"kl\", \"jensen_shannon\" or \"surprise\"",
+    "kl" => Self::Kl, "jensen_shannon" => Self::JensenShannon, "surprise" => Self::Surprise);
+named!(Layout, "\"NCHW\" or \"NHWC\"", "NCHW" => Self::Nchw, "NHWC" => Self::Nhwc);
+named!(Colour, "\"rgb\", \"bgr\" or \"grey\"",
+    "rgb" => Self::Rgb, "bgr" => Self::Bgr, "grey" => Self::Grey, "gray" => Self::Grey);
+named!(OutputKind, "\"logits\" or \"probabilities\"",
+    "logits" => Self::Logits, "probabilities" => Self::Probabilities);
+
+impl FromNode for Datatype {
+    const EXPECTED: &'static str = "a datatype such as \"FP32\"";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::String(text) = &node.value else { return None };
+        Some(text.parse().map_err(|_| format!("must be {}", Self::EXPECTED)))
+    }
+}
+
+impl FromNode for BlockStatus {
+    const EXPECTED: &'static str = "the name of a gRPC status";
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::String(text) = &node.value else { return None };
+        let found = BLOCK_STATUSES.into_iter().find(|(name, _)| name == text);
+        Some(found.map(|(_, code)| Self(code)).ok_or_else(|| match text.as_str() {
+            "UNAVAILABLE" => "must not be UNAVAILABLE: clients would send the input again".to_owned(),
+            _ => format!("must be one of {}", BLOCK_STATUSES.map(|(name, _)| name).join(", ")),
+        }))
+    }
+}

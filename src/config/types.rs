@@ -1,0 +1,248 @@
+//! What the program runs on: the checked configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::mistake::{Located, Location};
+use crate::tensor::{Colour, Datatype, Layout, OutputKind};
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file that it came from.
+    pub path: Option<PathBuf>,
+    /// The clients' port.
+    pub server: Server,
+    /// The operators' port.
+    pub admin: Admin,
+    /// What stands behind the gateway.
+    pub upstream: Upstream,
+    /// The threads that predict.
+    pub workers: Workers,
+    /// The models under guard; at least one.
+    pub models: Vec<GuardedModel>,
+}
+
+/// The clients' port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Largest message that passes.
+    pub max_message_bytes: usize,
+    /// Largest message that is examined; larger ones are undecided.
+    pub max_inspected_bytes: usize,
+    /// Examinations under way at most; requests beyond are undecided.
+    pub max_inflight_examinations: usize,
+    /// How long calls may go on once the gateway drains.
+    pub drain_grace: Duration,
+}
+
+/// The operators' port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+/// What stands behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upstream {
+    /// A server that speaks the Open Inference Protocol over gRPC, plain text.
+    Grpc {
+        /// `host:port`.
+        endpoint: String,
+    },
+    /// The guarded models themselves, run in this process.
+    Embedded,
+}
+
+/// The threads that predict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workers {
+    /// How many; 0 for one a core.
+    pub count: usize,
+    /// Threads inside one prediction.
+    pub intra_threads: usize,
+    /// Predictions that may wait; requests beyond are undecided.
+    pub queue: usize,
+    /// The ONNX Runtime library, where the search is not wanted.
+    pub onnxruntime: Option<PathBuf>,
+}
+
+/// Where predictions on squeezed copies come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Predictions {
+    /// From the upstream, by one more request.
+    Upstream,
+    /// From a copy of the model in this process.
+    Replica,
+}
+
+/// What happens to requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Decisions are counted; requests and answers cross untouched.
+    Monitor,
+    /// Answers carry the decision.
+    Annotate,
+    /// Suspicious requests are refused.
+    Block,
+}
+
+impl Policy {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Annotate => "annotate",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// What the policy `block` does with requests that could not be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUndecided {
+    /// They pass, counted.
+    Pass,
+    /// They are refused.
+    Block,
+}
+
+/// A model under guard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GuardedModel {
+    /// The name by which clients ask for it.
+    pub name: Located<String>,
+    /// The version that the embedded upstream tells, or that is asked of a remote one.
+    pub version: Option<String>,
+    /// Its ONNX file: the embedded model, or a replica of the upstream's.
+    pub path: Option<Located<PathBuf>>,
+    /// Where predictions on squeezed copies come from.
+    pub predictions: Predictions,
+    /// What happens to requests.
+    pub policy: Policy,
+    /// What happens to undecided ones under `block`.
+    pub on_undecided: OnUndecided,
+    /// The number of the gRPC status of a refusal.
+    pub block_status: i32,
+    /// How long an examination may take.
+    pub time_budget: Duration,
+    /// The false-positive rate, one of those that the profile was calibrated for.
+    pub fpr: f64,
+    /// The profile's file.
+    pub profile: Located<PathBuf>,
+    /// Its picture input.
+    pub input: Input,
+    /// Its output.
+    pub output: Output,
+    /// Second models over the same classes.
+    pub students: Vec<Student>,
+    /// What is compared.
+    pub detectors: Vec<DetectorConfig>,
+}
+
+/// A picture input, as far as it is configured; the model tells the rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Name of the tensor.
+    pub name: Option<Located<String>>,
+    /// Its element type.
+    pub datatype: Option<Located<Datatype>>,
+    /// Order of the dimensions.
+    pub layout: Option<Located<Layout>>,
+    /// Order of the channels.
+    pub colour: Option<Located<Colour>>,
+    /// Rows.
+    pub height: Option<Located<usize>>,
+    /// Columns.
+    pub width: Option<Located<usize>>,
+    /// Values of black and white before mean and std are applied.
+    pub range: Option<Located<[f32; 2]>>,
+    /// What the client subtracts, per channel of the tensor.
+    pub mean: Option<Located<Vec<f32>>>,
+    /// What the client divides by, per channel of the tensor.
+    pub std: Option<Located<Vec<f32>>>,
+    /// Where the section is.
+    pub at: Location,
+}
+
+/// An output, as far as it is configured; the model tells the rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Name of the tensor.
+    pub name: Option<Located<String>>,
+    /// What its values mean.
+    pub kind: Option<Located<OutputKind>>,
+    /// Where the section is.
+    pub at: Location,
+}
+
+/// A second model over the same classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Student {
+    /// Its name.
+    pub name: Located<String>,
+    /// Its ONNX file.
+    pub path: Located<PathBuf>,
+    /// Its picture input; the guarded model's where it has no section of its own.
+    pub input: Input,
+    /// Its output.
+    pub output: Output,
+}
+
+/// How a student's prediction is compared with the teacher's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// KL(teacher || student).
+    Kl,
+    /// The Jensen-Shannon divergence.
+    JensenShannon,
+    /// -ln of the student's probability for the teacher's class.
+    Surprise,
+}
+
+impl Measure {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kl => "kl",
+            Self::JensenShannon => "jensen_shannon",
+            Self::Surprise => "surprise",
+        }
+    }
+}
+
+/// What a detector compares.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DetectorKind {
+    /// Predictions on squeezed copies with the original's.
+    FeatureSqueezing {
+        /// Names of squeezers, such as `median(2,2)`.
+        squeezers: Vec<Located<String>>,
+    },
+    /// A student's prediction with the teacher's.
+    Disagreement {
+        /// The student's name.
+        student: Located<String>,
+        /// How they are compared.
+        measure: Measure,
+        /// At which temperature.
+        temperature: f64,
+    },
+}
+
+/// A detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorConfig {
+    /// Its name, unique within the model.
+    pub name: String,
+    /// What it compares.
+    pub kind: DetectorKind,
+    /// Its weight in the combined score.
+    pub weight: f64,
+    /// Where the section is.
+    pub at: Location,
+}

@@ -1,0 +1,224 @@
+//! Adversarial sets: benign seeds and what each attack made of them, in one NPZ file.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use npyz::npz::NpzWriter;
+use npyz::{AutoSerialize, WriterBuilder};
+
+use super::array::Npz;
+use super::dataset::Sample;
+use super::error::{DataError, broken};
+use super::file::file_name;
+use super::file::write_atomically;
+use super::numpy::Pictures;
+use crate::tensor::Picture;
+
+/// What one attack made of the seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttackResult {
+    /// Name of the attack.
+    pub name: String,
+    /// One picture for each seed, in the seeds' order.
+    pub pictures: Vec<Picture>,
+    /// Whether the classifier is wrong on the picture; only then is it an adversarial example.
+    pub successful: Vec<bool>,
+}
+
+/// Benign seeds and the results of attacks on them.
+///
+/// On disk: `x` (uint8, `N x height x width x channels`) the seeds, `y` their labels, and for each attack `adv_<name>`
+/// (as `x`) and `ok_<name>` (`N` booleans).
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdversarialSet {
+    seeds: Vec<Sample>,
+    attacks: Vec<AttackResult>,
+}
+
+impl AdversarialSet {
+    /// Puts seeds and attacks together.
+    ///
+    /// # Errors
+    /// When an attack has not one picture, of the seeds' shape, and one flag for each seed.
+    pub fn new(seeds: Vec<Sample>, attacks: Vec<AttackResult>) -> Result<Self, DataError> {
+        Self::checked(Path::new("the adversarial set"), seeds, attacks)
+    }
+
+    fn checked(path: &Path, seeds: Vec<Sample>, attacks: Vec<AttackResult>) -> Result<Self, DataError> {
+        let Some(first) = seeds.first() else {
+            return Err(broken(path, "it has no seeds"));
+        };
+        let shape = |picture: &Picture| [picture.channels(), picture.height(), picture.width()];
+        let expected = shape(&first.picture);
+        if seeds.iter().any(|seed| shape(&seed.picture) != expected) {
+            return Err(broken(path, "its seeds are not all of one shape"));
+        }
+        for attack in &attacks {
+            let same_shape = attack.pictures.iter().all(|picture| shape(picture) == expected);
+            if !same_shape || attack.pictures.len() != seeds.len() || attack.successful.len() != seeds.len() {
+                let reason = format!("attack '{}' has not one picture and one flag for each seed", attack.name);
+                return Err(broken(path, reason));
+            }
+        }
+        Ok(Self { seeds, attacks })
+    }
+
+    /// Reads a set whole.
+    ///
+    /// # Errors
+    /// When the file is broken or an array is missing.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
+        let path = path.as_ref();
+        let mut archive = Npz::open(path)?;
+        let pictures = pictures(&mut archive, "x")?;
+        let labels = archive.array("y")?.map(|labels| labels.labels()).transpose()?;
+        if labels.as_ref().is_some_and(|labels| labels.len() != pictures.len()) {
+            return Err(broken(path, "it has not one label for each seed"));
+        }
+        let seeds = pictures.into_iter().enumerate().map(|(index, picture)| Sample {
+            picture,
+            label: labels.as_ref().map(|labels| labels[index]),
+            name: format!("{}#{index}", file_name(path)),
+        });
+        let mut attacks = Vec::new();
+        for name in archive.names().iter().filter_map(|name| name.strip_prefix("adv_")) {
+            attacks.push(AttackResult {
+                name: name.to_owned(),
+                pictures: self::pictures(&mut archive, &format!("adv_{name}"))?,
+                successful: archive.required(&format!("ok_{name}"))?.flags()?,
+            });
+        }
+        Self::checked(path, seeds.collect(), attacks)
+    }
+
+    /// Writes the set whole or not at all. Pixels are rounded to 8 bits, so an attack must have succeeded on
+    /// [rounded](crate::tensor::to_8_bit) pictures to count as successful.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
+        let path = path.as_ref();
+        let write = || write_atomically(path, &self.to_npz()?);
+        write().map_err(|source| DataError::Io { path: path.to_owned(), source })
+    }
+
+    fn to_npz(&self) -> std::io::Result<Vec<u8>> {
+        let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
+        write_pictures(&mut archive, "x", self.seeds.iter().map(|seed| &seed.picture))?;
+        if let Some(labels) =
+            self.seeds.iter().map(|seed| seed.label.map(|label| label as i64)).collect::<Option<Vec<_>>>()
+        {
+            write_array(&mut archive, "y", &[labels.len()], labels)?;
+        }
+        for AttackResult { name, pictures, successful } in &self.attacks {
+            write_pictures(&mut archive, &format!("adv_{name}"), pictures.iter())?;
+            write_array(&mut archive, &format!("ok_{name}"), &[successful.len()], successful.iter().copied())?;
+        }
+        Ok(archive.zip_writer().finish()?.into_inner())
+    }
+
+    /// The benign seeds.
+    pub fn seeds(&self) -> &[Sample] {
+        &self.seeds
+    }
+
+    /// The results of all attacks.
+    pub fn results(&self) -> &[AttackResult] {
+        &self.attacks
+    }
+
+    /// The names of the attacks.
+    pub fn attacks(&self) -> Vec<String> {
+        self.attacks.iter().map(|attack| attack.name.clone()).collect()
+    }
+
+    /// The pictures of one attack, in the seeds' order, successful or not.
+    pub fn pictures(&self, attack: &str) -> Option<&[Picture]> {
+        self.result(attack).map(|attack| attack.pictures.as_slice())
+    }
+
+    /// The result of one attack.
+    pub fn result(&self, attack: &str) -> Option<&AttackResult> {
+        self.attacks.iter().find(|result| result.name == attack)
+    }
+}
+
+fn pictures(archive: &mut Npz, name: &str) -> Result<Vec<Picture>, DataError> {
+    let pictures = Pictures::new(archive.required(name)?)?;
+    (0..pictures.len()).map(|index| pictures.get(index)).collect()
+}
+
+type Archive = NpzWriter<Cursor<Vec<u8>>>;
+
+fn write_pictures<'a>(
+    archive: &mut Archive,
+    name: &str,
+    pictures: impl ExactSizeIterator<Item = &'a Picture> + Clone,
+) -> std::io::Result<()> {
+    let [height, width, channels] = match pictures.clone().next() {
+        Some(first) => [first.height(), first.width(), first.channels()],
+        None => [0; 3],
+    };
+    let shape = [pictures.len(), height, width, channels];
+    write_array(archive, name, &shape, pictures.flat_map(Picture::to_interleaved_u8))
+}
+
+fn write_array<T: AutoSerialize>(
+    archive: &mut Archive,
+    name: &str,
+    shape: &[usize],
+    values: impl IntoIterator<Item = T>,
+) -> std::io::Result<()> {
+    let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+    let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+    writer.extend(values)?;
+    writer.finish()?;
+    archive.zip_writer().flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grey(pixels: [u8; 4]) -> Picture {
+        Picture::from_interleaved_u8(1, 2, 2, &pixels).unwrap()
+    }
+
+    fn seed(index: usize, label: Option<usize>) -> Sample {
+        Sample { picture: grey([index as u8, 0, 128, 255]), label, name: format!("set.npz#{index}") }
+    }
+
+    fn attack(name: &str, flags: [bool; 2]) -> AttackResult {
+        let pictures = vec![grey([1, 2, 3, 4]), grey([5, 6, 7, 8])];
+        AttackResult { name: name.to_owned(), pictures, successful: flags.to_vec() }
+    }
+
+    #[test]
+    fn a_saved_set_is_read_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.npz");
+        let attacks = vec![attack("fgsm8", [true, false]), attack("pgd8", [true, true])];
+        let set = AdversarialSet::new(vec![seed(0, Some(3)), seed(1, Some(9))], attacks).unwrap();
+        set.save(&path).unwrap();
+        let read = AdversarialSet::open(&path).unwrap();
+        assert_eq!(read, set);
+        assert_eq!(read.attacks(), ["fgsm8", "pgd8"]);
+        assert_eq!(read.pictures("fgsm8").unwrap()[1], grey([5, 6, 7, 8]));
+        assert_eq!(read.pictures("deepfool"), None);
+    }
+
+    #[test]
+    fn seeds_need_no_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.npz");
+        AdversarialSet::new(vec![seed(0, None)], vec![]).unwrap().save(&path).unwrap();
+        assert_eq!(AdversarialSet::open(&path).unwrap().seeds()[0].label, None);
+    }
+
+    #[test]
+    fn an_attack_must_answer_for_every_seed() {
+        let error = AdversarialSet::new(vec![seed(0, None)], vec![attack("pgd8", [true, true])]).unwrap_err();
+        assert!(error.to_string().contains("'pgd8'"), "{error}");
+        assert!(AdversarialSet::new(vec![], vec![]).is_err());
+    }
+}

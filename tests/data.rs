@@ -1,0 +1,109 @@
+//! The data that people have are read as they are: real MNIST, CIFAR-10, GTSRB, ImageNet and chest radiographs.
+
+use std::path::{Path, PathBuf};
+
+use portcullis::data::{AdversarialSet, Dataset, Format, Options, Split};
+use portcullis::model::Colour;
+
+/// A real data set, where it is there.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    if !path.exists() {
+        println!("skipped: ../shared is missing");
+        return None;
+    }
+    Some(path)
+}
+
+/// Mean of all pixel values and sum of all labels of the first `count` samples.
+fn fingerprint(data: &Dataset, count: usize) -> (f64, usize) {
+    let samples: Vec<_> = data.samples_at(0..count, true).map(Result::unwrap).collect();
+    let pixels = samples.iter().flat_map(|sample| sample.picture.pixels()).map(|&pixel| f64::from(pixel));
+    let values: usize = samples.iter().map(|sample| sample.picture.pixels().len()).sum();
+    (pixels.sum::<f64>() / values as f64, samples.iter().filter_map(|sample| sample.label).sum())
+}
+
+/// What NumPy says of the same samples.
+fn assert_fingerprint(data: &Dataset, mean: f64, labels: usize) {
+    let ours = fingerprint(data, 100);
+    assert!((ours.0 - mean).abs() < 1e-6, "mean {} is not {mean}", ours.0);
+    assert_eq!(ours.1, labels);
+}
+
+#[test]
+fn mnist_is_read_from_idx() {
+    let Some(path) = shared("mnist") else { return };
+    let test = Dataset::open(&path, &Options::default()).unwrap();
+    assert_eq!((test.format(), test.len()), (Format::Idx, 5000));
+    assert_fingerprint(&test, 0.151471789, 0);
+    let train = Dataset::open(path, &Options { split: Some(Split::Train), ..Options::default() }).unwrap();
+    assert_eq!(train.len(), 20_000);
+}
+
+#[test]
+fn cifar10_is_read_from_its_binary_form() {
+    let Some(path) = shared("cifar10") else { return };
+    let test = Dataset::open(&path, &Options::default()).unwrap();
+    assert_eq!((test.format(), test.len()), (Format::Cifar, 5000));
+    assert_eq!(test.classes().unwrap()[9], "truck");
+    assert_fingerprint(&test, 0.472906020, 445);
+    let train = Dataset::open(path, &Options { split: Some(Split::Train), ..Options::default() }).unwrap();
+    assert_eq!(train.len(), 15_000);
+}
+
+#[test]
+fn gtsrb_is_read_from_npz() {
+    let Some(path) = shared("gtsrb") else { return };
+    let test = Dataset::open(path, &Options::default()).unwrap();
+    assert_eq!((test.format(), test.len()), (Format::Numpy, 4000));
+    assert_fingerprint(&test, 0.345942147, 1602);
+}
+
+#[test]
+fn chest_radiographs_are_read_from_folders() {
+    let Some(path) = shared("chest_xray") else { return };
+    let test = Dataset::open(path, &Options { colour: Some(Colour::Grey), ..Options::default() }).unwrap();
+    assert_eq!((test.format(), test.len()), (Format::Folder, 200));
+    assert_eq!(test.classes().unwrap(), ["normal", "pneumonia"]);
+    assert_eq!(test.get(199).unwrap().label, Some(1));
+    assert_eq!(test.get(0).unwrap().picture.channels(), 1);
+}
+
+/// Mean of every channel of the first photographs, cropped and resized by PIL, in 1/255.
+const PIL_PHOTOGRAPHS: [[f32; 3]; 5] = [
+    [114.78, 116.59, 96.18],
+    [81.44, 83.77, 54.63],
+    [146.34, 148.24, 151.20],
+    [61.84, 85.35, 108.47],
+    [156.44, 141.33, 131.34],
+];
+
+#[test]
+fn photographs_are_prepared_as_pil_does() {
+    let Some(path) = shared("imagenet") else { return };
+    let data = Dataset::open(path, &Options { size: Some((224, 224)), ..Options::default() }).unwrap();
+    assert_eq!((data.len(), data.classes().unwrap().len()), (1000, 1000));
+    for (index, expected) in PIL_PHOTOGRAPHS.into_iter().enumerate() {
+        let picture = data.get(index).unwrap().picture;
+        let means: Vec<_> =
+            picture.planes().map(|plane| 255.0 * plane.iter().sum::<f32>() / plane.len() as f32).collect();
+        for (ours, theirs) in means.iter().zip(expected) {
+            assert!((ours - theirs).abs() < 0.5, "photograph {index}: {ours} is not PIL's {theirs}");
+        }
+    }
+}
+
+#[test]
+fn adversarial_sets_are_read_whole() {
+    for (name, attacks) in [
+        ("mnist_cnn.npz", ["cw2", "fgsm_paper", "pgd8"]),
+        ("gtsrb_cnn.npz", ["cw2", "fgsm8", "pgd8"]),
+        ("cifar10_resnet20.npz", ["cw2", "fgsm_paper", "pgd8"]),
+    ] {
+        let Some(path) = shared("adversarial") else { return };
+        let set = AdversarialSet::open(path.join(name)).unwrap();
+        assert_eq!((set.seeds().len(), set.attacks()), (200, attacks.map(str::to_owned).to_vec()));
+        assert!(set.seeds().iter().all(|seed| seed.label.is_some()));
+        assert!(set.results().iter().all(|result| result.successful.iter().any(|&flag| flag)));
+    }
+}
