@@ -101,7 +101,7 @@ fn histogram<R>(model: &GuardedModel, profile: &Profile, show: impl FnOnce(Histo
 }
 
 fn draw(path: &Path, model: &GuardedModel, profile: &Profile) -> Result<()> {
-    let svg = histogram(model, profile, |histogram| histogram.to_svg());
+    let svg = histogram(model, profile, |histogram| histogram.to_svg())?;
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("png") => svg_to_png(&svg)?,
         _ => svg.into_bytes(),
@@ -126,11 +126,11 @@ fn report(common: &Common, model: &GuardedModel, path: &Path, profile: &Profile,
     if std::io::stdout().is_terminal() {
         println!("{}\n", histogram(model, profile, |histogram| histogram.to_terminal(WIDTH)));
     }
-    let mut table = Table::new(&["asked FPR", "threshold", "measured FPR", "95% interval", "held-out inputs"]);
+    let mut table = Table::with_numbers("asked FPR", ["threshold", "measured FPR", "95% interval", "held-out inputs"]);
     for rate in &profile.rates {
         let percent = |share: f64| format!("{:.2}%", share * 100.0);
         let [low, high] = rate.interval;
-        table.row(&[
+        table.row([
             format!("{}%", rate.target * 100.0),
             format!("{:.4}", rate.threshold),
             percent(rate.flagged as f64 / rate.held_out.max(1) as f64),

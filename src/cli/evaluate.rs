@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use portcullis::data::{AdversarialSet, AttackResult};
 use portcullis::detect::{Combination, Observation, Panel, scores};
 use portcullis::gateway::lineup_with_profile;
-use portcullis::profile::{AttackScores, Evaluation, Profile};
+use portcullis::profile::{AttackDetection, AttackScores, Evaluation, PictureId, Profile, Proportion};
 use portcullis::report::Table;
 use portcullis::tensor::Picture;
 
@@ -37,7 +37,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 
     let dataset = arguments.benign.open(&lineup.identity.input)?;
     let seeds = pictures::seeds_of(&arguments.adversarial)?;
-    let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&portcullis::profile::PictureId::of(picture));
+    let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&PictureId::of(picture));
     let benign = arguments.benign.read(&dataset, used)?;
     let left = dataset.len().saturating_sub(profile.benign_inputs);
     let observed = watcher.observe("benign inputs", arguments.benign.count.unwrap_or(left).min(left), benign)?;
@@ -52,7 +52,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         let set = AdversarialSet::open(path)?;
         let fresh: Vec<bool> = set.seeds().iter().map(|seed| !profile.has_seen(&seed.picture)).collect();
         seeds_left_out += fresh.iter().filter(|fresh| !**fresh).count();
-        for attack in set.attacks() {
+        for attack in set.results() {
             let pictures = successful(attack, &fresh);
             let observed = watcher.observe(&attack.name, pictures.len(), pictures.into_iter().map(Ok))?;
             let rows = rows(&lineup.panel, &profile.combination, &observed);
@@ -85,44 +85,52 @@ fn rows(panel: &Panel, combination: &Combination, observed: &Observed) -> Vec<Ve
 }
 
 fn show(profile: &Profile, evaluation: &Evaluation, seeds_left_out: usize) {
-    let percent = |share: f64| format!("{:.1}%", share * 100.0);
     let rates: Vec<String> = profile.rates.iter().map(|rate| format!("{}%", rate.target * 100.0)).collect();
     println!("{}: {} benign inputs that were not calibrated on\n", profile.model.name, evaluation.benign_inputs);
-
-    let mut measured = Table::new(&["asked FPR", "measured FPR", "95% interval"]);
-    for (asked, rate) in rates.iter().zip(&evaluation.false_positives) {
-        let [low, high] = rate.interval;
-        measured.row(&[asked.clone(), format!("{:.2}%", rate.rate * 100.0), format!("{:.2}% to {:.2}%", low * 100.0, high * 100.0)]);
-    }
-    println!("{measured}\n");
-
-    let headings: Vec<String> = ["attack", "examples", "AUC"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(rates.iter().map(|rate| format!("TPR at {rate}")))
-        .chain(rates.iter().skip(1).take(1).map(|rate| format!("95% interval at {rate}")))
-        .collect();
-    let mut table = Table::new(&headings.iter().map(String::as_str).collect::<Vec<_>>());
-    for attack in &evaluation.attacks {
-        let combined = &attack.combined;
-        let interval = combined.detected.get(1).map(|rate| format!("{} to {}", percent(rate.interval[0]), percent(rate.interval[1])));
-        let cells = [attack.name.clone(), attack.examples.to_string(), format!("{:.3}", combined.auc)];
-        let detected = combined.detected.iter().map(|rate| percent(rate.rate));
-        table.row(&cells.into_iter().chain(detected).chain(interval).collect::<Vec<_>>());
-    }
-    println!("{table}\n");
-
-    let headings: Vec<String> = ["detector".to_owned()]
-        .into_iter()
-        .chain(rates.iter().flat_map(|rate| [format!("worst at {rate}"), format!("mean at {rate}")]))
-        .collect();
-    let mut summary = Table::new(&headings.iter().map(String::as_str).collect::<Vec<_>>());
-    for detector in &evaluation.summary {
-        let cells = detector.rates.iter().flat_map(|rate| [percent(rate.worst), percent(rate.mean)]);
-        summary.row(&std::iter::once(detector.name.clone()).chain(cells).collect::<Vec<_>>());
-    }
-    println!("{summary}");
+    println!("{}\n", false_positives(evaluation, &rates));
+    println!("{}\n", by_attack(evaluation, &rates));
+    println!("{}", by_detector(evaluation, &rates));
     if seeds_left_out > 0 {
         println!("{seeds_left_out} seeds were calibrated on and left out; calibrate with --exclude to keep them");
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+fn interval(rate: &Proportion) -> String {
+    format!("{:.2}% to {:.2}%", rate.interval[0] * 100.0, rate.interval[1] * 100.0)
+}
+
+fn false_positives(evaluation: &Evaluation, rates: &[String]) -> Table {
+    let mut table = Table::with_numbers("asked FPR", ["measured FPR", "95% interval"]);
+    for (asked, rate) in rates.iter().zip(&evaluation.false_positives) {
+        table.row([asked.clone(), format!("{:.2}%", rate.rate * 100.0), interval(rate)]);
+    }
+    table
+}
+
+/// The attacks, the one that is detected least first.
+fn by_attack(evaluation: &Evaluation, rates: &[String]) -> Table {
+    let per_rate = rates.iter().flat_map(|rate| [format!("TPR at {rate}"), "95% interval".to_owned()]);
+    let headings = ["examples".to_owned(), "AUC".to_owned()].into_iter().chain(per_rate);
+    let mut table = Table::with_numbers("attack", headings);
+    for AttackDetection { name, examples, combined, .. } in &evaluation.attacks {
+        let cells = [name.clone(), examples.to_string(), format!("{:.3}", combined.auc)];
+        let detected = combined.detected.iter().flat_map(|rate| [percent(rate.rate), interval(rate)]);
+        table.row(cells.into_iter().chain(detected));
+    }
+    table
+}
+
+/// The worst and the mean attack for the combination and for each detector alone.
+fn by_detector(evaluation: &Evaluation, rates: &[String]) -> Table {
+    let per_rate = rates.iter().flat_map(|rate| [format!("worst at {rate}"), format!("mean at {rate}")]);
+    let mut table = Table::with_numbers("detector", per_rate);
+    for detector in &evaluation.summary {
+        let cells = detector.rates.iter().flat_map(|rate| [percent(rate.worst), percent(rate.mean)]);
+        table.row(std::iter::once(detector.name.clone()).chain(cells));
+    }
+    table
 }

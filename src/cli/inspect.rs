@@ -117,18 +117,18 @@ fn show(path: &Path, inspected: &Inspected) {
         return;
     }
     println!("  combined score {score:.3}, threshold {threshold:.3}, p-value {p_value:.4}");
-    let mut detectors = Table::new(&["detector", "score", "p-value"]);
+    let mut detectors = Table::with_numbers("detector", ["score", "p-value"]);
     for evidence in &inspected.evidence {
-        detectors.row(&[
+        detectors.row([
             evidence.detector.clone(),
             format!("{:.4}", evidence.score),
             format!("{:.4}", evidence.p_value),
         ]);
     }
     println!("{detectors}");
-    let mut predictions = Table::new(&["prediction on", "class", "probability"]);
+    let mut predictions = Table::with_numbers("prediction on", ["class", "probability"]);
     for (source, class, probability) in &inspected.predictions {
-        predictions.row(&[source.clone(), class.to_string(), format!("{probability:.4}")]);
+        predictions.row([source.clone(), class.to_string(), format!("{probability:.4}")]);
     }
     println!("{predictions}\n");
 }

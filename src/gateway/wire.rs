@@ -46,10 +46,6 @@ pub(crate) fn single_message(body: &Bytes, encoding: Option<&str>, limit: usize)
     }
 }
 
-/// Whether the frame's message is compressed.
-pub(crate) fn is_compressed(body: &[u8]) -> bool {
-    body.first() == Some(&1)
-}
 
 fn decompress(message: &[u8], encoding: &str, limit: usize) -> Result<Bytes, WireError> {
     let reader: Box<dyn Read + '_> = match encoding {
