@@ -116,8 +116,8 @@ impl Array {
         let header = Header::parse(&text).map_err(|reason| invalid(&reason))?;
         let start = start + len as u64;
         // Sides of zero must not hide an overflow of the others.
-        let sides = header.shape.iter().map(|&side| side.max(1) as u64);
-        let bytes = sides.fold(Some(header.size as u64), |product: Option<u64>, side| product?.checked_mul(side));
+        let mut sides = header.shape.iter().map(|&side| side.max(1) as u64);
+        let bytes = sides.try_fold(header.size as u64, |product, side| product.checked_mul(side));
         let bytes = bytes.map(|bytes| if header.shape.contains(&0) { 0 } else { bytes });
         let available = source.len() - start;
         if bytes.is_none_or(|bytes| bytes > available) {

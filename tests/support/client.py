@@ -1,0 +1,232 @@
+"""A gRPC client for the tests: real `tritonclient`, and plain `grpcio` for bytes.
+
+    client.py infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
+                    [--header K=V] [--parameter K=V] [--request-id ID] [--typed] [--timeout SECONDS]
+    client.py meta  --url HOST:PORT [--model NAME]
+    client.py raw   --url HOST:PORT --method /SERVICE/METHOD (--hex HEX | --file FILE) [--header K=V] [--compression gzip]
+                    [--kind unary|server-stream|bidi]
+    client.py serve
+
+Each prints one line of JSON. `serve` saves the start-up time: it reads requests, one JSON object a line with the options
+above as keys (`{"command": "infer", "url": ..., "header": {...}}`), answers each with a line and ends with its input. An
+`array` key, `{"shape": [...], "values": [...]}`, may stand for `npy`.
+"""
+
+import argparse
+import json
+import sys
+from functools import cache
+
+import grpc
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.grpc import service_pb2
+from tritonclient.utils import triton_to_np_dtype
+
+UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+TYPED_FIELDS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+
+
+@cache
+def triton_client(url):
+    return triton.InferenceServerClient(url)
+
+
+@cache
+def channel(url):
+    return grpc.insecure_channel(url, options=UNLIMITED)
+
+
+def array_of(request, datatype):
+    if "array" in request:
+        values = np.array(request["array"]["values"], dtype=triton_to_np_dtype(datatype))
+        return values.reshape(request["array"]["shape"])
+    return np.load(request["npy"], allow_pickle=False).astype(triton_to_np_dtype(datatype), copy=False)
+
+
+def parameters_of(message):
+    return {key: getattr(value, value.WhichOneof("parameter_choice")) for key, value in message.parameters.items()}
+
+
+def values_of(result, output):
+    """All elements in one list, whether they came raw or typed."""
+    if result.get_response().raw_output_contents:
+        values = result.as_numpy(output.name).ravel().tolist()
+    else:
+        values = list(getattr(output.contents, TYPED_FIELDS[output.datatype]))
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
+
+
+def infer(request):
+    datatype = request.get("datatype", "FP32")
+    values = array_of(request, datatype)
+    if request.get("typed"):
+        result = infer_typed(request, datatype, values)
+    else:
+        tensor = triton.InferInput(request["input"], values.shape, datatype)
+        tensor.set_data_from_numpy(values)
+        outputs = [triton.InferRequestedOutput(request["output"])] if request.get("output") else None
+        result = triton_client(request["url"]).infer(
+            request["model"],
+            [tensor],
+            outputs=outputs,
+            request_id=request.get("request_id") or "",
+            headers=request.get("header"),
+            parameters=request.get("parameter"),
+            client_timeout=request.get("timeout"),
+        )
+    response = result.get_response()
+    outputs = {}
+    for output in response.outputs:
+        outputs[output.name] = {
+            "datatype": output.datatype,
+            "shape": list(output.shape),
+            "values": values_of(result, output),
+            "parameters": parameters_of(output),
+        }
+    return {
+        "model_name": response.model_name,
+        "model_version": response.model_version,
+        "id": response.id,
+        "parameters": parameters_of(response),
+        "outputs": outputs,
+    }
+
+
+def infer_typed(request, datatype, values):
+    """Elements in `contents`, which tritonclient never sends by itself."""
+    message = service_pb2.ModelInferRequest(model_name=request["model"], id=request.get("request_id") or "")
+    tensor = message.inputs.add(name=request["input"], datatype=datatype, shape=values.shape)
+    getattr(tensor.contents, TYPED_FIELDS[datatype]).extend(values.ravel().tolist())
+    if request.get("output"):
+        message.outputs.add(name=request["output"])
+    call = channel(request["url"]).unary_unary(
+        "/inference.GRPCInferenceService/ModelInfer",
+        request_serializer=service_pb2.ModelInferRequest.SerializeToString,
+        response_deserializer=service_pb2.ModelInferResponse.FromString,
+    )
+    metadata = list((request.get("header") or {}).items())
+    return triton.InferResult(call(message, metadata=metadata, timeout=request.get("timeout")))
+
+
+def meta(request):
+    client = triton_client(request["url"])
+    answer = {
+        "live": client.is_server_live(),
+        "ready": client.is_server_ready(),
+        "server": client.get_server_metadata(as_json=True),
+    }
+    if request.get("model"):
+        answer["model_ready"] = client.is_model_ready(request["model"])
+        answer["model"] = client.get_model_metadata(request["model"], as_json=True)
+    return answer
+
+
+def metadata_list(metadata):
+    """Pairs in their order, duplicates kept; binary values as hex."""
+    return [[key, value.hex() if isinstance(value, bytes) else value] for key, value in metadata or ()]
+
+
+def metadata_of(headers):
+    """A list of pairs may repeat a key; the values of `-bin` keys are hex."""
+    pairs = headers.items() if isinstance(headers, dict) else headers or []
+    return [(key, bytes.fromhex(value) if key.endswith("-bin") else value) for key, value in pairs]
+
+
+def raw(request):
+    """Sends bytes as they are. Never raises a gRPC error: the status is part of the answer."""
+    if "hex" in request and request["hex"] is not None:
+        message = bytes.fromhex(request["hex"])
+    else:
+        with open(request["file"], "rb") as file:
+            message = file.read()
+    options = {
+        "metadata": metadata_of(request.get("header")),
+        "timeout": request.get("timeout"),
+        "compression": grpc.Compression.Gzip if request.get("compression") == "gzip" else None,
+    }
+    connection, method, kind = channel(request["url"]), request["method"], request.get("kind") or "unary"
+    if kind == "unary":
+        # A future never raises by itself; the call's state is read below.
+        call = connection.unary_unary(method).future(message, **options)
+        responses = [] if call.exception() else [call.result()]
+    else:
+        call = {
+            "server-stream": lambda: connection.unary_stream(method)(message, **options),
+            "bidi": lambda: connection.stream_stream(method)(iter([message]), **options),
+        }[kind]()
+        responses = []
+        try:
+            responses.extend(call)
+        except grpc.RpcError:
+            pass
+    return {
+        "responses": [response.hex() for response in responses],
+        "code": call.code().name,
+        "message": call.details() or "",
+        "initial_metadata": metadata_list(call.initial_metadata()),
+        "trailing_metadata": metadata_list(call.trailing_metadata()),
+    }
+
+
+COMMANDS = {"infer": infer, "meta": meta, "raw": raw}
+
+
+def answer(request):
+    try:
+        return COMMANDS[request["command"]](request)
+    except triton.InferenceServerException as error:
+        code = (error.status() or "").removeprefix("StatusCode.")
+        return {"error": {"code": code, "message": error.message()}}
+    except grpc.RpcError as error:
+        return {"error": {"code": error.code().name, "message": error.details()}}
+    except Exception as error:  # a persistent client must survive a bad request
+        return {"error": {"code": "CLIENT", "message": f"{type(error).__name__}: {error}"}}
+
+
+def serve():
+    for line in sys.stdin:
+        if line.strip():
+            print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=[*COMMANDS, "serve"])
+    for name in ["url", "model", "input", "npy", "output", "request-id", "method", "hex", "file"]:
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--datatype", default="FP32")
+    parser.add_argument("--compression", choices=["gzip"])
+    parser.add_argument("--kind", choices=["unary", "server-stream", "bidi"])
+    parser.add_argument("--timeout", type=float)
+    parser.add_argument("--typed", action="store_true")
+    for name in ["header", "parameter"]:
+        parser.add_argument(f"--{name}", action="append", type=lambda pair: tuple(pair.split("=", 1)))
+    return parser.parse_args()
+
+
+def main():
+    request = vars(arguments())
+    if request["command"] == "serve":
+        return serve()
+    request["parameter"] = dict(request["parameter"] or []) or None
+    if request["command"] != "raw":
+        request["header"] = dict(request["header"] or []) or None
+    print(json.dumps(answer(request)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""An MLServer runtime for any ONNX model of numbers: `parameters.uri` names the file."""
+
+import asyncio
+
+import numpy as np
+import onnxruntime
+from mlserver import MLModel
+from mlserver.codecs import NumpyCodec
+from mlserver.errors import InferenceError
+from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor
+
+DATATYPES = {
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    "tensor(float16)": "FP16",
+    "tensor(int64)": "INT64",
+    "tensor(int32)": "INT32",
+    "tensor(uint8)": "UINT8",
+    "tensor(bool)": "BOOL",
+}
+
+
+def describe(value):
+    shape = [side if isinstance(side, int) else -1 for side in value.shape]
+    return MetadataTensor(name=value.name, datatype=DATATYPES.get(value.type, "BYTES"), shape=shape)
+
+
+class OnnxModel(MLModel):
+    async def load(self):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            self.settings.parameters.uri, options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = [describe(value) for value in self.session.get_inputs()]
+        self.outputs = [describe(value) for value in self.session.get_outputs()]
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        feeds = {tensor.name: NumpyCodec.decode_input(tensor) for tensor in payload.inputs}
+        wanted = [output.name for output in payload.outputs or []] or [output.name for output in self.outputs]
+        try:
+            results = await asyncio.to_thread(self.session.run, wanted, feeds)
+        except Exception as error:
+            raise InferenceError(str(error)) from error
+        return InferenceResponse(
+            id=payload.id,
+            model_name=self.name,
+            model_version=self.version,
+            outputs=[NumpyCodec.encode_output(name, np.asarray(result)) for name, result in zip(wanted, results)],
+        )
