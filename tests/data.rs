@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use portcullis::data::{AdversarialSet, Dataset, Format, Options, Split};
-use portcullis::model::Colour;
+use portcullis::tensor::Colour;
 
 /// A real data set, where it is there.
 fn shared(name: &str) -> Option<PathBuf> {

@@ -233,8 +233,7 @@ fn input(mut section: Section<'_>) -> Input {
 }
 
 fn output(mut section: Section<'_>) -> Output {
-    let output =
-        Output { name: section.optional("name"), kind: section.optional("kind"), at: section.at.clone() };
+    let output = Output { name: section.optional("name"), kind: section.optional("kind"), at: section.at.clone() };
     section.end();
     output
 }
@@ -294,17 +293,15 @@ fn check_references(detectors: &[DetectorConfig], students: &[Student], mistakes
         if let DetectorKind::Disagreement { student, .. } = &detector.kind
             && !students.iter().any(|known| known.name.value == student.value)
         {
-            mistakes.push(student.mistake(format!("detector '{}': there is no student '{}'", detector.name, student.value)));
+            mistakes.push(
+                student.mistake(format!("detector '{}': there is no student '{}'", detector.name, student.value)),
+            );
         }
     }
 }
 
 /// Two of the same name are a mistake at the second, which names the first.
-fn unique<'a>(
-    what: &str,
-    names: impl Iterator<Item = (&'a String, &'a Location)>,
-    mistakes: &mut Vec<Mistake>,
-) {
+fn unique<'a>(what: &str, names: impl Iterator<Item = (&'a String, &'a Location)>, mistakes: &mut Vec<Mistake>) {
     let mut first: HashMap<&String, &Location> = HashMap::new();
     for (name, at) in names {
         if let Some(earlier) = first.get(name) {
@@ -328,13 +325,7 @@ fn positive(section: &mut Section<'_>, key: &'static str, default: usize) -> usi
     }
 }
 
-fn ranged(
-    section: &mut Section<'_>,
-    key: &'static str,
-    default: f64,
-    fits: impl Fn(f64) -> bool,
-    rule: &str,
-) -> f64 {
+fn ranged(section: &mut Section<'_>, key: &'static str, default: f64, fits: impl Fn(f64) -> bool, rule: &str) -> f64 {
     match section.optional::<f64>(key) {
         Some(value) if !fits(value.value) => {
             section.wrong(value.at, key, format_args!("must {rule}"));

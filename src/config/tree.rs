@@ -95,9 +95,7 @@ fn node(value: Spanned<DeValue<'_>>, place: Place<'_>) -> Node {
         DeValue::String(text) => Value::String(Cow::into_owned(text)),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a number out of range"), Value::Integer),
-        DeValue::Float(number) => {
-            number.as_str().parse().map_or(Value::Other("a number out of range"), Value::Float)
-        }
+        DeValue::Float(number) => number.as_str().parse().map_or(Value::Other("a number out of range"), Value::Float),
         DeValue::Boolean(value) => Value::Boolean(value),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => Value::Array(items.into_iter().map(|item| node(item, place)).collect()),
@@ -120,9 +118,9 @@ pub(super) fn overrides(
         let key = name[PREFIX.len()..].split(SEPARATOR).map(str::to_owned).collect();
         (key, value, Location::Environment(name))
     });
-    let from_flags = flags.iter().map(|(key, value)| {
-        (key.split('.').map(str::to_owned).collect(), value.clone(), Location::Flag(key.clone()))
-    });
+    let from_flags = flags
+        .iter()
+        .map(|(key, value)| (key.split('.').map(str::to_owned).collect(), value.clone(), Location::Flag(key.clone())));
     from_environment.chain(from_flags).collect()
 }
 

@@ -7,8 +7,8 @@ mod feature_squeezing;
 mod panel;
 mod ranks;
 
-pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub(crate) use combination::combined_score;
+pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;

@@ -18,9 +18,11 @@ impl Gateway {
     /// Every mistake at once: broken models, contradictions, profiles that belong to something else.
     pub fn assemble(config: &Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
         let remote = match &config.upstream {
-            config::Upstream::Grpc { endpoint } => Some(Remote::new(endpoint).map(Arc::new).map_err(|error| {
-                vec![Mistake { at: config::Location::Default, message: error.to_string() }]
-            })?),
+            config::Upstream::Grpc { endpoint } => Some(
+                Remote::new(endpoint)
+                    .map(Arc::new)
+                    .map_err(|error| vec![Mistake { at: config::Location::Default, message: error.to_string() }])?,
+            ),
             config::Upstream::Embedded => None,
         };
         let mut embedded = Vec::new();

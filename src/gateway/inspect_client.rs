@@ -37,9 +37,11 @@ pub struct Inspected {
 /// When the gateway can't be reached or refuses.
 pub async fn inspect_through(url: &str, model: &str, picture: Vec<u8>) -> Result<Inspected, RemoteError> {
     let unreachable = |error: tonic::transport::Error| RemoteError::Unreadable(error.to_string());
-    let channel = Endpoint::from_shared(url.to_owned()).map_err(unreachable)?.connect().await.map_err(|error| {
-        RemoteError::Unreadable(format!("no gateway answers at {url}: {error}"))
-    })?;
+    let channel = Endpoint::from_shared(url.to_owned())
+        .map_err(unreachable)?
+        .connect()
+        .await
+        .map_err(|error| RemoteError::Unreadable(format!("no gateway answers at {url}: {error}")))?;
     let mut client = InspectorClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
     let request = InspectRequest { model: model.to_owned(), input: Some(Input::Picture(picture.into())) };
     let answer = client.inspect(request).await.map_err(RemoteError::Status)?.into_inner();

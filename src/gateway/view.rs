@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Colour, Layout, OutputKind};
+    use crate::tensor::{Colour, Layout, OutputKind};
 
     fn spec() -> InputSpec {
         InputSpec {

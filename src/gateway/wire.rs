@@ -46,7 +46,6 @@ pub(crate) fn single_message(body: &Bytes, encoding: Option<&str>, limit: usize)
     }
 }
 
-
 fn decompress(message: &[u8], encoding: &str, limit: usize) -> Result<Bytes, WireError> {
     let reader: Box<dyn Read + '_> = match encoding {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(message)),

@@ -6,7 +6,9 @@ mod interval;
 mod lineup;
 
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
-pub use evaluation::{AttackDetection, AttackScores, Detection, DetectorSummary, Evaluation, Proportion, WorstAndMean, auc};
+pub use evaluation::{
+    AttackDetection, AttackScores, Detection, DetectorSummary, Evaluation, Proportion, WorstAndMean, auc,
+};
 pub use interval::clopper_pearson;
 pub use lineup::{Lineup, Loader};
 

@@ -2,11 +2,13 @@
 #![expect(missing_docs, reason = "generated code")]
 
 /// The Open Inference Protocol, version 2.
+#[rustfmt::skip]
 pub mod inference;
 
 /// Portcullis' own services.
 #[path = ""]
 pub mod portcullis {
+    #[rustfmt::skip]
     #[path = "portcullis.v1.rs"]
     pub mod v1;
 }

@@ -143,9 +143,15 @@ impl Decision {
 }
 /// Generated client implementations.
 pub mod inspector_client {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
-    use tonic::codegen::http::Uri;
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
     #[derive(Debug, Clone)]
     pub struct InspectorClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -165,16 +171,22 @@ pub mod inspector_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> InspectorClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InspectorClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
             T: tonic::codegen::Service<
-                    http::Request<tonic::body::Body>,
-                    Response = http::Response<<T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody>,
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
                 >,
-            <T as tonic::codegen::Service<http::Request<tonic::body::Body>>>::Error:
-                Into<StdError> + std::marker::Send + std::marker::Sync,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
             InspectorClient::new(InterceptedService::new(inner, interceptor))
         }
@@ -213,37 +225,63 @@ pub mod inspector_client {
         pub async fn inspect(
             &mut self,
             request: impl tonic::IntoRequest<super::InspectRequest>,
-        ) -> std::result::Result<tonic::Response<super::InspectResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::InspectResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/portcullis.v1.Inspector/Inspect");
+            let path = http::uri::PathAndQuery::from_static(
+                "/portcullis.v1.Inspector/Inspect",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("portcullis.v1.Inspector", "Inspect"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("portcullis.v1.Inspector", "Inspect"));
             self.inner.unary(req, path, codec).await
         }
         /// Streams detections as they happen, from the moment of the call on. A reader too slow for them loses the oldest.
         pub async fn watch_detections(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchDetectionsRequest>,
-        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::Detection>>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Detection>>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/portcullis.v1.Inspector/WatchDetections");
+            let path = http::uri::PathAndQuery::from_static(
+                "/portcullis.v1.Inspector/WatchDetections",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("portcullis.v1.Inspector", "WatchDetections"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("portcullis.v1.Inspector", "WatchDetections"));
             self.inner.server_streaming(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
 pub mod inspector_server {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with InspectorServer.
     #[async_trait]
@@ -254,14 +292,19 @@ pub mod inspector_server {
             request: tonic::Request<super::InspectRequest>,
         ) -> std::result::Result<tonic::Response<super::InspectResponse>, tonic::Status>;
         /// Server streaming response type for the WatchDetections method.
-        type WatchDetectionsStream: tonic::codegen::tokio_stream::Stream<Item = std::result::Result<super::Detection, tonic::Status>>
+        type WatchDetectionsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Detection, tonic::Status>,
+            >
             + std::marker::Send
             + 'static;
         /// Streams detections as they happen, from the moment of the call on. A reader too slow for them loses the oldest.
         async fn watch_detections(
             &self,
             request: tonic::Request<super::WatchDetectionsRequest>,
-        ) -> std::result::Result<tonic::Response<Self::WatchDetectionsStream>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchDetectionsStream>,
+            tonic::Status,
+        >;
     }
     #[derive(Debug)]
     pub struct InspectorServer<T> {
@@ -284,7 +327,10 @@ pub mod inspector_server {
                 max_encoding_message_size: None,
             }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> InterceptedService<Self, F>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
         where
             F: tonic::service::Interceptor,
         {
@@ -328,7 +374,10 @@ pub mod inspector_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -336,12 +385,21 @@ pub mod inspector_server {
                 "/portcullis.v1.Inspector/Inspect" => {
                     #[allow(non_camel_case_types)]
                     struct InspectSvc<T: Inspector>(pub Arc<T>);
-                    impl<T: Inspector> tonic::server::UnaryService<super::InspectRequest> for InspectSvc<T> {
+                    impl<T: Inspector> tonic::server::UnaryService<super::InspectRequest>
+                    for InspectSvc<T> {
                         type Response = super::InspectResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::InspectRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InspectRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as Inspector>::inspect(&inner, request).await };
+                            let fut = async move {
+                                <T as Inspector>::inspect(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -354,8 +412,14 @@ pub mod inspector_server {
                         let method = InspectSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(accept_compression_encodings, send_compression_encodings)
-                            .apply_max_message_size_config(max_decoding_message_size, max_encoding_message_size);
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
                         let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
@@ -364,13 +428,25 @@ pub mod inspector_server {
                 "/portcullis.v1.Inspector/WatchDetections" => {
                     #[allow(non_camel_case_types)]
                     struct WatchDetectionsSvc<T: Inspector>(pub Arc<T>);
-                    impl<T: Inspector> tonic::server::ServerStreamingService<super::WatchDetectionsRequest> for WatchDetectionsSvc<T> {
+                    impl<
+                        T: Inspector,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchDetectionsRequest,
+                    > for WatchDetectionsSvc<T> {
                         type Response = super::Detection;
                         type ResponseStream = T::WatchDetectionsStream;
-                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::WatchDetectionsRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchDetectionsRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as Inspector>::watch_detections(&inner, request).await };
+                            let fut = async move {
+                                <T as Inspector>::watch_detections(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -383,20 +459,38 @@ pub mod inspector_server {
                         let method = WatchDetectionsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(accept_compression_encodings, send_compression_encodings)
-                            .apply_max_message_size_config(max_decoding_message_size, max_encoding_message_size);
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
                         let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
                 }
-                _ => Box::pin(async move {
-                    let mut response = http::Response::new(tonic::body::Body::default());
-                    let headers = response.headers_mut();
-                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
-                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
-                    Ok(response)
-                }),
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
             }
         }
     }
