@@ -97,9 +97,19 @@ impl Reason {
         }
     }
 
-    /// Whether the client sent something that no correct client sends.
+    /// Whether the client's own message is what cannot be examined. An attacker could bring that about at will, so
+    /// that it must never be a way past the policy `block`.
     pub fn is_clients_fault(self) -> bool {
-        matches!(self, Self::Malformed | Self::InputMissing | Self::Shape | Self::Datatype | Self::Values)
+        matches!(
+            self,
+            Self::Malformed
+                | Self::InputMissing
+                | Self::Shape
+                | Self::Datatype
+                | Self::Values
+                | Self::TooLarge
+                | Self::Compression
+        )
     }
 }
 
@@ -147,16 +157,18 @@ impl Action {
     }
 }
 
-/// What the policy makes of a decision. `undecided` is refused only where the policy is to block and the operator
-/// chose to refuse what could not be examined.
-pub fn act(policy: Policy, on_undecided: OnUndecided, decision: Decision) -> Action {
-    match (policy, decision, on_undecided) {
-        (Policy::Monitor, ..) => Action::Pass,
-        (Policy::Annotate, ..) => Action::Annotate,
-        (Policy::Block, Decision::Suspicious, _) | (Policy::Block, Decision::Undecided, OnUndecided::Block) => {
-            Action::Block
+/// What the policy makes of a decision; `reason` says why an undecided one is so. The policy `block` refuses what is
+/// suspicious, what the client made unreadable, and, where the operator chose so, all else that could not be examined.
+pub fn act(policy: Policy, on_undecided: OnUndecided, decision: Decision, reason: Option<Reason>) -> Action {
+    match (policy, decision) {
+        (Policy::Monitor, _) => Action::Pass,
+        (Policy::Annotate, _) => Action::Annotate,
+        (Policy::Block, Decision::Suspicious) => Action::Block,
+        (Policy::Block, Decision::Clean) => Action::Pass,
+        (Policy::Block, Decision::Undecided) => {
+            let unreadable = reason.is_some_and(Reason::is_clients_fault);
+            if unreadable || on_undecided == OnUndecided::Block { Action::Block } else { Action::Pass }
         }
-        (Policy::Block, ..) => Action::Pass,
     }
 }
 
@@ -175,11 +187,21 @@ mod tests {
 
     #[test]
     fn only_the_policy_block_withholds_an_answer() {
-        assert_eq!(act(Policy::Monitor, OnUndecided::Block, Decision::Suspicious), Action::Pass);
-        assert_eq!(act(Policy::Annotate, OnUndecided::Block, Decision::Suspicious), Action::Annotate);
-        assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Suspicious), Action::Block);
-        assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Undecided), Action::Pass);
-        assert_eq!(act(Policy::Block, OnUndecided::Block, Decision::Undecided), Action::Block);
-        assert_eq!(act(Policy::Block, OnUndecided::Block, Decision::Clean), Action::Pass);
+        use Decision::{Clean, Suspicious, Undecided};
+        let undecided = Some(Reason::Timeout);
+        assert_eq!(act(Policy::Monitor, OnUndecided::Block, Suspicious, None), Action::Pass);
+        assert_eq!(act(Policy::Annotate, OnUndecided::Block, Suspicious, None), Action::Annotate);
+        assert_eq!(act(Policy::Block, OnUndecided::Pass, Suspicious, None), Action::Block);
+        assert_eq!(act(Policy::Block, OnUndecided::Pass, Undecided, undecided), Action::Pass);
+        assert_eq!(act(Policy::Block, OnUndecided::Block, Undecided, undecided), Action::Block);
+        assert_eq!(act(Policy::Block, OnUndecided::Block, Clean, None), Action::Pass);
+    }
+
+    #[test]
+    fn what_a_client_makes_unreadable_is_no_way_past_a_block() {
+        for reason in Reason::ALL.into_iter().filter(|reason| reason.is_clients_fault()) {
+            assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Undecided, Some(reason)), Action::Block);
+            assert_eq!(act(Policy::Monitor, OnUndecided::Block, Decision::Undecided, Some(reason)), Action::Pass);
+        }
     }
 }

@@ -70,20 +70,34 @@ impl UpstreamTeacher {
     ) -> Result<Vec<CopiesOfItem>, Reason> {
         let variants = self.variants(squeezers, pictures, with_originals, deadline).await?;
         let items = pictures.len();
-        let template = self.template(request);
-        let predictions = if self.takes_one_at_a_time().await {
-            let mut all = Vec::with_capacity(variants.len());
-            for (index, variant) in variants.iter().enumerate() {
-                let single =
-                    copies_request(&template, &self.input, std::slice::from_ref(variant), items, Some(index % items))?;
-                all.append(&mut self.ask(&single, 1).await?);
+        let template = self.template(request)?;
+        let one_at_a_time = self.takes_one_at_a_time().await;
+        let whole = if one_at_a_time { 1 } else { variants.len() };
+        let predictions = match self.ask_in_parts(&template, &variants, items, whole).await {
+            // The upstream may take a batch of the client's size, but not one of ours.
+            Err(Reason::UpstreamError) if whole > items => {
+                self.ask_in_parts(&template, &variants, items, items).await?
             }
-            all
-        } else {
-            let batch = copies_request(&template, &self.input, &variants, items, None)?;
-            self.ask(&batch, variants.len()).await?
+            predictions => predictions?,
         };
         Ok(by_item(predictions, items, with_originals))
+    }
+
+    /// Predictions on all variants, `part` of them a request: one, one run over the items, or all.
+    async fn ask_in_parts(
+        &self,
+        template: &Template,
+        variants: &[Arc<Picture>],
+        items: usize,
+        part: usize,
+    ) -> Result<Vec<Distribution>, Reason> {
+        let mut predictions = Vec::with_capacity(variants.len());
+        for (index, variants) in variants.chunks(part.max(1)).enumerate() {
+            let only = (part == 1).then_some(index % items);
+            let request = copies_request(template, &self.input, variants, items, only)?;
+            predictions.append(&mut self.ask(&request, variants.len()).await?);
+        }
+        Ok(predictions)
     }
 
     /// The originals if asked for, then the copies: squeezer by squeezer, each over all items.
@@ -114,15 +128,17 @@ impl UpstreamTeacher {
         Ok(variants)
     }
 
-    fn template(&self, request: Option<&ModelInferRequest>) -> Template {
-        let others = request.map_or_else(Vec::new, |request| {
-            (0..request.inputs.len())
-                .filter(|&position| request.inputs[position].name != self.input.name)
-                .filter_map(|position| view::input_tensor(request, position).ok())
-                .collect()
-        });
+    /// What the copies' requests have in common with the client's. Another input that cannot be read cannot ride along.
+    fn template(&self, request: Option<&ModelInferRequest>) -> Result<Template, Reason> {
+        let mut others = Vec::new();
+        if let Some(request) = request {
+            let positions = (0..request.inputs.len()).filter(|&at| request.inputs[at].name != self.input.name);
+            for position in positions {
+                others.push(view::input_tensor(request, position).map_err(|error| error.reason())?);
+            }
+        }
         let model_version = request.map_or(&self.version, |request| &request.model_version).clone();
-        Template { model_name: self.name.clone(), model_version, others, output: self.output.name.clone() }
+        Ok(Template { model_name: self.name.clone(), model_version, others, output: self.output.name.clone() })
     }
 
     async fn takes_one_at_a_time(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
 use super::copies::UpstreamTeacher;
@@ -58,18 +59,20 @@ pub(crate) type Examined = Result<(Verdict, Observation), Reason>;
 struct Item {
     /// `None` where the upstream's answer holds it.
     original: Option<Prediction>,
-    /// `None` where the upstream predicts the copies.
-    squeezed: Option<Vec<Prediction>>,
+    /// None where the upstream predicts the copies.
+    squeezed: Vec<Prediction>,
     students: Vec<Prediction>,
 }
 
 /// An examination whose predictions are being made.
 pub(crate) struct Examination {
     model: Arc<GuardedModel>,
-    items: Vec<Item>,
+    items: Vec<Result<Item, Reason>>,
     copies: Option<tokio::task::JoinHandle<Result<Vec<CopiesOfItem>, Reason>>>,
     deadline: Instant,
     began: Instant,
+    /// Its share of the examinations that may be under way; given back as soon as nothing is predicted any more.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What the upstream predicts for one item: the original where the client did not ask for it, and the copies.
@@ -83,56 +86,71 @@ impl GuardedModel {
     ///
     /// # Errors
     /// When the guarded tensor can't be read.
-    pub(crate) fn examine(self: &Arc<Self>, request: &ModelInferRequest) -> Result<Examination, ViewError> {
+    pub(crate) fn examine(
+        self: &Arc<Self>,
+        request: &ModelInferRequest,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Examination, ViewError> {
         let began = Instant::now();
-        let pictures: Vec<Arc<Picture>> = view::pictures(request, &self.input)?.into_iter().map(Arc::new).collect();
+        let pictures = view::pictures(request, &self.input)?;
         stage_ended(Stage::Decode, began.elapsed());
         let answer_tells = view::asks_for_plain_output(request, &self.output);
-        Ok(self.begin(pictures, answer_tells, Some(request)))
+        let pictures = pictures.into_iter().map(|picture| picture.map_err(|error| error.reason())).collect();
+        Ok(Examination { permit: Some(permit), ..self.begin(pictures, answer_tells, Some(request)) })
     }
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.
-    pub(crate) fn inspect(self: &Arc<Self>, pictures: Vec<Arc<Picture>>) -> Examination {
-        self.begin(pictures, false, None)
+    pub(crate) fn inspect(self: &Arc<Self>, pictures: Vec<Picture>) -> Examination {
+        self.begin(pictures.into_iter().map(Ok).collect(), false, None)
     }
 
     fn begin(
         self: &Arc<Self>,
-        pictures: Vec<Arc<Picture>>,
+        pictures: Vec<Result<Picture, Reason>>,
         answer_tells: bool,
         request: Option<&ModelInferRequest>,
     ) -> Examination {
         let began = Instant::now();
         let deadline = began + self.time_budget;
-        let limit = Some(deadline);
-        let item = |picture: &Arc<Picture>| {
-            let original = match &self.teacher {
-                Teacher::Replica(classifier) => Some(predict(classifier, picture, limit)),
-                Teacher::Embedded(classifier) if !answer_tells => Some(predict(classifier, picture, limit)),
-                Teacher::Embedded(_) | Teacher::Upstream(_) => None,
-            };
-            let squeezed = match &self.teacher {
-                Teacher::Embedded(classifier) | Teacher::Replica(classifier) => {
-                    let squeezed = |took| stage_ended(Stage::Squeeze, took);
-                    Some(self.panel.ask_about_copies(classifier, picture, limit, squeezed))
-                }
-                Teacher::Upstream(_) => None,
-            };
-            Item { original, squeezed, students: self.panel.ask_students(picture, limit) }
-        };
-        let items: Vec<Item> = pictures.iter().map(item).collect();
-        let extra: usize = self.panel.extra_predictions() * items.len();
-        self.metrics.predictions_asked(extra + items.iter().filter(|item| item.original.is_some()).count());
+        let pictures: Vec<Result<Arc<Picture>, Reason>> =
+            pictures.into_iter().map(|picture| picture.map(Arc::new)).collect();
+        let items: Vec<Result<Item, Reason>> = pictures
+            .iter()
+            .map(|picture| Ok(self.begin_item(picture.as_ref().map_err(|reason| *reason)?, answer_tells, deadline)))
+            .collect();
+        let originals = items.iter().flatten().filter(|item| item.original.is_some()).count();
+        self.metrics.predictions_asked(self.panel.extra_predictions() * items.iter().flatten().count() + originals);
         let copies = match &self.teacher {
-            Teacher::Upstream(teacher) => {
+            Teacher::Upstream(teacher) if !self.panel.squeezers().is_empty() || !answer_tells => {
                 let (teacher, model, request) = (teacher.clone(), self.clone(), request.cloned());
+                // An unreadable item keeps its place in the batch, since other inputs have an entry for it too.
+                let pictures: Vec<_> =
+                    pictures.into_iter().map(|picture| picture.unwrap_or_else(|_| self.input.black())).collect();
                 Some(tokio::spawn(async move {
-                    teacher.predict(model.panel.squeezers(), &pictures, !answer_tells, request.as_ref(), limit).await
+                    let squeezers = model.panel.squeezers();
+                    teacher.predict(squeezers, &pictures, !answer_tells, request.as_ref(), Some(deadline)).await
                 }))
             }
-            Teacher::Embedded(_) | Teacher::Replica(_) => None,
+            Teacher::Upstream(_) | Teacher::Embedded(_) | Teacher::Replica(_) => None,
         };
-        Examination { model: self.clone(), items, copies, deadline, began }
+        Examination { model: self.clone(), items, copies, deadline, began, permit: None }
+    }
+
+    fn begin_item(&self, picture: &Arc<Picture>, answer_tells: bool, deadline: Instant) -> Item {
+        let limit = Some(deadline);
+        let original = match &self.teacher {
+            Teacher::Replica(classifier) => Some(predict(classifier, picture, limit)),
+            Teacher::Embedded(classifier) if !answer_tells => Some(predict(classifier, picture, limit)),
+            Teacher::Embedded(_) | Teacher::Upstream(_) => None,
+        };
+        let squeezed = match &self.teacher {
+            Teacher::Embedded(classifier) | Teacher::Replica(classifier) => {
+                let squeezed = |took| stage_ended(Stage::Squeeze, took);
+                self.panel.ask_about_copies(classifier, picture, limit, squeezed)
+            }
+            Teacher::Upstream(_) => Vec::new(),
+        };
+        Item { original, squeezed, students: self.panel.ask_students(picture, limit) }
     }
 
     /// From an observation to a verdict.
@@ -161,9 +179,14 @@ impl Examination {
     /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
     /// notice that replica and upstream disagree.
     pub(crate) async fn decide(self, answer: impl Future<Output = Result<Vec<Distribution>, Reason>>) -> Vec<Examined> {
-        let Self { model, items, copies, deadline, began } = self;
+        let Self { model, items, copies, deadline, began, permit } = self;
         let count = items.len();
-        let predictions = timeout_at(deadline.into(), gather(items, copies));
+        let predictions = async {
+            let predictions = gather(items, copies, deadline).await;
+            // Whoever reads his answer slowly keeps nobody else from being examined.
+            drop(permit);
+            predictions
+        };
         let (predictions, answer) = tokio::join!(predictions, answer);
         stage_ended(Stage::Infer, began.elapsed());
         let scoring = Instant::now();
@@ -172,7 +195,6 @@ impl Examination {
             Ok(_) => vec![Err(Reason::Prediction); count],
             Err(reason) => vec![Err(reason); count],
         };
-        let predictions = predictions.unwrap_or_else(|_| (0..count).map(|_| Err(Reason::Timeout)).collect());
         let examined = predictions
             .into_iter()
             .zip(answers)
@@ -200,28 +222,36 @@ struct Predicted {
     students: Vec<Distribution>,
 }
 
+/// What is predicted by the `deadline`; an item that is late is undecided alone.
 async fn gather(
-    items: Vec<Item>,
+    items: Vec<Result<Item, Reason>>,
     copies: Option<tokio::task::JoinHandle<Result<Vec<CopiesOfItem>, Reason>>>,
+    deadline: Instant,
 ) -> Vec<Result<Predicted, Reason>> {
     let mut gathered = Vec::with_capacity(items.len());
     for item in items {
-        gathered.push(gather_item(item).await);
+        gathered.push(match item {
+            Ok(item) => timeout_at(deadline.into(), gather_item(item)).await.unwrap_or(Err(Reason::Timeout)),
+            Err(reason) => Err(reason),
+        });
     }
-    let Some(copies) = copies else { return gathered };
-    match copies.await.unwrap_or(Err(Reason::Cancelled)) {
-        Err(reason) => gathered.into_iter().map(|_| Err(reason)).collect(),
-        Ok(copies) => gathered
-            .into_iter()
-            .zip(copies)
-            .map(|(predicted, copies)| {
-                predicted.map(|predicted| Predicted {
-                    original: copies.original,
-                    squeezed: copies.squeezed,
-                    ..predicted
-                })
-            })
-            .collect(),
+    let Some(mut copies) = copies else { return gathered };
+    let copies = match timeout_at(deadline.into(), &mut copies).await {
+        Ok(joined) => joined.unwrap_or(Err(Reason::Cancelled)),
+        Err(_) => {
+            copies.abort();
+            Err(Reason::Timeout)
+        }
+    };
+    match copies {
+        Err(reason) => gathered.into_iter().map(|predicted| predicted.and(Err(reason))).collect(),
+        Ok(copies) => gathered.into_iter().zip(copies).map(|(predicted, copies)| Ok(predicted?.with(copies))).collect(),
+    }
+}
+
+impl Predicted {
+    fn with(self, copies: CopiesOfItem) -> Self {
+        Self { original: copies.original, squeezed: copies.squeezed, ..self }
     }
 }
 
@@ -230,11 +260,11 @@ async fn gather_item(item: Item) -> Result<Predicted, Reason> {
         Some(original) => Some(ready(original).await?),
         None => None,
     };
-    let mut squeezed = Vec::new();
-    for prediction in item.squeezed.unwrap_or_default() {
+    let mut squeezed = Vec::with_capacity(item.squeezed.len());
+    for prediction in item.squeezed {
         squeezed.push(ready(prediction).await?);
     }
-    let mut students = Vec::new();
+    let mut students = Vec::with_capacity(item.students.len());
     for prediction in item.students {
         students.push(ready(prediction).await?);
     }

@@ -41,7 +41,7 @@ impl Inspector for InspectorService {
             Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
             None => return Err(Status::invalid_argument("give a picture or a tensor")),
         };
-        let examination = model.inspect(pictures.into_iter().map(Arc::new).collect());
+        let examination = model.inspect(pictures);
         // No answer of the upstream's is waited for: the original is predicted with the copies.
         let examined = examination.decide(std::future::ready(Err(Reason::Prediction))).await;
         let items = examined.iter().map(|item| verdict(model, item)).collect();
@@ -83,5 +83,6 @@ fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Picture>, 
         .map_err(|_| invalid(format!("shape {:?} has a negative side", tensor.shape)))?;
     let elements =
         Elements::from_raw(datatype, &shape, &tensor.contents).map_err(|error| invalid(error.to_string()))?;
-    model.input.decode(&shape, &elements).map_err(|error| invalid(error.to_string()))
+    let pictures = model.input.decode(&shape, &elements).and_then(|items| items.into_iter().collect());
+    pictures.map_err(|error| invalid(error.to_string()))
 }

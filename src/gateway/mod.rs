@@ -1,12 +1,14 @@
 //! The online half: the sidecar in the request path.
 
 mod admin;
+mod answer;
 mod assemble;
 mod copies;
 mod guard;
 mod guarded;
 mod inspect_client;
 mod inspector;
+mod intake;
 mod observer;
 mod readiness;
 mod server;
@@ -14,6 +16,7 @@ mod tee;
 mod upstream;
 mod view;
 mod watch;
+mod weight;
 mod wire;
 
 use std::sync::Arc;
@@ -78,8 +81,8 @@ impl Gateway {
     pub async fn run(self, clients: TcpListener, admin: TcpListener, shutdown: CancellationToken) {
         let limits = tee::Limits { message: self.max_message_bytes, inspected: self.max_inspected_bytes };
         let detections = watch::Detections::new();
-        let guard =
-            Arc::new(guard::Guard::new(self.upstream.clone(), self.models, limits, self.max_examinations, detections));
+        let intake = intake::Intake::new(self.models, limits, self.max_examinations, detections);
+        let guard = Arc::new(guard::Guard::new(self.upstream.clone(), intake));
         let readiness = readiness::Readiness::default();
         let (reporter, health) = health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;

@@ -18,7 +18,8 @@ use tonic::body::Body;
 use tower::ServiceExt;
 
 use super::ModelLabel;
-use super::guard::{Guard, status_of};
+use super::answer::status_of;
+use super::guard::Guard;
 use super::tee::Watched;
 use super::upstream::Upstream;
 use crate::telemetry::{self, InflightCall};
@@ -115,6 +116,7 @@ pub(crate) async fn serve_grpc(
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
+        .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(CONCURRENT_CALLS)

@@ -1,6 +1,8 @@
 //! Looking at a body while it passes.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -9,20 +11,35 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::wire::claimed_length;
+use super::wire::{HEADER, claimed_length};
 use crate::telemetry::InflightBytes;
 
-/// A body that was seen whole.
+/// What was seen of a body.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    /// Its bytes; cut off where it was larger than may be inspected.
+    /// Its bytes; cut off where there were more than may be inspected.
     pub(crate) bytes: Bytes,
-    /// Whether it was cut off.
+    /// Whether they were cut off.
     pub(crate) too_large: bool,
     /// Why it was not let through to its end, where it was not.
     pub(crate) refused: Option<Status>,
     /// Its trailers.
     pub(crate) trailers: Option<HeaderMap>,
+    /// Whether more followed than was waited for.
+    pub(crate) surplus: Surplus,
+    /// Counts the bytes for as long as they are held.
+    pub(crate) _held: InflightBytes,
+}
+
+/// Whether more came behind a first message; it may come at any time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surplus(Arc<AtomicBool>);
+
+impl Surplus {
+    /// Whether something has come so far.
+    pub(crate) fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How much of a body may pass, and how much of it is kept.
@@ -34,28 +51,42 @@ pub(crate) struct Limits {
     pub(crate) inspected: usize,
 }
 
+/// What has to be seen before the copy is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The first gRPC message. A server may answer it at once, so that its examination must not wait for the client
+    /// to end its half of the call: it may never.
+    FirstMessage,
+    /// Everything, trailers included.
+    End,
+}
+
 /// A body whose frames pass on untouched while a copy is collected (reference-counted, not copied).
 pub(crate) struct Tee<B> {
     inner: B,
+    until: Until,
     limits: Limits,
     kept: Vec<Bytes>,
-    kept_bytes: InflightBytes,
+    held: InflightBytes,
     seen: usize,
     header: BytesMut,
+    surplus: Surplus,
     captured: Option<oneshot::Sender<Captured>>,
 }
 
 impl<B> Tee<B> {
-    /// The body to pass on, and where its copy arrives at its end. The copy never arrives if the body is abandoned.
-    pub(crate) fn new(inner: B, limits: Limits) -> (Self, oneshot::Receiver<Captured>) {
+    /// The body to pass on, and where its copy arrives. The copy never arrives if the body is abandoned before.
+    pub(crate) fn new(inner: B, until: Until, limits: Limits) -> (Self, oneshot::Receiver<Captured>) {
         let (sender, receiver) = oneshot::channel();
         let tee = Self {
             inner,
+            until,
             limits,
             kept: Vec::new(),
-            kept_bytes: InflightBytes::default(),
+            held: InflightBytes::default(),
             seen: 0,
             header: BytesMut::new(),
+            surplus: Surplus::default(),
             captured: Some(sender),
         };
         (tee, receiver)
@@ -63,34 +94,58 @@ impl<B> Tee<B> {
 
     /// Keeps the data if there is room; refuses a first message that claims to be larger than may pass.
     fn look_at(&mut self, data: &Bytes) -> Result<(), Status> {
-        if self.header.len() < 5 {
-            let missing = (5 - self.header.len()).min(data.len());
-            self.header.extend_from_slice(&data[..missing]);
-            if let Some(claimed) = claimed_length(&self.header)
-                && claimed > self.limits.message
-            {
-                let limit = self.limits.message;
-                return Err(Status::resource_exhausted(format!(
-                    "the message claims {claimed} bytes, more than the {limit} allowed"
-                )));
+        if self.captured.is_none() {
+            if self.until == Until::FirstMessage && !data.is_empty() {
+                self.surplus.0.store(true, Ordering::Relaxed);
             }
+            return Ok(());
         }
-        self.seen += data.len();
-        if self.seen <= self.limits.inspected {
-            self.kept_bytes.add(data.len());
-            self.kept.push(data.clone());
-        } else {
+        let missing = (HEADER - self.header.len()).min(data.len());
+        self.header.extend_from_slice(&data[..missing]);
+        let limit = self.limits.message;
+        if let Some(claimed) = self.claimed().filter(|&claimed| claimed > limit) {
+            return Err(Status::resource_exhausted(format!(
+                "the message claims {claimed} bytes, more than the {limit} allowed"
+            )));
+        }
+        self.seen = self.seen.saturating_add(data.len());
+        if self.too_large() {
             self.kept.clear();
+            self.held = InflightBytes::default();
+        } else {
+            self.held.add(data.len());
+            self.kept.push(data.clone());
+        }
+        if self.until == Until::FirstMessage && (self.too_large() || self.surplus_bytes().is_some()) {
+            self.surplus.0.store(self.surplus_bytes() > Some(0), Ordering::Relaxed);
+            self.hand_over(None);
         }
         Ok(())
     }
 
-    fn finish(&mut self, trailers: Option<HeaderMap>) {
+    /// The length that the first message claims, once its header is there.
+    fn claimed(&self) -> Option<usize> {
+        claimed_length(&self.header)
+    }
+
+    fn too_large(&self) -> bool {
+        self.seen.max(self.claimed().unwrap_or(0)) > self.limits.inspected.saturating_add(HEADER)
+    }
+
+    /// How many bytes came behind the first message, once that is whole.
+    fn surplus_bytes(&self) -> Option<usize> {
+        self.seen.checked_sub(HEADER + self.claimed()?)
+    }
+
+    fn hand_over(&mut self, trailers: Option<HeaderMap>) {
         let Some(sender) = self.captured.take() else { return };
-        let too_large = self.seen > self.limits.inspected;
-        let bytes = join(std::mem::take(&mut self.kept));
+        let mut bytes = join(std::mem::take(&mut self.kept));
+        if self.until == Until::FirstMessage {
+            bytes.truncate(bytes.len() - self.surplus_bytes().unwrap_or(0).min(bytes.len()));
+        }
+        let (surplus, _held) = (self.surplus.clone(), std::mem::take(&mut self.held));
         // Nobody waits for it any more: the request was answered without.
-        let _ = sender.send(Captured { bytes, too_large, refused: None, trailers });
+        let _ = sender.send(Captured { bytes, too_large: self.too_large(), refused: None, trailers, surplus, _held });
     }
 }
 
@@ -117,7 +172,7 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
             None => {
-                self.finish(None);
+                self.hand_over(None);
                 return Poll::Ready(None);
             }
             Some(Err(error)) => {
@@ -135,9 +190,9 @@ where
             return Poll::Ready(Some(Err(status)));
         }
         if let Some(trailers) = frame.trailers_ref().cloned() {
-            self.finish(Some(trailers));
+            self.hand_over(Some(trailers));
         } else if self.inner.is_end_stream() {
-            self.finish(None);
+            self.hand_over(None);
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -51,11 +51,15 @@ pub(crate) fn request(message: Bytes) -> Result<ModelInferRequest, ViewError> {
     ModelInferRequest::decode(message).map_err(|_| ViewError::Undecodable)
 }
 
-/// The pictures of the guarded tensor, one an item of the batch.
-pub(crate) fn pictures(request: &ModelInferRequest, spec: &InputSpec) -> Result<Vec<Picture>, ViewError> {
+/// The pictures of the guarded tensor, one an item of the batch; an item without one does not harm the others.
+pub(crate) fn pictures(
+    request: &ModelInferRequest,
+    spec: &InputSpec,
+) -> Result<Vec<Result<Picture, ViewError>>, ViewError> {
     let position = only_position(request, &spec.name)?;
     let tensor = input_tensor(request, position)?;
-    Ok(spec.decode(&tensor.shape, &tensor.elements)?)
+    let items = spec.decode(&tensor.shape, &tensor.elements)?;
+    Ok(items.into_iter().map(|item| item.map_err(ViewError::from)).collect())
 }
 
 /// Where the one input of this name is. Two of a name are refused: who knows which of them the classifier takes.
@@ -116,21 +120,20 @@ fn tensor(
 
 /// Typed contents, narrowed to the datatype as the protocol lays down. FP16 travels raw only.
 fn typed_elements(datatype: Datatype, contents: &InferTensorContents) -> Elements {
-    let contents = contents.clone();
     match datatype {
-        Datatype::Bool => Elements::Bool(contents.bool_contents),
+        Datatype::Bool => Elements::Bool(contents.bool_contents.clone()),
         Datatype::Uint8 => Elements::Uint8(contents.uint_contents.iter().map(|&v| v as u8).collect()),
         Datatype::Uint16 => Elements::Uint16(contents.uint_contents.iter().map(|&v| v as u16).collect()),
-        Datatype::Uint32 => Elements::Uint32(contents.uint_contents),
-        Datatype::Uint64 => Elements::Uint64(contents.uint64_contents),
+        Datatype::Uint32 => Elements::Uint32(contents.uint_contents.clone()),
+        Datatype::Uint64 => Elements::Uint64(contents.uint64_contents.clone()),
         Datatype::Int8 => Elements::Int8(contents.int_contents.iter().map(|&v| v as i8).collect()),
         Datatype::Int16 => Elements::Int16(contents.int_contents.iter().map(|&v| v as i16).collect()),
-        Datatype::Int32 => Elements::Int32(contents.int_contents),
-        Datatype::Int64 => Elements::Int64(contents.int64_contents),
+        Datatype::Int32 => Elements::Int32(contents.int_contents.clone()),
+        Datatype::Int64 => Elements::Int64(contents.int64_contents.clone()),
         Datatype::Fp16 => Elements::Fp16(Vec::new()),
-        Datatype::Fp32 => Elements::Fp32(contents.fp32_contents),
-        Datatype::Fp64 => Elements::Fp64(contents.fp64_contents),
-        Datatype::Bytes => Elements::Bytes(contents.bytes_contents),
+        Datatype::Fp32 => Elements::Fp32(contents.fp32_contents.clone()),
+        Datatype::Fp64 => Elements::Fp64(contents.fp64_contents.clone()),
+        Datatype::Bytes => Elements::Bytes(contents.bytes_contents.clone()),
     }
 }
 
@@ -161,14 +164,16 @@ fn output_tensor(response: &ModelInferResponse, position: usize) -> Result<Tenso
     tensor(name, datatype, shape, response.raw_output_contents.get(position), contents.as_ref())
 }
 
-/// Whether the request asks for anything but the plain guarded output: then its answer does not hold f(x).
+/// Whether the answer will hold f(x): the guarded output is asked for once, in the message, and as it is.
 pub(crate) fn asks_for_plain_output(request: &ModelInferRequest, spec: &OutputSpec) -> bool {
-    request.outputs.is_empty()
-        || request.outputs.iter().any(|output| {
-            output.name == spec.name
-                && !output.parameters.contains_key("classification")
-                && !output.parameters.contains_key("shared_memory_region")
-        })
+    let mut asked = request.outputs.iter().filter(|output| output.name == spec.name);
+    match (asked.next(), asked.next()) {
+        (None, _) => request.outputs.is_empty(),
+        (Some(_), Some(_)) => false,
+        (Some(output), None) => {
+            !output.parameters.contains_key("classification") && !output.parameters.contains_key("shared_memory_region")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -219,7 +224,11 @@ mod tests {
 
     #[test]
     fn hostile_requests_have_a_reason_each() {
-        let reason = |request: &ModelInferRequest| pictures(request, &spec()).unwrap_err().reason();
+        let reason = |request: &ModelInferRequest| {
+            let items: Result<Vec<Picture>, ViewError> =
+                pictures(request, &spec()).and_then(|items| items.into_iter().collect());
+            items.unwrap_err().reason()
+        };
         assert_eq!(reason(&raw_request(vec![1, 1, 2, -2], vec![0; 16])), Reason::Shape);
         assert_eq!(reason(&raw_request(vec![1, 1, i64::MAX, i64::MAX], vec![0; 16])), Reason::Shape);
         assert_eq!(reason(&raw_request(vec![1, 1, 2, 2], vec![0; 15])), Reason::Shape);

@@ -8,7 +8,7 @@ use prost::Message;
 use crate::proto::inference::{InferParameter, infer_parameter::ParameterChoice};
 
 /// Compression flag and 32-bit big-endian length.
-const HEADER: usize = 5;
+pub(crate) const HEADER: usize = 5;
 
 /// Why bytes are not one gRPC message that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! The contract of a classifier: how its input tensor encodes a picture, how its output encodes a prediction.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -104,11 +105,16 @@ impl InputSpec {
         self.item_shape().iter().product()
     }
 
-    /// Splits a batched tensor into pictures, normalisation undone.
+    /// Splits a batched tensor into pictures, normalisation undone. An item whose values are not as stated has no
+    /// picture, and takes none from its neighbours.
     ///
     /// # Errors
-    /// When shape, datatype or values are not as stated.
-    pub fn decode(&self, shape: &[usize], elements: &Elements) -> Result<Vec<Picture>, ContractError> {
+    /// When shape or datatype are not as stated.
+    pub fn decode(
+        &self,
+        shape: &[usize],
+        elements: &Elements,
+    ) -> Result<Vec<Result<Picture, ContractError>>, ContractError> {
         let name = || self.name.clone();
         if elements.datatype() != self.datatype {
             return Err(ContractError::Datatype { name: name(), expected: self.datatype, actual: elements.datatype() });
@@ -127,7 +133,7 @@ impl InputSpec {
             converted = elements.to_f32().unwrap_or_default();
             &converted
         };
-        values.chunks_exact(self.item_len()).map(|item| self.decode_item(item)).collect()
+        Ok(values.chunks_exact(self.item_len()).map(|item| self.decode_item(item)).collect())
     }
 
     /// Reads one item's values (length [`InputSpec::item_len`]) as a picture.
@@ -169,6 +175,13 @@ impl InputSpec {
         } else {
             ContractError::NotFinite { name }
         })
+    }
+
+    /// A black picture of this input's size and number of channels.
+    pub fn black(&self) -> Arc<Picture> {
+        let pixels = vec![0.0; self.item_len()];
+        let picture = Picture::new(self.colour.channels(), self.height, self.width, pixels);
+        Arc::new(picture.unwrap_or_else(|error| unreachable!("an input has pixels: {error}")))
     }
 
     /// The picture in this input's size and number of channels.
@@ -305,7 +318,10 @@ mod tests {
         let with = |value| {
             let mut values = vec![0.0; 18];
             values[7] = value;
-            spec.decode(&[1, 3, 2, 3], &Elements::Fp32(values)).unwrap_err()
+            values.extend([0.0; 18]);
+            let mut items = spec.decode(&[2, 3, 2, 3], &Elements::Fp32(values)).unwrap();
+            assert!(items.pop().unwrap().is_ok(), "its neighbour is untouched");
+            items.pop().unwrap().unwrap_err()
         };
         assert!(matches!(with(f32::NAN), ContractError::NotFinite { .. }));
         assert!(matches!(with(f32::INFINITY), ContractError::NotFinite { .. }));

@@ -1,0 +1,173 @@
+//! The upstream's answer: read for its predictions, annotated, withheld.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::guarded::GuardedModel;
+use super::intake::wire_reason;
+use super::tee::Captured;
+use super::{view, wire};
+use crate::detect::{Decision, Reason};
+use crate::model::Distribution;
+
+/// Response metadata of an annotated answer.
+const DECISION_HEADER: &str = "portcullis-decision";
+const ID_HEADER: &str = "portcullis-id";
+/// Response parameters of an annotated answer.
+const DECISION_PARAMETER: &str = "portcullis_decision";
+const ID_PARAMETER: &str = "portcullis_id";
+
+/// What of a response's headers matters.
+pub(crate) struct Head {
+    status: Option<Code>,
+    encoding: Option<String>,
+}
+
+impl Head {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self { status: status_of(headers), encoding: header(headers, "grpc-encoding") }
+    }
+
+    /// Whether headers and trailers say that the call failed.
+    pub(crate) fn failed(&self, trailers: Option<&HeaderMap>) -> bool {
+        let status = self.status.or_else(|| trailers.and_then(status_of));
+        status.is_some_and(|code| code != Code::Ok)
+    }
+
+    /// The upstream's predictions in an answer that came whole, one an item.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub(crate) fn predictions(
+        &self,
+        model: &GuardedModel,
+        captured: &Captured,
+        items: usize,
+        limit: usize,
+    ) -> Result<Vec<Distribution>, Reason> {
+        if self.failed(captured.trailers.as_ref()) {
+            return Err(Reason::UpstreamError);
+        }
+        if captured.too_large {
+            return Err(Reason::TooLarge);
+        }
+        let message = wire::single_message(&captured.bytes, self.encoding.as_deref(), limit)
+            .map_err(|error| wire_reason(&error))?;
+        view::predictions(message, &model.output, items).map_err(|error| {
+            tracing::debug!(model = model.name, error, "the answer holds no prediction");
+            Reason::Prediction
+        })
+    }
+}
+
+/// A response that was held back.
+pub(crate) struct Whole {
+    parts: http::response::Parts,
+    head: Head,
+    captured: Captured,
+}
+
+impl Whole {
+    /// Collects a response of up to `limit` bytes.
+    ///
+    /// # Errors
+    /// When it breaks off or is larger.
+    pub(crate) async fn collect(response: Response<Body>, limit: usize) -> Result<Self, Status> {
+        let (parts, body) = response.into_parts();
+        let collected = Limited::new(body, limit.saturating_add(wire::HEADER)).collect().await.map_err(|error| {
+            match error.downcast::<Status>() {
+                Ok(status) => *status,
+                Err(_) => Status::resource_exhausted(format!("the answer is larger than the {limit} bytes allowed")),
+            }
+        })?;
+        let trailers = collected.trailers().cloned();
+        let captured = Captured { bytes: collected.to_bytes(), trailers, ..Captured::default() };
+        Ok(Self { head: Head::of(&parts.headers), parts, captured })
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.head.failed(self.captured.trailers.as_ref())
+    }
+
+    /// As [`Head::predictions`].
+    pub(crate) fn predictions(
+        &self,
+        model: &GuardedModel,
+        items: usize,
+        limit: usize,
+    ) -> Result<Vec<Distribution>, Reason> {
+        self.head.predictions(model, &self.captured, items, limit)
+    }
+
+    /// The response as it came.
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let Captured { bytes, trailers, .. } = self.captured;
+        let body = match trailers {
+            Some(trailers) => Body::new(Full::new(bytes).with_trailers(std::future::ready(Some(Ok(trailers))))),
+            None if bytes.is_empty() => Body::empty(),
+            None => Body::new(Full::new(bytes)),
+        };
+        Response::from_parts(self.parts, body)
+    }
+
+    /// The response with the decision in its metadata and, where its message can be read, in its parameters.
+    pub(crate) fn annotated(mut self, decision: Decision, id: &str) -> Response<Body> {
+        sign(&mut self.parts.headers, decision, id);
+        self.captured.bytes = self.with_parameters(decision, id).unwrap_or(self.captured.bytes);
+        self.into_response()
+    }
+
+    /// The message with parameters appended, compressed no more; `None` where it cannot be read.
+    fn with_parameters(&self, decision: Decision, id: &str) -> Option<Bytes> {
+        let encoding = self.head.encoding.as_deref();
+        let message = wire::single_message(&self.captured.bytes, encoding, usize::MAX).ok()?;
+        let parameters = [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)];
+        Some(wire::frame(&wire::append_parameters(&message, &parameters)))
+    }
+}
+
+/// Puts a decision and its id into response metadata.
+fn sign(headers: &mut HeaderMap, decision: Decision, id: &str) {
+    headers.insert(DECISION_HEADER, HeaderValue::from_static(decision.name()));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(ID_HEADER, id);
+    }
+}
+
+/// The status that a client gets instead of the answer: no score, no prediction.
+pub(crate) fn refusal(
+    model: &GuardedModel,
+    decision: Decision,
+    reason: Option<Reason>,
+    id: Option<&str>,
+) -> Response<Body> {
+    let reference = id.map_or_else(String::new, |id| format!(" (id {id})"));
+    let status = match reason.filter(|_| decision == Decision::Undecided) {
+        Some(reason) if reason.is_clients_fault() => {
+            Status::invalid_argument(format!("refused: the input cannot be examined ({}){reference}", reason.name()))
+        }
+        Some(reason) => Status::new(
+            model.block_code,
+            format!("refused: the input could not be examined ({}){reference}", reason.name()),
+        ),
+        None => Status::new(model.block_code, format!("refused: the input is suspected to be adversarial{reference}")),
+    };
+    let mut response = status.into_http();
+    if let Some(id) = id {
+        sign(response.headers_mut(), decision, id);
+    }
+    response
+}
+
+/// A header's value, where it is text.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The gRPC status in headers or trailers, if it is there.
+pub(crate) fn status_of(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
+}

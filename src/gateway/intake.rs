@@ -1,0 +1,214 @@
+//! Reading an inference request that passes: whose it is, and what of it is to be examined.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Semaphore, oneshot};
+use tonic::Status;
+
+use super::guarded::{Examination, Examined, GuardedModel};
+use super::tee::{Captured, Limits, Surplus};
+use super::watch::Detections;
+use super::wire::{self, WireError};
+use super::{view, weight};
+use crate::detect::{Action, Decision, Reason, act};
+use crate::telemetry::{self, Outcome};
+
+/// Messages larger than this, and all compressed ones, are read off the threads that serve connections.
+const LONG: usize = 1 << 20;
+
+/// Reads requests. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Intake(Arc<Desk>);
+
+struct Desk {
+    models: HashMap<&'static str, Arc<GuardedModel>>,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+    detections: Detections,
+}
+
+/// What a request turned out to be, once it was read.
+pub(crate) enum Ticket {
+    /// A model that nobody asked us to guard.
+    Unguarded,
+    /// Larger than may pass.
+    Refused(Status),
+    /// The request never came whole: the client or the upstream broke off.
+    BrokenOff,
+    /// No inference request that can be read, so that nobody knows whose it is.
+    Unattributed(Reason),
+    /// A guarded model's.
+    Guarded(Guarded),
+}
+
+/// A guarded request on its way.
+pub(crate) struct Guarded {
+    pub(crate) model: Arc<GuardedModel>,
+    /// Under way, or why there is none.
+    pub(crate) examination: Result<Examination, Reason>,
+    /// Whether more came behind the message that is examined.
+    pub(crate) surplus: Surplus,
+    pub(crate) pledge: Pledge,
+}
+
+/// A call that has arrived. If it goes away before anybody has taken it up, it is counted as cancelled.
+pub(crate) struct Arrival(Arc<AtomicBool>);
+
+impl Arrival {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Takes the call up, so that whoever called counts it; once only.
+    pub(crate) fn take_up(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.0) == 1 && self.take_up() {
+            telemetry::unattributed_request(Reason::Cancelled.name(), Action::Pass.name());
+        }
+    }
+}
+
+/// The promise that a guarded request ends up in exactly one decision counter, even if its client goes away.
+pub(crate) struct Pledge {
+    model: Arc<GuardedModel>,
+    detections: Detections,
+    kept: bool,
+}
+
+impl Pledge {
+    /// Counts the request's decision.
+    pub(crate) fn keep(
+        mut self,
+        decision: Decision,
+        reason: Option<Reason>,
+        action: Action,
+        examined: &[Examined],
+    ) -> Outcome {
+        self.kept = true;
+        self.record(decision, reason, action, examined)
+    }
+
+    fn record(&self, decision: Decision, reason: Option<Reason>, action: Action, examined: &[Examined]) -> Outcome {
+        let verdicts = examined.iter().filter_map(|item| item.as_ref().ok().map(|item| item.0.clone())).collect();
+        let id = uuid::Uuid::now_v7().to_string();
+        let outcome = Outcome { id, decision, reason, action, verdicts };
+        self.model.metrics.decided(&outcome);
+        if decision != Decision::Clean {
+            self.detections.publish(&self.model, &outcome, examined);
+        }
+        outcome
+    }
+}
+
+impl Drop for Pledge {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.record(Decision::Undecided, Some(Reason::Cancelled), Action::Pass, &[]);
+        }
+    }
+}
+
+impl Intake {
+    /// Reads requests to `models`; at most `max_examinations` are examined at a time.
+    pub(crate) fn new(
+        models: impl IntoIterator<Item = Arc<GuardedModel>>,
+        limits: Limits,
+        max_examinations: usize,
+        detections: Detections,
+    ) -> Self {
+        let models = models.into_iter().map(|model| (model.name, model)).collect();
+        Self(Arc::new(Desk { models, limits, permits: Arc::new(Semaphore::new(max_examinations)), detections }))
+    }
+
+    pub(crate) fn model(&self, name: &str) -> Option<&Arc<GuardedModel>> {
+        self.0.models.get(name)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    pub(crate) fn detections(&self) -> &Detections {
+        &self.0.detections
+    }
+
+    /// The model that refuses a request which nobody can attribute: any that would refuse its own.
+    pub(crate) fn strictest(&self, reason: Reason) -> Option<&GuardedModel> {
+        let refuses = |model: &&Arc<GuardedModel>| {
+            act(model.policy, model.on_undecided, Decision::Undecided, Some(reason)) == Action::Block
+        };
+        self.0.models.values().find(refuses).map(Arc::as_ref)
+    }
+
+    /// Reads the request as soon as it has passed, and starts its examination.
+    pub(crate) async fn read(
+        &self,
+        captured: oneshot::Receiver<Captured>,
+        encoding: Option<String>,
+        arrival: &Arrival,
+    ) -> Ticket {
+        let Ok(captured) = captured.await else { return Ticket::BrokenOff };
+        if let Some(status) = captured.refused {
+            return Ticket::Refused(status);
+        }
+        if captured.too_large {
+            return Ticket::Unattributed(Reason::TooLarge);
+        }
+        let is_compressed = captured.bytes.first() == Some(&1);
+        if captured.bytes.len() <= LONG && !is_compressed {
+            return self.0.read(&captured, encoding.as_deref(), arrival);
+        }
+        let (desk, arrival) = (self.0.clone(), arrival.share());
+        let reading = tokio::task::spawn_blocking(move || desk.read(&captured, encoding.as_deref(), &arrival));
+        reading.await.unwrap_or(Ticket::Unattributed(Reason::Malformed))
+    }
+}
+
+impl Desk {
+    fn read(&self, captured: &Captured, encoding: Option<&str>, arrival: &Arrival) -> Ticket {
+        let limit = self.limits.inspected;
+        let message = match wire::single_message(&captured.bytes, encoding, limit) {
+            Ok(message) => message,
+            Err(error) => return Ticket::Unattributed(wire_reason(&error)),
+        };
+        match weight::of_request(&message) {
+            None => return Ticket::Unattributed(Reason::Malformed),
+            Some(weight) if weight > limit => return Ticket::Unattributed(Reason::TooLarge),
+            Some(_) => {}
+        }
+        let Ok(request) = view::request(message) else { return Ticket::Unattributed(Reason::Malformed) };
+        let Some(model) = self.models.get(request.model_name.as_str()) else { return Ticket::Unguarded };
+        if !arrival.take_up() {
+            return Ticket::BrokenOff;
+        }
+        let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
+        let examination = match self.permits.clone().try_acquire_owned() {
+            Err(_) => Err(Reason::Overload),
+            Ok(permit) => model.examine(&request, permit).map_err(|error| {
+                tracing::debug!(model = model.name, %error, "the guarded input cannot be read");
+                error.reason()
+            }),
+        };
+        Ticket::Guarded(Guarded { model: model.clone(), examination, surplus: captured.surplus.clone(), pledge })
+    }
+}
+
+/// The reason under which an unreadable body is counted.
+pub(crate) fn wire_reason(error: &WireError) -> Reason {
+    match error {
+        WireError::TooLarge { .. } => Reason::TooLarge,
+        WireError::Encoding(_) => Reason::Compression,
+        WireError::NotOneMessage | WireError::Decompress => Reason::Malformed,
+    }
+}
