@@ -1,0 +1,5 @@
+//! The real binary between real clients and real servers, on ports that the system picks.
+
+mod support;
+
+mod operators;

@@ -1,0 +1,159 @@
+//! A running `portcullis serve`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::{Answer, Call, Connection, Metrics, eventually, root};
+
+/// A command of the real binary, run in the package's folder and with nobody's settings but the test's.
+pub fn portcullis() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    let settings = std::env::vars().map(|(key, _)| key).filter(|key| key.starts_with("PORTCULLIS_"));
+    settings.for_each(|key| {
+        command.env_remove(key);
+    });
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// The configuration of a gateway that serves its models itself.
+pub fn embedded(models: &[String]) -> String {
+    format!("[upstream]\nembedded = true\n{}", models.concat())
+}
+
+/// The configuration of a gateway in front of a server.
+pub fn in_front_of(upstream: SocketAddr, models: &[String]) -> String {
+    format!("[upstream]\ngrpc = \"http://{upstream}\"\n{}", models.concat())
+}
+
+/// A gateway that is killed when the test is over; its log is shown where the test failed.
+pub struct Gateway {
+    /// Where clients connect.
+    pub clients: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    process: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts a gateway with this configuration and waits until it is ready.
+    pub async fn start(configuration: &str) -> Self {
+        let gateway = Self::launch(configuration).await;
+        eventually("the gateway is ready", async || gateway.is_ready().await.then_some(())).await;
+        gateway
+    }
+
+    /// Starts a gateway with this configuration and waits until it listens.
+    pub async fn launch(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("portcullis.toml");
+        std::fs::write(&path, configuration).expect("the configuration is written");
+        let mut process = portcullis()
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--log", "info,portcullis=debug", "--config"])
+            .arg(&path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let stderr = BufReader::new(process.stderr.take().expect("a pipe"));
+        let (found, mut addresses) = mpsc::unbounded_channel();
+        let lines = log.clone();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some(address) = address_in(&line) {
+                    // Nobody looks for addresses any more once both are known.
+                    let _ = found.send(address);
+                }
+                lines.lock().expect("unpoisoned").push(line);
+            }
+        });
+        let (Some(clients), Some(admin)) = (addresses.recv().await, addresses.recv().await) else {
+            // Standard error has ended: the process is gone or going.
+            let status = process.wait().expect("it ended");
+            panic!("serve ended with {status}:\n{}", log.lock().expect("unpoisoned").join("\n"));
+        };
+        Self { clients, admin, process, log, _folder: folder }
+    }
+
+    /// A new connection to the clients' port.
+    pub async fn connect(&self) -> Connection {
+        Connection::open(self.clients).await
+    }
+
+    /// Sends one call over a connection of its own.
+    pub async fn call(&self, call: Call) -> Answer {
+        self.connect().await.send(call).await
+    }
+
+    /// What the admin port answers over HTTP: status and text.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        super::wire::get(self.admin, path).await
+    }
+
+    /// Whether `/readyz` says so.
+    pub async fn is_ready(&self) -> bool {
+        self.get("/readyz").await.0 == 200
+    }
+
+    /// What Prometheus would scrape now.
+    pub async fn metrics(&self) -> Metrics {
+        let (status, text) = self.get("/metrics").await;
+        assert_eq!(status, 200, "{text}");
+        Metrics::parse(&text)
+    }
+
+    /// What Prometheus would scrape once `requests` inference requests were decided.
+    pub async fn metrics_after(&self, requests: usize) -> Metrics {
+        eventually("every request is decided", async || {
+            Some(self.metrics().await)
+                .filter(|metrics| metrics.sum("portcullis_decisions_total", &[]) >= requests as f64)
+        })
+        .await
+    }
+
+    /// The address of the admin port as an URL.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("unpoisoned").clone()
+    }
+
+    /// Asks it to end, as Kubernetes does.
+    pub fn terminate(&self) {
+        let killed = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits until it has ended.
+    pub async fn end(&mut self) -> ExitStatus {
+        eventually("the gateway ends", async || self.process.try_wait().expect("it is ours to wait for")).await
+    }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    event["message"].as_str()?.starts_with("listening for").then(|| event["address"].as_str()?.parse().ok())?
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("the gateway's log:\n{}", self.log().join("\n"));
+        }
+    }
+}

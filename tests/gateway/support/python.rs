@@ -1,0 +1,83 @@
+//! Programs that nobody here wrote: `tritonclient` as a client, MLServer as an upstream.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::root;
+
+/// The interpreter that has the packages of `tests/support/requirements.txt`.
+fn interpreter() -> PathBuf {
+    let python = std::env::var_os("PORTCULLIS_TEST_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| root().join("target/venv/bin/python"));
+    assert!(
+        python.exists(),
+        "{} is missing: run `make setup`, or name a Python that has tests/support/requirements.txt in PORTCULLIS_TEST_PYTHON",
+        python.display()
+    );
+    python
+}
+
+/// A program of `tests/support` that ends when its standard input does, at the latest with the test run.
+struct Program {
+    _process: Child,
+    input: ChildStdin,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Program {
+    fn start(script: &str, arguments: &[String]) -> Self {
+        let mut process = Command::new(interpreter())
+            .arg(root().join("tests/support").join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let (input, output) = (process.stdin.take().expect("a pipe"), process.stdout.take().expect("a pipe"));
+        Self { _process: process, input, lines: BufReader::new(output) }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("readable");
+        assert!(!line.is_empty(), "the Python program ended; its last words are above");
+        line
+    }
+}
+
+/// Has the client program do one thing and gives its answer; see `tests/support/client.py`.
+pub async fn client(request: Value) -> Value {
+    static CLIENT: LazyLock<Mutex<Program>> =
+        LazyLock::new(|| Mutex::new(Program::start("client.py", &["serve".to_owned()])));
+    let ask = move || {
+        let mut client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(client.input, "{request}").expect("the client reads");
+        serde_json::from_str(&client.line()).expect("the client answers in JSON")
+    };
+    tokio::task::spawn_blocking(ask).await.expect("the client answers")
+}
+
+/// MLServer with ONNX models, until it is dropped.
+pub struct MlServer {
+    pub address: SocketAddr,
+    _program: Program,
+}
+
+impl MlServer {
+    /// Starts a server of `models`: names and files.
+    pub async fn start(models: &[(&str, &Path)]) -> Self {
+        let models: Vec<String> = models.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
+        let start = move || {
+            let mut program = Program::start("mlserver/serve.py", &models);
+            let line = program.line();
+            let address = line.trim().strip_prefix("ready ").and_then(|address| address.parse().ok());
+            Self { address: address.unwrap_or_else(|| panic!("unexpected: {line}")), _program: program }
+        };
+        tokio::task::spawn_blocking(start).await.expect("MLServer starts")
+    }
+}

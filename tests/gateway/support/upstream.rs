@@ -1,0 +1,112 @@
+//! A classifier's server that answers what the test tells it to, and remembers what it was asked.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+use super::wire::{Answer, Body, headers};
+
+const SERVER_READY: &str = "/inference.GRPCInferenceService/ServerReady";
+/// Whatever is sent to methods under this prefix comes back piece by piece, with these metadata around it.
+pub const ECHO: &str = "/test.Echo/";
+
+/// What came: a call as the upstream saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    pub path: String,
+    pub metadata: HeaderMap,
+    pub body: Bytes,
+    pub trailers: Option<HeaderMap>,
+}
+
+/// The server; it stops with the test's runtime.
+pub struct Upstream {
+    pub address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    script: Box<dyn Fn(&Seen) -> Answer + Send + Sync>,
+    ready: AtomicBool,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Upstream {
+    /// Starts a server that answers as `script` says, but for the question whether it is ready.
+    pub async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = State { script: Box::new(script), ready: AtomicBool::new(true), seen: Mutex::default() };
+        let state = Arc::new(state);
+        let serving = state.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = serving.clone();
+                let service = service_fn(move |request| answer(state.clone(), request));
+                let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .auto_date_header(false)
+                    .serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(async { _ = connection.await });
+            }
+        });
+        Self { address, state }
+    }
+
+    /// From now on it says that it is ready, or that it is not.
+    pub fn set_ready(&self, ready: bool) {
+        self.state.ready.store(ready, Ordering::SeqCst);
+    }
+
+    /// The calls of the method at `path`, in their order.
+    pub fn seen(&self, path: &str) -> Vec<Seen> {
+        self.state.seen.lock().expect("unpoisoned").iter().filter(|seen| seen.path == path).cloned().collect()
+    }
+}
+
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if path.starts_with(ECHO) {
+        return Ok(echo(body));
+    }
+    let collected = body.collect().await.expect("a whole request");
+    let trailers = collected.trailers().cloned();
+    let seen = Seen { path, metadata: parts.headers, body: collected.to_bytes(), trailers };
+    if seen.path == SERVER_READY {
+        let ready = state.ready.load(Ordering::SeqCst);
+        return Ok(response(Answer::message(&[8, u8::from(ready)])));
+    }
+    let answer = (state.script)(&seen);
+    state.seen.lock().expect("unpoisoned").push(seen);
+    Ok(response(answer))
+}
+
+fn response(answer: Answer) -> Response<Body> {
+    let Answer { http, metadata, body, trailers } = answer;
+    let body = Full::new(body);
+    let body = match trailers {
+        Some(trailers) => body.with_trailers(std::future::ready(Some(Ok(trailers)))).boxed_unsync(),
+        None => body.boxed_unsync(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = http;
+    *response.headers_mut() = metadata;
+    response
+}
+
+fn echo(body: Incoming) -> Response<Body> {
+    let trailers = headers(&[("grpc-status", "0"), ("x-end", "of the echo")]);
+    let body = body.map_err(|error| unreachable!("the test's own client broke off: {error}"));
+    let mut response = Response::new(body.with_trailers(std::future::ready(Some(Ok(trailers)))).boxed_unsync());
+    *response.headers_mut() = headers(&[("content-type", "application/grpc"), ("x-begin", "of the echo")]);
+    response
+}

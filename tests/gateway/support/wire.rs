@@ -1,0 +1,210 @@
+//! gRPC as bytes: what is sent is what the test says, and what is seen is what came.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+
+/// A body of any making.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+pub const MODEL_INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
+
+/// One call: its method, metadata and bytes.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub path: String,
+    pub metadata: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A call of the method at `path` with one plain message.
+    pub fn new(path: &str, message: &[u8]) -> Self {
+        Self { path: path.to_owned(), metadata: HeaderMap::new(), body: frame(message) }
+    }
+
+    /// An inference request.
+    pub fn infer(request: &impl Message) -> Self {
+        Self::new(MODEL_INFER, &request.encode_to_vec())
+    }
+
+    /// The call with one more entry of metadata; a key may come several times.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.metadata.append(key.parse::<HeaderName>().expect("a key"), value.parse().expect("a value"));
+        self
+    }
+
+    fn request<B>(&self, authority: SocketAddr, body: B) -> Request<B> {
+        let mut request =
+            Request::post(format!("http://{authority}{}", self.path)).body(body).expect("the test's call is valid");
+        *request.headers_mut() = self.metadata.clone();
+        request.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+        request.headers_mut().insert("te", HeaderValue::from_static("trailers"));
+        request
+    }
+}
+
+/// Everything that came back, or that a scripted upstream shall send back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub http: StatusCode,
+    pub metadata: HeaderMap,
+    pub body: Bytes,
+    pub trailers: Option<HeaderMap>,
+}
+
+impl Answer {
+    /// One plain message and the status OK.
+    pub fn message(message: &[u8]) -> Self {
+        Self {
+            http: StatusCode::OK,
+            metadata: headers(&[("content-type", "application/grpc")]),
+            body: frame(message),
+            trailers: Some(headers(&[("grpc-status", "0")])),
+        }
+    }
+
+    /// As [`Answer::message`], of a message that is still to be encoded.
+    pub fn of(message: &impl Message) -> Self {
+        Self::message(&message.encode_to_vec())
+    }
+
+    /// A status and nothing else: what gRPC calls trailers only.
+    pub fn status(code: Code, message: &str) -> Self {
+        let code = (code as i32).to_string();
+        let metadata =
+            headers(&[("content-type", "application/grpc"), ("grpc-status", &code), ("grpc-message", message)]);
+        Self { http: StatusCode::OK, metadata, body: Bytes::new(), trailers: None }
+    }
+
+    /// The status, wherever it stands.
+    pub fn code(&self) -> Code {
+        let trailers = self.trailers.as_ref().unwrap_or(&self.metadata);
+        trailers.get("grpc-status").map_or(Code::Unknown, |code| Code::from_bytes(code.as_bytes()))
+    }
+
+    /// The status' message, wherever it stands.
+    pub fn error(&self) -> String {
+        let trailers = self.trailers.as_ref().unwrap_or(&self.metadata);
+        let message = trailers.get("grpc-message").map_or("", |message| message.to_str().expect("ASCII"));
+        message.replace("%20", " ").replace("%27", "'")
+    }
+
+    /// The one message of the answer.
+    pub fn bytes(&self) -> Bytes {
+        assert_eq!(self.code(), Code::Ok, "{}", self.error());
+        assert_eq!(self.body[0], 0, "the message is compressed");
+        let length = u32::from_be_bytes(self.body[1..5].try_into().expect("four bytes")) as usize;
+        assert_eq!(self.body.len(), 5 + length, "the answer holds one message");
+        self.body.slice(5..)
+    }
+
+    /// The one message of the answer, decoded.
+    pub fn decode<M: Message + Default>(&self) -> M {
+        M::decode(self.bytes()).expect("the answer is a message of this type")
+    }
+}
+
+/// Metadata of these pairs, in their order, duplicates kept.
+pub fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (key, value) in pairs {
+        map.append(key.parse::<HeaderName>().expect("a key"), value.parse().expect("a value"));
+    }
+    map
+}
+
+/// The message with gRPC's five bytes before it.
+pub fn frame(message: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(5 + message.len());
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.len()).expect("a message of less than 4 GiB"));
+    frame.put_slice(message);
+    frame.freeze()
+}
+
+/// An HTTP/2 connection.
+#[derive(Clone)]
+pub struct Connection {
+    sender: SendRequest<Body>,
+    address: SocketAddr,
+}
+
+impl Connection {
+    /// Connects.
+    pub async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        stream.set_nodelay(true).expect("a socket option");
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+        // It ends when its last sender is dropped, or with the peer.
+        tokio::spawn(async { _ = connection.await });
+        Self { sender, address }
+    }
+
+    /// Sends a call and waits for all of its answer.
+    pub async fn send(&self, call: Call) -> Answer {
+        let body = Full::new(call.body.clone()).boxed_unsync();
+        let response = self.sender.clone().send_request(call.request(self.address, body)).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let collected = body.collect().await.expect("a whole answer");
+        let trailers = collected.trailers().cloned();
+        Answer { http: parts.status, metadata: parts.headers, body: collected.to_bytes(), trailers }
+    }
+
+    /// Begins a call whose body is sent piece by piece.
+    pub async fn begin(&self, call: Call) -> Exchange {
+        let (body, pieces) = mpsc::channel(1);
+        let pieces = ReceiverStream::new(pieces).map(|piece| Ok(Frame::data(piece)));
+        let request = call.request(self.address, StreamBody::new(pieces).boxed_unsync());
+        let answered = self.sender.clone().send_request(request);
+        Exchange { body: Some(body), answered: tokio::spawn(async { answered.await.expect("an answer") }) }
+    }
+}
+
+/// A call under way, in both directions.
+pub struct Exchange {
+    body: Option<mpsc::Sender<Bytes>>,
+    answered: tokio::task::JoinHandle<http::Response<Incoming>>,
+}
+
+impl Exchange {
+    /// Sends a piece of the body.
+    pub async fn send(&mut self, piece: Bytes) {
+        self.body.as_ref().expect("not closed yet").send(piece).await.expect("the call is still under way");
+    }
+
+    /// Ends the body.
+    pub fn close(&mut self) {
+        self.body = None;
+    }
+
+    /// The head of the answer and its body, which goes on arriving.
+    pub async fn answered(&mut self) -> http::Response<Incoming> {
+        (&mut self.answered).await.expect("the answer's task")
+    }
+}
+
+/// What a plain HTTP/1 server answers: status and text.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let stream = TcpStream::connect(address).await.expect("somebody listens");
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
+    tokio::spawn(async { _ = connection.await });
+    let request = Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new()).expect("a path");
+    let response = sender.send_request(request).await.expect("an answer");
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
+    (status, String::from_utf8(body.to_vec()).expect("text"))
+}
