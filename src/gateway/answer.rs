@@ -9,9 +9,9 @@ use tonic::{Code, Status};
 use super::guarded::GuardedModel;
 use super::intake::wire_reason;
 use super::tee::Captured;
-use super::{view, wire};
+use super::view::{self, Predictions};
+use super::wire;
 use crate::detect::{Decision, Reason};
-use crate::model::Distribution;
 
 /// Response metadata of an annotated answer.
 const DECISION_HEADER: &str = "portcullis-decision";
@@ -47,7 +47,7 @@ impl Head {
         captured: &Captured,
         items: usize,
         limit: usize,
-    ) -> Result<Vec<Distribution>, Reason> {
+    ) -> Result<Predictions, Reason> {
         if self.failed(captured.trailers.as_ref()) {
             return Err(Reason::UpstreamError);
         }
@@ -93,12 +93,7 @@ impl Whole {
     }
 
     /// As [`Head::predictions`].
-    pub(crate) fn predictions(
-        &self,
-        model: &GuardedModel,
-        items: usize,
-        limit: usize,
-    ) -> Result<Vec<Distribution>, Reason> {
+    pub(crate) fn predictions(&self, model: &GuardedModel, items: usize, limit: usize) -> Result<Predictions, Reason> {
         self.head.predictions(model, &self.captured, items, limit)
     }
 

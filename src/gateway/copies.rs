@@ -155,10 +155,11 @@ impl UpstreamTeacher {
             tracing::debug!(%error, "the upstream refused the squeezed copies");
             Reason::UpstreamError
         })?;
-        view::predictions_of(&response, &self.output, items).map_err(|error| {
+        let predictions = view::predictions_of(&response, &self.output, items).map_err(|error| {
             tracing::debug!(error, "the upstream's predictions on squeezed copies cannot be read");
             Reason::Prediction
-        })
+        })?;
+        predictions.into_iter().collect()
     }
 }
 

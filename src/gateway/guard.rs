@@ -12,10 +12,10 @@ use super::guarded::{Examination, Examined, GuardedModel};
 use super::intake::{Arrival, Guarded, Intake, Ticket};
 use super::tee::{Limits, Tee, Until};
 use super::upstream::Upstream;
+use super::view::Predictions;
 use super::watch::Detections;
 use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason, act, worst};
-use crate::model::Distribution;
 use crate::telemetry;
 
 /// Guards every inference request that passes.
@@ -161,7 +161,7 @@ impl Guard {
 /// is the client's fault is told, since that one decides what happens.
 async fn conclude(
     examination: Result<Examination, Reason>,
-    answer: impl Future<Output = Result<Vec<Distribution>, Reason>>,
+    answer: impl Future<Output = Result<Predictions, Reason>>,
 ) -> (Decision, Option<Reason>, Vec<Examined>) {
     let examined = match examination {
         Ok(examination) => examination.decide(answer).await,

@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
 use super::copies::UpstreamTeacher;
-use super::view::{self, ViewError};
+use super::view::{self, Predictions, ViewError};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Combination, Decision, Observation, Panel, Prediction, Rate, Reason, Verdict};
 use crate::model::{Classifier, Distribution, InputSpec, JobError, OutputSpec, PredictError};
@@ -178,20 +178,20 @@ impl Examination {
     /// Waits for the predictions, within the time budget, and for `answer`: the upstream's predictions of the
     /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
     /// notice that replica and upstream disagree.
-    pub(crate) async fn decide(self, answer: impl Future<Output = Result<Vec<Distribution>, Reason>>) -> Vec<Examined> {
+    pub(crate) async fn decide(self, answer: impl Future<Output = Result<Predictions, Reason>>) -> Vec<Examined> {
         let Self { model, items, copies, deadline, began, permit } = self;
         let count = items.len();
         let predictions = async {
             let predictions = gather(items, copies, deadline).await;
             // Whoever reads his answer slowly keeps nobody else from being examined.
             drop(permit);
+            stage_ended(Stage::Infer, began.elapsed());
             predictions
         };
         let (predictions, answer) = tokio::join!(predictions, answer);
-        stage_ended(Stage::Infer, began.elapsed());
         let scoring = Instant::now();
-        let answers: Vec<Result<Distribution, Reason>> = match answer {
-            Ok(answers) if answers.len() == count => answers.into_iter().map(Ok).collect(),
+        let answers: Predictions = match answer {
+            Ok(answers) if answers.len() == count => answers,
             Ok(_) => vec![Err(Reason::Prediction); count],
             Err(reason) => vec![Err(reason); count],
         };

@@ -137,8 +137,11 @@ fn typed_elements(datatype: Datatype, contents: &InferTensorContents) -> Element
     }
 }
 
-/// The predictions of a response, one an item; an error in words for the log where there are none.
-pub(crate) fn predictions(message: Bytes, spec: &OutputSpec, items: usize) -> Result<Vec<Distribution>, String> {
+/// What a response predicts for each item; an item without a prediction does not harm the others.
+pub(crate) type Predictions = Vec<Result<Distribution, Reason>>;
+
+/// The predictions of a response; an error in words for the log where there are none.
+pub(crate) fn predictions(message: Bytes, spec: &OutputSpec, items: usize) -> Result<Predictions, String> {
     let response = ModelInferResponse::decode(message).map_err(|error| error.to_string())?;
     predictions_of(&response, spec, items)
 }
@@ -148,7 +151,7 @@ pub(crate) fn predictions_of(
     response: &ModelInferResponse,
     spec: &OutputSpec,
     items: usize,
-) -> Result<Vec<Distribution>, String> {
+) -> Result<Predictions, String> {
     let position = response
         .outputs
         .iter()
@@ -156,7 +159,8 @@ pub(crate) fn predictions_of(
         .ok_or_else(|| format!("output '{}' is not in the answer", spec.name))?;
     let tensor = output_tensor(response, position).map_err(|error| error.to_string())?;
     let values = tensor.elements.to_f32().ok_or("the output holds no numbers")?;
-    spec.decode(items, &values).map_err(|error| error.to_string())
+    let predictions = spec.decode(items, &values).map_err(|error| error.to_string())?;
+    Ok(predictions.into_iter().map(|prediction| prediction.map_err(|_| Reason::Prediction)).collect())
 }
 
 fn output_tensor(response: &ModelInferResponse, position: usize) -> Result<Tensor, TensorError> {

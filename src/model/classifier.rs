@@ -85,8 +85,8 @@ impl Classifier {
         let tensor = Tensor::new(&self.input.name, shape, Elements::from_f32(self.input.datatype, values)?)?;
         let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;
         let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
-        self.output.decode(1, &scores)?.pop().ok_or_else(|| {
-            DistributionError::Classes { expected: self.output.classes, items: 1, actual: scores.len() }.into()
-        })
+        let expected = self.output.classes;
+        let none = || DistributionError::Classes { expected, items: 1, actual: scores.len() };
+        Ok(self.output.decode(1, &scores)?.pop().ok_or_else(none)??)
     }
 }

@@ -242,21 +242,24 @@ pub struct OutputSpec {
 }
 
 impl OutputSpec {
-    /// Reads a batch of predictions (`items * classes` values, trailing dimensions of one allowed).
+    /// Reads a batch of predictions (`items * classes` values, trailing dimensions of one allowed). An item whose
+    /// values are no distribution has no prediction, and takes none from its neighbours.
     ///
     /// # Errors
-    /// When the number of values is not `items * classes`, or they are no distribution.
-    pub fn decode(&self, items: usize, values: &[f32]) -> Result<Vec<Distribution>, DistributionError> {
+    /// When the number of values is not `items * classes`.
+    pub fn decode(
+        &self,
+        items: usize,
+        values: &[f32],
+    ) -> Result<Vec<Result<Distribution, DistributionError>>, DistributionError> {
         if items.checked_mul(self.classes) != Some(values.len()) || self.classes < 2 {
             return Err(DistributionError::Classes { expected: self.classes, items, actual: values.len() });
         }
-        values
-            .chunks_exact(self.classes)
-            .map(|scores| match self.kind {
-                OutputKind::Logits => Distribution::from_logits(scores),
-                OutputKind::Probabilities => Distribution::from_probabilities(scores),
-            })
-            .collect()
+        let distribution = |scores| match self.kind {
+            OutputKind::Logits => Distribution::from_logits(scores),
+            OutputKind::Probabilities => Distribution::from_probabilities(scores),
+        };
+        Ok(values.chunks_exact(self.classes).map(distribution).collect())
     }
 }
 

@@ -2,4 +2,6 @@
 
 mod support;
 
+mod bypasses;
+mod hostile;
 mod operators;
