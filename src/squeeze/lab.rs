@@ -48,8 +48,15 @@ impl Tables {
 
 fn root(index: usize) -> i32 {
     let value = (1.0 / (255 * STEPS) as f32) * index as f32;
-    let root = if value < 216.0 / 24389.0 { value.mul_add(841.0 / 108.0, 16.0 / 116.0) } else { value.cbrt() };
+    let root = if value < 216.0 / 24389.0 { value.mul_add(841.0 / 108.0, 16.0 / 116.0) } else { cube_root(value) };
     ((1 << ROOT_BITS) as f32 * root).round_ties_even() as i32
+}
+
+/// The cube root cut off, not rounded, after 24 bits.
+fn cube_root(value: f32) -> f32 {
+    let exact = f64::from(value).cbrt();
+    let rounded = exact as f32;
+    if f64::from(rounded) > exact { rounded.next_down() } else { rounded }
 }
 
 fn luminance(l: i32) -> (i32, i32) {
