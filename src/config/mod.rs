@@ -8,6 +8,7 @@ mod read;
 mod section;
 mod tree;
 mod types;
+mod value;
 
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use types::{
