@@ -1,4 +1,37 @@
 //! Portcullis: a gateway that stands in front of a classifier and tells adversarial inputs from benign ones.
+//!
+//! # The map of the house
+//!
+//! Floors from top to bottom. A module imports from below, and from its own floor without a circle;
+//! `tests/architecture.rs` keeps watch.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | `main` | parses, runs, prints the error chain once, sets the exit code |
+//! | `cli` | one file a command: arguments and wiring |
+//! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port |
+//! | [`report`] | tables, histograms and plots for the terminal and for files |
+//! | [`profile`] | calibration on benign inputs, the profile that comes of it, and evaluation against attacks |
+//! | [`telemetry`] | every metric, log line and event, one function each |
+//! | [`detect`] | detectors, their combination, decision and policy; no network |
+//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets |
+//! | [`squeeze`] | one file a squeezer |
+//! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
+//! | [`config`] | TOML, environment and flags, checked as a whole |
+//! | [`proto`] | code that is generated from `proto/` |
+//! | [`tensor`] | plain tensors and pictures |
+//!
+//! ONNX Runtime is named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line in `cli`.
+//!
+//! # What always holds
+//!
+//! 1. Under the policy `monitor`, requests and answers cross the gateway byte for byte, metadata and trailers included.
+//! 2. The same input gets the same decision alone, in a batch, and at any concurrency.
+//! 3. No client input panics the process or makes it unready; hostile sizes are refused before memory is taken.
+//! 4. A refusal under `block` carries neither prediction nor scores: scores are an oracle for the attacker.
+//! 5. Every request ends up in exactly one decision counter, whose labels come from bounded sets.
+//! 6. The false-positive rate on fresh benign inputs stays within the interval that the profile states.
+//! 7. `serve` binds nothing before configuration, models and profiles are valid, and names every mistake.
 
 pub mod config;
 pub mod data;
