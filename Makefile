@@ -3,7 +3,6 @@
 # The Python that has pip; it fetches ONNX Runtime and runs what the tests talk to.
 PYTHON ?= python3
 CARGO ?= cargo
-VENV := target/venv
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test setup onnxruntime build lint profiles detection bench proto golden deny clean
@@ -17,17 +16,25 @@ demo: setup ## Guard a classifier and show what is flagged; KEEP=1 leaves it run
 test: setup lint ## Check format and lints, run every test
 	$(CARGO) test --locked
 
-setup: onnxruntime $(VENV)/ready ## Fetch ONNX Runtime, and the Python client and server of the tests
+setup: onnxruntime target/venv/ready ## Fetch ONNX Runtime, and the Python client and server of the tests
 
 onnxruntime: ## Fetch the pinned ONNX Runtime library into target/onnxruntime
 	@PYTHON=$(PYTHON) sh deploy/onnxruntime/fetch.sh
 
-# Without pip of its own the environment needs no ensurepip, which Debian packs apart.
-$(VENV)/ready: tests/support/requirements.txt
-	$(PYTHON) -m venv --clear --without-pip $(VENV)
-	$(PYTHON) -m pip --python $(VENV)/bin/python install --quiet --disable-pip-version-check \
-		--no-deps --only-binary=:all: --requirement $<
-	@touch $@
+# A folder with a file `ready` is a Python environment with the packages of the rule's first prerequisite. Without pip
+# of its own it needs no ensurepip, which Debian packs apart.
+define environment
+$(PYTHON) -m venv --clear --without-pip $(@D)
+$(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check \
+	--no-deps --only-binary=:all: --requirement $<
+@touch $@
+endef
+
+target/venv/ready: tests/support/requirements.txt
+	$(environment)
+
+target/golden/ready: tests/golden/requirements.txt
+	$(environment)
 
 build: onnxruntime ## Build the release binary, target/release/portcullis
 	$(CARGO) build --release --locked
@@ -48,8 +55,8 @@ bench: setup ## Print the latency of the upstream alone and through the gateway
 proto: ## Generate src/proto from proto/
 	UPDATE_PROTO=1 $(CARGO) test --locked --test proto
 
-golden: setup ## Make the golden vectors of the squeezers anew, with SciPy and OpenCV
-	sh tests/golden/make.sh
+golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy and OpenCV
+	target/golden/bin/python tests/golden/squeezers.py
 
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)
 	$(CARGO) deny --locked check
