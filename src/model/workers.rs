@@ -1,11 +1,11 @@
-//! The threads that squeeze and predict: as many as cores, one bounded queue, a deadline a job.
+//! The threads that squeeze and predict: as many as cores, bounded queues, a deadline a job.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 use tokio::sync::oneshot;
 
 /// Why a job has no result.
@@ -28,16 +28,18 @@ pub struct WorkerId(pub(super) usize);
 
 type Job = Box<dyn FnOnce(WorkerId) + Send>;
 
-/// A fixed set of threads that share one bounded queue. Every model of the process runs on them, so that
-/// inference never uses more threads than there are cores for it.
+/// A fixed set of threads. Every model of the process runs on them, so that inference never uses more threads than
+/// there are cores for it. Clients' own predictions have a queue before all other jobs': what is examined must not
+/// keep what is asked for waiting.
 pub struct Workers {
+    asked: Sender<Job>,
     queue: Sender<Job>,
     count: usize,
     busy_nanos: Arc<AtomicU64>,
 }
 
 impl Workers {
-    /// Starts `count` threads (0: one a core, as far as the cgroup allows) over a queue of `queue` jobs.
+    /// Starts `count` threads (0: one a core, as far as the cgroup allows) over two queues of `queue` jobs each.
     ///
     /// # Errors
     /// When the system refuses a thread.
@@ -46,12 +48,13 @@ impl Workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        let (sender, receiver): (Sender<Job>, Receiver<Job>) = bounded(queue.max(1));
+        let (asked, first): (Sender<Job>, Receiver<Job>) = bounded(queue.max(1));
+        let (queue, then): (Sender<Job>, Receiver<Job>) = bounded(queue.max(1));
         let busy_nanos = Arc::new(AtomicU64::new(0));
         for index in 0..count {
-            let (receiver, busy) = (receiver.clone(), busy_nanos.clone());
+            let (first, then, busy) = (first.clone(), then.clone(), busy_nanos.clone());
             std::thread::Builder::new().name(format!("inference-{index}")).spawn(move || {
-                for job in receiver {
+                while let Some(job) = next(&first, &then) {
                     let began = Instant::now();
                     job(WorkerId(index));
                     let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -59,7 +62,7 @@ impl Workers {
                 }
             })?;
         }
-        Ok(Self { queue: sender, count, busy_nanos })
+        Ok(Self { asked, queue, count, busy_nanos })
     }
 
     /// Number of threads.
@@ -69,7 +72,7 @@ impl Workers {
 
     /// Jobs that wait.
     pub fn queue_depth(&self) -> usize {
-        self.queue.len()
+        self.asked.len() + self.queue.len()
     }
 
     /// Time that all threads together have spent on jobs.
@@ -84,12 +87,12 @@ impl Workers {
         deadline: Option<Instant>,
         work: impl FnOnce(WorkerId) -> T + Send + 'static,
     ) -> Pending<T> {
-        let (job, pending) = job(deadline, work);
-        match self.queue.try_send(job) {
-            Ok(()) => pending,
-            Err(TrySendError::Full(_)) => Pending::failed(JobError::Overloaded),
-            Err(TrySendError::Disconnected(_)) => Pending::failed(JobError::Abandoned),
-        }
+        submit_to(&self.queue, deadline, work)
+    }
+
+    /// As [`Workers::submit`], before all jobs that were queued so: for predictions that a client asked for.
+    pub fn submit_first<T: Send + 'static>(&self, work: impl FnOnce(WorkerId) -> T + Send + 'static) -> Pending<T> {
+        submit_to(&self.asked, None, work)
     }
 
     /// Queues a job, waiting for room: for offline work.
@@ -99,6 +102,27 @@ impl Workers {
             Ok(()) => pending,
             Err(_) => Pending::failed(JobError::Abandoned),
         }
+    }
+}
+
+/// The next job, those that clients wait for first; `None` once nobody can queue any more.
+fn next(first: &Receiver<Job>, then: &Receiver<Job>) -> Option<Job> {
+    select_biased! {
+        recv(first) -> job => job.ok(),
+        recv(then) -> job => job.ok(),
+    }
+}
+
+fn submit_to<T: Send + 'static>(
+    queue: &Sender<Job>,
+    deadline: Option<Instant>,
+    work: impl FnOnce(WorkerId) -> T + Send + 'static,
+) -> Pending<T> {
+    let (job, pending) = job(deadline, work);
+    match queue.try_send(job) {
+        Ok(()) => pending,
+        Err(TrySendError::Full(_)) => Pending::failed(JobError::Overloaded),
+        Err(TrySendError::Disconnected(_)) => Pending::failed(JobError::Abandoned),
     }
 }
 
@@ -173,6 +197,27 @@ mod tests {
         let second: Result<(), JobError> = second.wait();
         assert_eq!(second, Err(JobError::Abandoned));
         assert_eq!(workers.submit_waiting(|_| 4).wait(), Ok(4));
+    }
+
+    #[test]
+    fn what_a_client_asked_for_is_done_before_what_is_examined() {
+        let workers = Workers::start(1, 8).unwrap();
+        let (go, wait) = bounded::<()>(0);
+        let (note, order) = bounded(8);
+        let blocked = workers.submit(None, move |_| wait.recv().unwrap());
+        let noting = |what: &'static str| {
+            let note = note.clone();
+            move |_| note.send(what).unwrap()
+        };
+        let pending = [
+            workers.submit(None, noting("examined")),
+            workers.submit_first(noting("asked")),
+            workers.submit_first(noting("asked")),
+        ];
+        go.send(()).unwrap();
+        blocked.wait().unwrap();
+        pending.into_iter().for_each(|pending| pending.wait().unwrap());
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["asked", "asked", "examined"]);
     }
 
     #[test]

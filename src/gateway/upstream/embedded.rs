@@ -94,7 +94,7 @@ impl Models {
                 let single =
                     if items == 1 { inputs.clone() } else { inputs.iter().map(|input| input.item(item)).collect() };
                 let (model, wanted) = (model.clone(), wanted.clone());
-                self.workers.submit(None, move |worker| model.run(worker, &single, &wanted))
+                self.workers.submit_first(move |worker| model.run(worker, &single, &wanted))
             })
             .collect();
         let mut batch: Vec<Tensor> = Vec::new();
