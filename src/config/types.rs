@@ -128,7 +128,7 @@ pub struct GuardedModel {
     pub on_undecided: OnUndecided,
     /// The number of the gRPC status of a refusal.
     pub block_status: i32,
-    /// How long an examination may take.
+    /// How long the examination of an item may take; that of a batch as many times that.
     pub time_budget: Duration,
     /// The false-positive rate, one of those that the profile was calibrated for.
     pub fpr: f64,

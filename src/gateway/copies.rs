@@ -3,18 +3,27 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
-use super::guarded::CopiesOfItem;
 use super::upstream::Remote;
 use super::view;
 use crate::detect::{Observation, Panel, Reason};
-use crate::model::{Distribution, InputSpec, OutputSpec, Workers};
+use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use crate::squeeze::Squeezer;
 use crate::telemetry::{Stage, stage_ended};
 use crate::tensor::{Elements, Picture, Tensor};
+
+/// Copies of one request that are squeezed at a time, so that one large batch does not fill the workers' queue.
+const COPIES_UNDER_WAY: usize = 64;
+
+/// What the upstream predicts for one item: the original where the client did not ask for it, and the copies.
+pub(crate) struct CopiesOfItem {
+    pub(crate) original: Option<Distribution>,
+    pub(crate) squeezed: Vec<Distribution>,
+}
 
 /// The upstream as the teacher.
 pub struct UpstreamTeacher {
@@ -68,6 +77,9 @@ impl UpstreamTeacher {
         request: Option<&ModelInferRequest>,
         deadline: Option<Instant>,
     ) -> Result<Vec<CopiesOfItem>, Reason> {
+        if squeezers.is_empty() && !with_originals {
+            return Ok(pictures.iter().map(|_| CopiesOfItem { original: None, squeezed: Vec::new() }).collect());
+        }
         let variants = self.variants(squeezers, pictures, with_originals, deadline).await?;
         let items = pictures.len();
         let template = self.template(request)?;
@@ -108,22 +120,25 @@ impl UpstreamTeacher {
         with_originals: bool,
         deadline: Option<Instant>,
     ) -> Result<Vec<Arc<Picture>>, Reason> {
-        let squeezing = |squeezer: &Arc<dyn Squeezer>, picture: &Arc<Picture>| {
-            let (squeezer, picture) = (squeezer.clone(), picture.clone());
-            self.workers.submit(deadline, move |_| {
+        let squeezing = |copy: usize| {
+            let squeezer = squeezers[copy / pictures.len()].clone();
+            let picture = pictures[copy % pictures.len()].clone();
+            let copy = self.workers.submit(deadline, move |_| {
                 let began = Instant::now();
                 let copy = squeezer.squeeze(&picture);
                 stage_ended(Stage::Squeeze, began.elapsed());
                 Arc::new(copy)
-            })
+            });
+            copy.ready()
         };
-        let pending: Vec<_> = squeezers
-            .iter()
-            .flat_map(|squeezer| pictures.iter().map(move |picture| squeezing(squeezer, picture)))
-            .collect();
+        let copies = stream::iter(0..squeezers.len() * pictures.len()).map(squeezing);
         let mut variants = if with_originals { pictures.to_vec() } else { Vec::new() };
-        for copy in pending {
-            variants.push(copy.ready().await.map_err(|_| Reason::Overload)?);
+        let mut copies = copies.buffered(COPIES_UNDER_WAY);
+        while let Some(copy) = copies.next().await {
+            variants.push(copy.map_err(|error| match error {
+                JobError::Expired => Reason::Timeout,
+                JobError::Overloaded | JobError::Abandoned => Reason::Overload,
+            })?);
         }
         Ok(variants)
     }

@@ -8,7 +8,8 @@ use tonic::body::Body;
 
 use super::ModelLabel;
 use super::answer::{Head, Whole, header, refusal};
-use super::guarded::{Examination, Examined, GuardedModel};
+use super::examination::{Examination, Examined};
+use super::guarded::GuardedModel;
 use super::intake::{Arrival, Guarded, Intake, Ticket};
 use super::tee::{Limits, Tee, Until};
 use super::upstream::Upstream;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 
-use super::guarded::{Examination, Examined, GuardedModel};
+use super::examination::{Examination, Examined};
+use super::guarded::GuardedModel;
 use super::tee::{Captured, Limits, Surplus};
 use super::watch::Detections;
 use super::wire::{self, WireError};
@@ -195,7 +196,7 @@ impl Desk {
         let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
         let examination = match self.permits.clone().try_acquire_owned() {
             Err(_) => Err(Reason::Overload),
-            Ok(permit) => model.examine(&request, permit).map_err(|error| {
+            Ok(permit) => model.examine(request, permit).map_err(|error| {
                 tracing::debug!(model = model.name, %error, "the guarded input cannot be read");
                 error.reason()
             }),

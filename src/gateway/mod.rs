@@ -4,6 +4,7 @@ mod admin;
 mod answer;
 mod assemble;
 mod copies;
+mod examination;
 mod guard;
 mod guarded;
 mod inspect_client;

@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::broadcast;
 
-use super::guarded::{Examined, GuardedModel};
+use super::examination::Examined;
+use super::guarded::GuardedModel;
 use crate::detect::{Decision, Observation, Reason, Verdict};
 use crate::model::Distribution;
 use crate::proto::portcullis::v1::{self, Detection};

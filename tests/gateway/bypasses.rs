@@ -197,6 +197,17 @@ async fn a_broken_neighbour_in_the_batch_hides_nothing() {
 }
 
 #[tokio::test]
+async fn a_batch_larger_than_the_queue_hides_nothing() {
+    let Some((gateway, benign, refused)) = blocking("[workers]\nqueue = 20").await else { return };
+    let mut batch = vec![&benign; 200];
+    batch.push(&refused);
+    let answer = gateway.call(Call::infer(&digits_request(&batch))).await;
+    assert_eq!(answer.code(), Code::PermissionDenied, "{}", answer.error());
+    batch.pop();
+    assert_eq!(gateway.call(Call::infer(&digits_request(&batch))).await.code(), Code::Ok);
+}
+
+#[tokio::test]
 async fn compression_hides_nothing() {
     let Some(shared) = shared() else { return };
     let digits = Model::digits(shared);

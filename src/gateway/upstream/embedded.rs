@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::codegen::Service;
@@ -24,6 +25,8 @@ use crate::tensor::{Datatype, Elements, Tensor};
 
 /// The version that a model has where the configuration gives none.
 const DEFAULT_VERSION: &str = "1";
+/// Items of one request that are predicted at a time, so that one large batch does not fill the workers' queue.
+const ITEMS_UNDER_WAY: usize = 16;
 
 /// A model under the name by which clients ask for it.
 pub struct EmbeddedModel {
@@ -89,17 +92,16 @@ impl Models {
         wanted: Vec<String>,
     ) -> Result<Vec<Tensor>, Status> {
         let items = batch_size(model, &inputs);
-        let runs: Vec<_> = (0..items)
-            .map(|item| {
-                let single =
-                    if items == 1 { inputs.clone() } else { inputs.iter().map(|input| input.item(item)).collect() };
-                let (model, wanted) = (model.clone(), wanted.clone());
-                self.workers.submit_first(move |worker| model.run(worker, &single, &wanted))
-            })
-            .collect();
+        let run = |item| {
+            let single =
+                if items == 1 { inputs.clone() } else { inputs.iter().map(|input| input.item(item)).collect() };
+            let (model, wanted) = (model.clone(), wanted.clone());
+            self.workers.submit_first(move |worker| model.run(worker, &single, &wanted)).ready()
+        };
+        let mut runs = stream::iter(0..items).map(run).buffered(ITEMS_UNDER_WAY);
         let mut batch: Vec<Tensor> = Vec::new();
-        for run in runs {
-            let outputs = run.ready().await.map_err(job_status)?.map_err(model_status)?;
+        while let Some(outputs) = runs.next().await {
+            let outputs = outputs.map_err(job_status)?.map_err(model_status)?;
             if batch.is_empty() {
                 batch = outputs;
             } else {

@@ -1,0 +1,211 @@
+//! Examining the items of one request: everything is predicted while the request is on its way, then judged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout_at;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::copies::CopiesOfItem;
+use super::guarded::{GuardedModel, Teacher};
+use super::view::Predictions;
+use crate::detect::{Observation, Prediction, Reason, Verdict};
+use crate::model::{Classifier, Distribution, JobError, PredictError};
+use crate::proto::inference::ModelInferRequest;
+use crate::telemetry::{Stage, stage_ended};
+use crate::tensor::Picture;
+
+/// Items of one request that are predicted at a time: enough to keep the workers busy, too few for one large batch to
+/// fill their queue.
+const ITEMS_UNDER_WAY: usize = 16;
+
+/// The outcome for one item: a verdict with what led to it, or why there is none.
+pub(crate) type Examined = Result<(Verdict, Observation), Reason>;
+
+/// An examination whose predictions are being made; they are given up when it is dropped.
+pub(crate) struct Examination {
+    model: Arc<GuardedModel>,
+    items: usize,
+    predicted: AbortOnDropHandle<Vec<Result<Predicted, Reason>>>,
+}
+
+/// Everything that was predicted about one item but, where it is `None`, the original.
+struct Predicted {
+    original: Option<Distribution>,
+    squeezed: Vec<Distribution>,
+    students: Vec<Distribution>,
+}
+
+impl Examination {
+    /// Starts to predict what has to be known of `pictures`. The time budget is an item's: a batch has as many times
+    /// that, lest its size let it pass. `answer_tells` says that the upstream's answer will hold f(x); `request` is the
+    /// client's, if there is one; `permit` is given back when nothing is predicted any more.
+    pub(crate) fn begin(
+        model: &Arc<GuardedModel>,
+        pictures: Vec<Result<Picture, Reason>>,
+        answer_tells: bool,
+        request: Option<ModelInferRequest>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let began = Instant::now();
+        let items = pictures.len();
+        let budget = model.time_budget.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
+        let subject = Subject { model: model.clone(), answer_tells, deadline: began + budget };
+        let predicted = tokio::spawn(async move {
+            let predicted = subject.predict(pictures, request).await;
+            // Whoever reads his answer slowly keeps nobody else from being examined.
+            drop(permit);
+            stage_ended(Stage::Infer, began.elapsed());
+            predicted
+        });
+        Self { model: model.clone(), items, predicted: AbortOnDropHandle::new(predicted) }
+    }
+
+    /// How many items it has.
+    pub(crate) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Waits for the predictions, within the time budget, and for `answer`: the upstream's predictions of the
+    /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
+    /// notice that replica and upstream disagree.
+    pub(crate) async fn decide(self, answer: impl Future<Output = Result<Predictions, Reason>>) -> Vec<Examined> {
+        let Self { model, items, predicted } = self;
+        let (predicted, answer) = tokio::join!(predicted, answer);
+        let scoring = Instant::now();
+        let answers: Predictions = match answer {
+            Ok(answers) if answers.len() == items => answers,
+            Ok(_) => vec![Err(Reason::Prediction); items],
+            Err(reason) => vec![Err(reason); items],
+        };
+        let predicted = predicted.unwrap_or_else(|_| (0..items).map(|_| Err(Reason::Model)).collect());
+        let examined =
+            predicted.into_iter().zip(answers).map(|(predicted, answered)| examined(&model, predicted?, answered));
+        let examined = examined.collect();
+        stage_ended(Stage::Score, scoring.elapsed());
+        examined
+    }
+}
+
+fn examined(model: &GuardedModel, predicted: Predicted, answered: Result<Distribution, Reason>) -> Examined {
+    let Predicted { original, squeezed, students } = predicted;
+    if let (Some(replica), Ok(upstream), Teacher::Replica(_)) = (&original, &answered, &model.teacher)
+        && replica.top().0 != upstream.top().0
+    {
+        model.metrics.replica_disagreed();
+    }
+    let original = original.map_or(answered, Ok)?;
+    let observation = Observation { original, squeezed, students };
+    Ok((model.judge(&observation)?, observation))
+}
+
+/// The model that is asked, and what it is asked.
+struct Subject {
+    model: Arc<GuardedModel>,
+    answer_tells: bool,
+    deadline: Instant,
+}
+
+impl Subject {
+    async fn predict(
+        &self,
+        pictures: Vec<Result<Picture, Reason>>,
+        request: Option<ModelInferRequest>,
+    ) -> Vec<Result<Predicted, Reason>> {
+        let pictures: Vec<_> = pictures.into_iter().map(|picture| picture.map(Arc::new)).collect();
+        let here = stream::iter(pictures.clone()).map(|picture| self.predict_here(picture)).buffered(ITEMS_UNDER_WAY);
+        match &self.model.teacher {
+            Teacher::Embedded(_) | Teacher::Replica(_) => here.collect().await,
+            Teacher::Upstream(_) => {
+                let (here, copies) = tokio::join!(here.collect::<Vec<_>>(), self.predict_upstream(pictures, request));
+                match copies {
+                    Err(reason) => here.into_iter().map(|predicted| predicted.and(Err(reason))).collect(),
+                    Ok(copies) => here.into_iter().zip(copies).map(|(here, copies)| Ok(here?.with(copies))).collect(),
+                }
+            }
+        }
+    }
+
+    /// What is predicted in this process about one item; if it is late, it is undecided alone.
+    async fn predict_here(&self, picture: Result<Arc<Picture>, Reason>) -> Result<Predicted, Reason> {
+        let picture = picture?;
+        let deadline = Some(self.deadline);
+        let panel = &self.model.panel;
+        let original = match &self.model.teacher {
+            Teacher::Replica(classifier) => Some(predict(classifier, &picture, deadline)),
+            Teacher::Embedded(classifier) if !self.answer_tells => Some(predict(classifier, &picture, deadline)),
+            Teacher::Embedded(_) | Teacher::Upstream(_) => None,
+        };
+        let squeezed = match &self.model.teacher {
+            Teacher::Embedded(classifier) | Teacher::Replica(classifier) => {
+                panel.ask_about_copies(classifier, &picture, deadline, |took| stage_ended(Stage::Squeeze, took))
+            }
+            Teacher::Upstream(_) => Vec::new(),
+        };
+        let students = panel.ask_students(&picture, deadline);
+        self.model.metrics.predictions_asked(panel.extra_predictions() + usize::from(original.is_some()));
+        let predicted = async {
+            let original = match original {
+                Some(original) => Some(ready(original).await?),
+                None => None,
+            };
+            Ok(Predicted { original, squeezed: all_ready(squeezed).await?, students: all_ready(students).await? })
+        };
+        timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
+    }
+
+    /// What the upstream predicts about all items' copies, and about the originals where its answer does not tell.
+    async fn predict_upstream(
+        &self,
+        pictures: Vec<Result<Arc<Picture>, Reason>>,
+        request: Option<ModelInferRequest>,
+    ) -> Result<Vec<CopiesOfItem>, Reason> {
+        let Teacher::Upstream(teacher) = &self.model.teacher else { return Err(Reason::Model) };
+        // An unreadable item keeps its place in the batch, since other inputs have an entry for it too.
+        let pictures: Vec<_> =
+            pictures.into_iter().map(|picture| picture.unwrap_or_else(|_| self.model.input.black())).collect();
+        let squeezers = self.model.panel.squeezers();
+        let copies = teacher.predict(squeezers, &pictures, !self.answer_tells, request.as_ref(), Some(self.deadline));
+        timeout_at(self.deadline.into(), copies).await.unwrap_or(Err(Reason::Timeout))
+    }
+}
+
+impl Predicted {
+    fn with(self, copies: CopiesOfItem) -> Self {
+        Self { original: copies.original, squeezed: copies.squeezed, ..self }
+    }
+}
+
+fn predict(classifier: &Classifier, picture: &Arc<Picture>, deadline: Option<Instant>) -> Prediction {
+    let picture = picture.clone();
+    classifier.predict(deadline, move || picture)
+}
+
+async fn all_ready(predictions: Vec<Prediction>) -> Result<Vec<Distribution>, Reason> {
+    let mut distributions = Vec::with_capacity(predictions.len());
+    for prediction in predictions {
+        distributions.push(ready(prediction).await?);
+    }
+    Ok(distributions)
+}
+
+async fn ready(prediction: Prediction) -> Result<Distribution, Reason> {
+    let error = match prediction.ready().await {
+        Ok(Ok(distribution)) => return Ok(distribution),
+        Ok(Err(error)) => error,
+        Err(job) => PredictError::Job(job),
+    };
+    let reason = match &error {
+        PredictError::Job(JobError::Overloaded) => Reason::Overload,
+        PredictError::Job(JobError::Expired) => Reason::Timeout,
+        PredictError::Job(JobError::Abandoned)
+        | PredictError::Model(_)
+        | PredictError::Tensor(_)
+        | PredictError::Picture(_) => Reason::Model,
+        PredictError::Distribution(_) => Reason::Prediction,
+    };
+    tracing::debug!(%error, reason = reason.name(), "no prediction");
+    Err(reason)
+}
