@@ -2,7 +2,7 @@
 
 use super::contract::{InputSpec, OutputSpec};
 use super::onnx_model::Port;
-use crate::config::{Input, Location, Mistake, Output};
+use crate::config::{Input, Located, Location, Mistake, Output};
 use crate::tensor::{Colour, Datatype, Layout, OutputKind};
 
 /// What a model takes and answers, as its file or its server tells.
@@ -42,28 +42,17 @@ pub fn resolve_input(configured: &Input, signature: &Signature) -> Result<InputS
         section.wrong(Some(&datatype.at), format!("the model's input is {}, not {}", port.datatype, datatype.value));
     }
     let layout = layout(configured, port, &mut section);
-    let Some((colour, height, width)) = geometry(configured, port, layout, &mut section) else {
-        return Err(section.mistakes);
-    };
-    let channels = colour.channels();
+    let (colour, height, width) = geometry(configured, port, layout, &mut section);
     let range = configured.range.as_ref().map_or_else(|| default_range(port.datatype), |range| range.value);
-    let mut per_channel = |key: &str, given: &Option<crate::config::Located<Vec<f32>>>, default: f32| match given {
-        None => vec![default; channels],
-        Some(values) if values.value.len() == 1 => vec![values.value[0]; channels],
-        Some(values) if values.value.len() == channels => values.value.clone(),
-        Some(values) => {
-            let actual = values.value.len();
-            section.wrong(Some(&values.at), format!("{key} has {actual} values for {channels} channels"));
-            vec![default; channels]
+    let channels = colour.map(Colour::channels);
+    let mean = per_channel("mean", &configured.mean, 0.0, channels, &mut section);
+    let std = per_channel("std", &configured.std, 1.0, channels, &mut section);
+    match (colour, height, width) {
+        (Some(colour), Some(height), Some(width)) if section.mistakes.is_empty() => {
+            let (name, datatype) = (port.name.clone(), port.datatype);
+            Ok(InputSpec { name, datatype, layout, colour, height, width, range, mean, std })
         }
-    };
-    let mean = per_channel("mean", &configured.mean, 0.0);
-    let std = per_channel("std", &configured.std, 1.0);
-    if section.mistakes.is_empty() {
-        let (name, datatype) = (port.name.clone(), port.datatype);
-        Ok(InputSpec { name, datatype, layout, colour, height, width, range, mean, std })
-    } else {
-        Err(section.mistakes)
+        _ => Err(section.mistakes),
     }
 }
 
@@ -141,14 +130,14 @@ fn layout(configured: &Input, port: &Port, section: &mut Section<'_>) -> Layout 
     }
 }
 
-/// Colour, height and width; `None` once something is wrong with them.
+/// Colour, height and width, as far as nothing is wrong with them.
 fn geometry(
     configured: &Input,
     port: &Port,
     layout: Layout,
     section: &mut Section<'_>,
-) -> Option<(Colour, usize, usize)> {
-    let [_, a, b, c] = port.shape[..] else { return None };
+) -> (Option<Colour>, Option<usize>, Option<usize>) {
+    let [_, a, b, c] = port.shape[..] else { return (None, None, None) };
     let (channels, height, width) = if layout == Layout::Nchw { (a, b, c) } else { (c, a, b) };
     let colour = match (&configured.colour, channels) {
         (Some(colour), Some(channels)) if colour.value.channels() != channels => {
@@ -163,7 +152,7 @@ fn geometry(
             None
         }
     };
-    let mut side = |key: &str, given: &Option<crate::config::Located<usize>>, told: Option<usize>| match (given, told) {
+    let mut side = |key: &str, given: &Option<Located<usize>>, told: Option<usize>| match (given, told) {
         (Some(given), Some(told)) if given.value != told => {
             section.wrong(Some(&given.at), format!("{key} is {told} in the model"));
             None
@@ -175,8 +164,30 @@ fn geometry(
             None
         }
     };
-    let (height, width) = (side("height", &configured.height, height), side("width", &configured.width, width));
-    Some((colour?, height?, width?))
+    (colour, side("height", &configured.height, height), side("width", &configured.width, width))
+}
+
+/// One value a channel, as far as it is known how many there are: what is configured, for all of them if it is only
+/// one, or the default.
+fn per_channel(
+    key: &str,
+    configured: &Option<Located<Vec<f32>>>,
+    default: f32,
+    channels: Option<usize>,
+    section: &mut Section<'_>,
+) -> Vec<f32> {
+    let Some(channels) = channels else { return Vec::new() };
+    match configured {
+        None => vec![default; channels],
+        Some(values) if values.value.len() == 1 => vec![values.value[0]; channels],
+        Some(values) => {
+            let actual = values.value.len();
+            if actual != channels {
+                section.wrong(Some(&values.at), format!("{key} has {actual} values for {channels} channels"));
+            }
+            values.value.clone()
+        }
+    }
 }
 
 fn default_range(datatype: Datatype) -> [f32; 2] {
