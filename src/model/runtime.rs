@@ -21,14 +21,14 @@ const SYSTEM_NAME: &str = "libonnxruntime.so";
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RuntimeError {
     /// None of the places that were searched holds a usable library.
-    #[error(
-        "no usable ONNX Runtime ({OLDEST_VERSION} or newer): {problem}; looked at {searched}. Run `make onnxruntime`, or set ORT_DYLIB_PATH to a libonnxruntime"
-    )]
+    #[error("no usable ONNX Runtime ({OLDEST_VERSION} or newer): {problem}; looked at {searched}. {remedy}")]
     Unusable {
         /// What the loader said of the last candidate.
         problem: String,
         /// The candidates, in order.
         searched: String,
+        /// What mends it.
+        remedy: &'static str,
     },
     /// The library loaded but could not be initialised.
     #[error("ONNX Runtime at {} could not be initialised: {problem}", .library.display())]
@@ -62,11 +62,12 @@ impl Runtime {
         if let Some(runtime) = &*loaded {
             return Ok(runtime.clone());
         }
-        let runtime = Self::load_first(&candidates(configured))?;
+        let (candidates, remedy) = candidates(configured);
+        let runtime = Self::load_first(&candidates, remedy)?;
         Ok(loaded.insert(runtime).clone())
     }
 
-    fn load_first(candidates: &[PathBuf]) -> Result<Self, RuntimeError> {
+    fn load_first(candidates: &[PathBuf], remedy: &'static str) -> Result<Self, RuntimeError> {
         let mut problem = String::from("there is no library");
         for library in candidates {
             match ort::init_from(library) {
@@ -81,7 +82,7 @@ impl Runtime {
             }
         }
         let searched = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        Err(RuntimeError::Unusable { problem, searched })
+        Err(RuntimeError::Unusable { problem, searched, remedy })
     }
 
     /// The library that was taken.
@@ -90,12 +91,14 @@ impl Runtime {
     }
 }
 
-fn candidates(configured: Option<&Path>) -> Vec<PathBuf> {
-    let named = configured
-        .map(Path::to_owned)
-        .or_else(|| std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from));
-    if let Some(named) = named {
-        return vec![named];
+/// Where to look, in order, and what to do if none of it serves.
+fn candidates(configured: Option<&Path>) -> (Vec<PathBuf>, &'static str) {
+    if let Some(named) = configured {
+        let remedy = "Mend workers.onnxruntime, or leave it out and run `make onnxruntime`";
+        return (vec![named.to_owned()], remedy);
+    }
+    if let Some(named) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
+        return (vec![PathBuf::from(named)], "Mend ORT_DYLIB_PATH, or unset it and run `make onnxruntime`");
     }
     let executable = std::env::current_exe().ok();
     let beside = executable.as_deref().and_then(Path::parent).into_iter().map(Path::to_owned);
@@ -105,12 +108,12 @@ fn candidates(configured: Option<&Path>) -> Vec<PathBuf> {
         .flat_map(Path::ancestors)
         .filter(|folder| folder.ends_with("target"))
         .map(|target| target.join("onnxruntime"));
-    beside
+    let candidates = beside
         .chain(build_folder)
         .chain([PathBuf::from("target/onnxruntime")])
         .filter_map(|folder| library_in(&folder))
-        .chain([PathBuf::from(SYSTEM_NAME)])
-        .collect()
+        .chain([PathBuf::from(SYSTEM_NAME)]);
+    (candidates.collect(), "Run `make onnxruntime`, or set ORT_DYLIB_PATH to a libonnxruntime")
 }
 
 /// The library in `folder`, whatever version its name carries.
