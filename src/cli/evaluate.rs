@@ -1,11 +1,12 @@
 //! `portcullis evaluate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use portcullis::data::{AdversarialSet, AttackResult};
 use portcullis::detect::{Combination, Observation, Panel, scores};
 use portcullis::gateway::lineup_with_profile;
+use portcullis::model::InputSpec;
 use portcullis::profile::{AttackDetection, AttackScores, Evaluation, PictureId, Profile, Proportion};
 use portcullis::report::Table;
 use portcullis::tensor::Picture;
@@ -50,6 +51,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let mut seeds_left_out = 0;
     for path in &arguments.adversarial {
         let set = AdversarialSet::open(path)?;
+        check_shape(path, &set, &lineup.identity.input)?;
         let fresh: Vec<bool> = set.seeds().iter().map(|seed| !profile.has_seen(&seed.picture)).collect();
         seeds_left_out += fresh.iter().filter(|fresh| !**fresh).count();
         for attack in set.results() {
@@ -64,6 +66,23 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&evaluation)?);
     } else {
         show(&profile, &evaluation, seeds_left_out);
+    }
+    Ok(())
+}
+
+/// Refuses pictures that would have to be resized: what an attack made of them would not survive it.
+fn check_shape(path: &Path, set: &AdversarialSet, input: &InputSpec) -> Result<()> {
+    let Some(picture) = set.seeds().first().map(|seed| &seed.picture) else { return Ok(()) };
+    let actual = (picture.height(), picture.width(), picture.channels());
+    let expected = (input.height, input.width, input.colour.channels());
+    let show = |(height, width, channels): (usize, usize, usize)| format!("{height}x{width}x{channels}");
+    if actual != expected {
+        bail!(
+            "{} was made for another model: its pictures are {}, the model's {}",
+            path.display(),
+            show(actual),
+            show(expected)
+        );
     }
     Ok(())
 }
