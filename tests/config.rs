@@ -1,0 +1,355 @@
+//! The configuration: one example that documents every key, mistakes that are told all at once, overrides, units.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use portcullis::config::{Config, ConfigError, DetectorKind, Input, Located, Location, Mistake, Policy, Upstream};
+use portcullis::model::{Port, Signature, resolve_input, resolve_output};
+use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
+use tempfile::TempDir;
+
+const EXAMPLE: &str = include_str!("../deploy/examples/portcullis.toml");
+
+/// A configuration without one key too many.
+const SMALLEST: &str = r#"
+[upstream]
+embedded = true
+
+[[models]]
+name = "signs"
+path = "models/signs.onnx"
+profile = "signs.json"
+
+[[models.detectors]]
+kind = "feature_squeezing"
+squeezers = ["bit_depth(5)"]
+"#;
+
+/// A folder with the files that the configurations here name.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("models")).expect("writable");
+    for name in ["signs.onnx", "signs-student.onnx"] {
+        std::fs::write(folder.path().join("models").join(name), "").expect("writable");
+    }
+    folder
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The configuration under variables and flags.
+fn parse_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, Vec<Mistake>> {
+    Config::parse(text, folder().path(), pairs(variables), &pairs(flags))
+}
+
+fn parse(text: &str) -> Result<Config, Vec<Mistake>> {
+    parse_with(text, &[], &[])
+}
+
+/// What `key = value` adds to the smallest configuration; `key` may name a section.
+fn setting(key: &str, value: &str) -> Result<Config, String> {
+    parse_with(SMALLEST, &[], &[(key, value)]).map_err(|mistakes| mistakes[0].message.clone())
+}
+
+/// The mistakes as they are printed, below the line that counts them.
+fn printed(mistakes: Vec<Mistake>) -> Vec<String> {
+    let text = ConfigError::mistakes(Some(Path::new("portcullis.toml")), mistakes).to_string();
+    text.lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+/// A line of the example, without its `#`, and whether it states a default; `None` where it is no `key = value`.
+fn key_line(line: &str) -> Option<(&str, bool)> {
+    let default = line.strip_prefix('#').filter(|rest| !rest.starts_with(' '));
+    let text = default.or_else(|| line.strip_prefix("# ")).unwrap_or(line);
+    let (key, _) = text.split_once(" = ")?;
+    let is_key = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_key.then_some((text, default.is_some()))
+}
+
+/// The sections of the example, as their headings name them, with the keys of each; commented ones count.
+fn documented() -> BTreeSet<(String, String)> {
+    let mut section = String::new();
+    let mut keys = BTreeSet::new();
+    // The introduction explains the notation.
+    for line in EXAMPLE.lines().skip_while(|line| !line.starts_with('[')) {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']).to_owned();
+        } else if let Some((text, _)) = key_line(line) {
+            let key = text.split(' ').next().unwrap_or_default();
+            keys.insert((section.clone(), key.to_owned()));
+        }
+    }
+    keys
+}
+
+/// The keys that the reader knows in a section: it names them to whoever types another.
+fn known(section: &str) -> BTreeSet<String> {
+    let unknown = format!("{section}.zzzz");
+    let mistakes = parse_with(EXAMPLE, &[], &[(&unknown, "1")]).expect_err("nobody knows zzzz");
+    let (_, names) = mistakes[0].message.split_once("known here: ").expect("a list of what is known");
+    names.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
+    let sections = [
+        ("server", "server"),
+        ("admin", "admin"),
+        ("upstream", "upstream"),
+        ("workers", "workers"),
+        ("models.0", "models"),
+        ("models.0.input", "models.input"),
+        ("models.0.output", "models.output"),
+        ("models.0.students.0", "models.students"),
+        ("models.0.students.0.input", "models.input"),
+        ("models.0.students.0.output", "models.output"),
+        ("models.0.detectors.0", "models.detectors"),
+        ("models.0.detectors.1", "models.detectors"),
+    ];
+    let tables = ["input", "output", "students", "detectors"];
+    let mut all = BTreeSet::new();
+    for (place, heading) in sections {
+        let keys = known(place).into_iter().filter(|key| heading != "models" || !tables.contains(&key.as_str()));
+        all.extend(keys.map(|key| (heading.to_owned(), key)));
+    }
+    assert_eq!(documented(), all);
+    let top: BTreeSet<String> = ["server", "admin", "upstream", "workers", "models"].map(str::to_owned).into();
+    let mistakes = parse_with(EXAMPLE, &[], &[("zzzz", "1")]).expect_err("nobody knows zzzz");
+    assert!(top.iter().all(|section| mistakes[0].message.contains(section)), "{mistakes:?}");
+}
+
+#[test]
+fn the_defaults_that_the_annotated_example_states_are_the_defaults() {
+    let stated: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| match key_line(line) {
+            Some((text, true)) => text,
+            _ => line,
+        })
+        .collect();
+    let stated = stated.join("\n");
+    assert_ne!(stated, EXAMPLE);
+    let folder = folder();
+    let read = |text: &str| Config::parse(text, folder.path(), [], &[]);
+    assert_eq!(read(&stated).expect("valid"), read(EXAMPLE).expect("valid"));
+}
+
+#[test]
+fn the_annotated_example_says_what_it_seems_to_say() {
+    let config = parse(EXAMPLE).expect("valid");
+    assert_eq!(config.upstream, Upstream::Grpc { endpoint: "127.0.0.1:8081".into() });
+    let [signs] = &config.models[..] else { panic!("one model") };
+    assert_eq!((signs.name.value.as_str(), signs.policy, signs.fpr), ("signs", Policy::Monitor, 0.01));
+    let student = &signs.students[0];
+    assert_eq!((student.name.value.as_str(), student.input.height.as_deref()), ("distilled", Some(&48)));
+    let names: Vec<(&str, f64)> = signs.detectors.iter().map(|one| (one.name.as_str(), one.weight)).collect();
+    assert_eq!(names, [("feature_squeezing", 0.5), ("distilled.surprise", 1.0)]);
+}
+
+#[test]
+fn five_mistakes_are_told_at_once_each_with_its_line() {
+    let text = r#"[server]
+listen = "8001"
+max_mesage_bytes = "1MiB"
+
+[upstream]
+grpc = "https://signs:8081"
+
+[[models]]
+name = "signs"
+path = "models/signs.onnx"
+profile = "signs.json"
+policy = "blok"
+time_budget = 250
+
+[[models.detectors]]
+kind = "feature_squeezing"
+squeezers = ["bit_depth(5)"]
+"#;
+    assert_eq!(
+        printed(parse(text).expect_err("five mistakes")),
+        [
+            "line 2: server.listen must be an address such as \"127.0.0.1:8001\"",
+            "line 3: server.max_mesage_bytes is not a known key; did you mean 'max_message_bytes'?",
+            "line 6: upstream.grpc cannot be https: TLS to the upstream is not supported",
+            "line 12: models[0].policy must be \"monitor\", \"annotate\" or \"block\", not \"blok\"",
+            "line 13: models[0].time_budget must be a duration such as \"250ms\", not an integer",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_even_toml_is_told_with_its_line() {
+    let mistakes = parse(&format!("{SMALLEST}\nweight = = 1\n")).expect_err("no TOML");
+    assert!(mistakes.iter().any(|mistake| mistake.at == Location::Line(14)), "{mistakes:?}");
+}
+
+#[test]
+fn what_is_missing_is_told_where_it_should_stand() {
+    let text =
+        "[upstream]\n\n[[models]]\npath = \"models/elsewhere.onnx\"\n\n[[models.detectors]]\nkind = \"disagreement\"\n";
+    let mistakes = printed(parse(text).expect_err("it is hardly there"));
+    let starts = [
+        "line 1: upstream says nothing: give grpc = \"http://HOST:PORT\" or embedded = true",
+        "line 3: models[0].name is missing",
+        "line 3: models[0].profile is missing",
+        "line 4: models[0].path names ",
+        "line 6: models[0].detectors[0].student is missing",
+    ];
+    assert_eq!(mistakes.len(), starts.len(), "{mistakes:#?}");
+    for (mistake, start) in mistakes.iter().zip(starts) {
+        assert!(mistake.starts_with(start), "{mistake}");
+    }
+    let nothing = printed(parse("").expect_err("nothing is configured"));
+    assert!(nothing.iter().any(|mistake| mistake.contains("add a [[models]] section")), "{nothing:?}");
+}
+
+#[test]
+fn names_must_be_unique_and_references_must_lead_somewhere() {
+    let text = format!(
+        "{SMALLEST}\n[[models.detectors]]\nkind = \"disagreement\"\nstudent = \"nobody\"\n\n\
+         [[models]]\nname = \"signs\"\npath = \"models/signs.onnx\"\nprofile = \"b.json\"\n\
+         [[models.detectors]]\nkind = \"feature_squeezing\"\nsqueezers = []\n"
+    );
+    assert_eq!(
+        printed(parse(&text).expect_err("three mistakes")),
+        [
+            "line 16: detector 'nobody.surprise': there is no student 'nobody'",
+            "line 19: there is another model 'signs' on line 6",
+            "line 24: models[1].detectors[0].squeezers is empty",
+        ]
+    );
+}
+
+#[test]
+fn variables_count_more_than_the_file_and_flags_more_than_variables() {
+    let variables = [
+        ("PORTCULLIS_MODELS__SIGNS__POLICY", "annotate"),
+        ("PORTCULLIS_MODELS__0__FPR", "0.05"),
+        ("PORTCULLIS_SERVER__LISTEN", "0.0.0.0:9000"),
+        ("PORTCULLIS_LOG", "debug"),
+        ("PATH", "elsewhere"),
+    ];
+    let config = parse_with(SMALLEST, &variables, &[("models.signs.policy", "block")]).expect("valid");
+    assert_eq!((config.models[0].policy, config.models[0].fpr), (Policy::Block, 0.05));
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:9000");
+    let detectors = [("models.signs.detectors.0.squeezers", "[\"median(2,2)\", \"median(3,3)\"]")];
+    let config = parse_with(SMALLEST, &[], &detectors).expect("valid");
+    let DetectorKind::FeatureSqueezing { squeezers } = &config.models[0].detectors[0].kind else { panic!("squeezing") };
+    assert_eq!(squeezers.len(), 2);
+}
+
+#[test]
+fn mistakes_in_variables_and_flags_name_them() {
+    let variables = [("PORTCULLIS_SERVER__LISTN", "0.0.0.0:9000"), ("PORTCULLIS_MODELS__LIGHTS__FPR", "0.05")];
+    let mistakes = parse_with(SMALLEST, &variables, &[("workers.queue", "0")]).expect_err("three mistakes");
+    assert_eq!(
+        printed(mistakes),
+        [
+            "variable PORTCULLIS_MODELS__LIGHTS__FPR: there is no 'LIGHTS'",
+            "variable PORTCULLIS_SERVER__LISTN: server.listn is not a known key; did you mean 'listen'?",
+            "--set workers.queue: workers.queue must be at least 1",
+        ]
+    );
+}
+
+#[test]
+fn sizes_and_durations_have_units() {
+    let bytes = |text| setting("server.max_message_bytes", text).map(|config| config.server.max_message_bytes);
+    assert_eq!([bytes("1000"), bytes("4KiB"), bytes("2 GiB")], [Ok(1000), Ok(4096), Ok(2 << 30)]);
+    for wrong in ["3GiB", "0", "4MB", "-1", "99999999999GiB"] {
+        assert!(bytes(wrong).is_err(), "{wrong}");
+    }
+    let inspected = setting("server.max_message_bytes", "1MiB").expect("valid").server.max_inspected_bytes;
+    assert_eq!(inspected, 1 << 20, "what passes is examined, unless told otherwise");
+    let budget = |text| setting("models.signs.time_budget", text).map(|config| config.models[0].time_budget);
+    assert_eq!(budget("1m 30s"), Ok(Duration::from_secs(90)));
+    assert_eq!(budget("250ms"), Ok(Duration::from_millis(250)));
+    assert!(budget("0s").is_err() && budget("soon").is_err());
+}
+
+#[test]
+fn values_that_would_do_harm_are_refused_with_the_reason() {
+    let refused = [
+        ("models.signs.block_status", "UNAVAILABLE", "clients would send the input again"),
+        ("models.signs.fpr", "0.9", "at most 0.5"),
+        ("models.signs.detectors.0.weight", "0", "nothing would ever be suspicious"),
+        ("models.signs.input.range", "[1, 0]", "black below white"),
+        ("models.signs.input.std", "[0.2, 0.0, 0.2]", "above 0"),
+        ("models.signs.input.height", "0", "at least 1"),
+        ("upstream.grpc", "http://classifier:8081", "excludes upstream.grpc"),
+    ];
+    for (key, value, reason) in refused {
+        let problem = setting(key, value).expect_err(key);
+        assert!(problem.contains(reason), "{key} = {value}: {problem}");
+    }
+    for address in ["classifier", "http://classifier", "http://:8081", "http://classifier:8081/v2", "http://a:99999"] {
+        let mistakes = parse_with(EXAMPLE, &[], &[("upstream.grpc", address)]).expect_err(address);
+        assert_eq!(printed(mistakes), ["--set upstream.grpc: upstream.grpc must look like http://HOST:PORT"]);
+    }
+}
+
+/// The signature of a classifier of RGB pictures, 32 x 32, into 43 classes.
+fn signs() -> Signature {
+    let port = |name: &str, shape: &[usize]| Port {
+        name: name.into(),
+        datatype: Datatype::Fp32,
+        shape: std::iter::once(None).chain(shape.iter().copied().map(Some)).collect(),
+    };
+    Signature { inputs: vec![port("image", &[3, 32, 32])], outputs: vec![port("logits", &[43])] }
+}
+
+fn on_line<T>(line: usize, value: T) -> Option<Located<T>> {
+    Some(Located { value, at: Location::Line(line) })
+}
+
+#[test]
+fn what_the_model_tells_need_not_be_configured() {
+    let signs_model = &parse(SMALLEST).expect("valid").models[0];
+    let input = resolve_input(&signs_model.input, &signs()).expect("it is all there");
+    assert_eq!((input.name.as_str(), input.datatype, input.layout), ("image", Datatype::Fp32, Layout::Nchw));
+    assert_eq!((input.colour, input.height, input.width, input.range), (Colour::Rgb, 32, 32, [0.0, 1.0]));
+    let output = resolve_output(&signs_model.output, &signs()).expect("it is all there");
+    assert_eq!((output.name.as_str(), output.kind, output.classes), ("logits", OutputKind::Logits, 43));
+}
+
+#[test]
+fn what_contradicts_the_model_is_told_all_at_once() {
+    let untold = parse(SMALLEST).expect("valid").models[0].input.clone();
+    let mistakes = |input: Input| printed(resolve_input(&input, &signs()).expect_err("contradictions"));
+    let wrong = Input {
+        datatype: on_line(2, Datatype::Uint8),
+        colour: on_line(3, Colour::Grey),
+        height: on_line(4, 32),
+        width: on_line(5, 64),
+        ..untold.clone()
+    };
+    assert_eq!(
+        mistakes(wrong),
+        [
+            "line 2: the model's input is FP32, not UINT8",
+            "line 3: the model's input has 3 channels",
+            "line 5: width is 32 in the model",
+        ]
+    );
+    let wrong = Input { width: on_line(5, 64), mean: on_line(6, vec![0.5, 0.5]), ..untold.clone() };
+    assert_eq!(mistakes(wrong), ["line 5: width is 32 in the model", "line 6: mean has 2 values for 3 channels"]);
+    let turned = Input { layout: on_line(2, Layout::Nhwc), ..untold.clone() };
+    assert!(mistakes(turned).contains(&"line 2: in this layout the model's input has 32 channels".to_owned()));
+    let named = Input { name: on_line(7, "picture".into()), ..untold };
+    assert_eq!(mistakes(named), ["line 7: the model has no input 'picture'; it has 'image'"]);
+}
+
+#[test]
+fn the_example_of_five_classifiers_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/five_classifiers.toml");
+    if !path.with_file_name("../../../shared/models").exists() {
+        println!("skipped: ../shared is missing");
+        return;
+    }
+    let config = Config::load(&path, [], &[]).expect("valid");
+    assert_eq!(config.models.len(), 5);
+}
