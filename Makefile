@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench proto golden deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection bench proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ golden: target/golden/ready ## Make the golden vectors of the squeezers anew, wi
 
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)
 	$(CARGO) deny --locked check
+
+snapshots: ## Accept the help of the commands as it is now
+	INSTA_UPDATE=always $(CARGO) test --locked --test cli
 
 clean: ## Remove what was built, fetched and calibrated
 	rm -rf target
