@@ -1,6 +1,7 @@
 //! The upstream's answer: read for its predictions, annotated, withheld.
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use tonic::body::Body;
@@ -111,7 +112,10 @@ impl Whole {
     /// The response with the decision in its metadata and, where its message can be read, in its parameters.
     pub(crate) fn annotated(mut self, decision: Decision, id: &str) -> Response<Body> {
         sign(&mut self.parts.headers, decision, id);
-        self.captured.bytes = self.with_parameters(decision, id).unwrap_or(self.captured.bytes);
+        if let Some(bytes) = self.with_parameters(decision, id) {
+            self.captured.bytes = bytes;
+            self.parts.headers.remove(CONTENT_LENGTH);
+        }
         self.into_response()
     }
 
