@@ -1,7 +1,7 @@
 """A gRPC client for the tests: real `tritonclient`, and plain `grpcio` for bytes.
 
     client.py infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
-                    [--header K=V] [--parameter K=V] [--request-id ID] [--typed] [--timeout SECONDS]
+                    [--header K=V] [--parameter K=V] [--request-id ID] [--typed] [--aio] [--timeout SECONDS]
     client.py meta  --url HOST:PORT [--model NAME]
     client.py raw   --url HOST:PORT --method /SERVICE/METHOD (--hex HEX | --file FILE) [--header K=V] [--compression gzip]
                     [--kind unary|server-stream|bidi]
@@ -13,6 +13,7 @@ above as keys (`{"command": "infer", "url": ..., "header": {...}}`), answers eac
 """
 
 import argparse
+import asyncio
 import json
 import sys
 from functools import cache
@@ -20,6 +21,7 @@ from functools import cache
 import grpc
 import numpy as np
 import tritonclient.grpc as triton
+import tritonclient.grpc.aio as triton_aio
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import triton_to_np_dtype
 
@@ -78,16 +80,19 @@ def infer(request):
     else:
         tensor = triton.InferInput(request["input"], values.shape, datatype)
         tensor.set_data_from_numpy(values)
-        outputs = [triton.InferRequestedOutput(request["output"])] if request.get("output") else None
-        result = triton_client(request["url"]).infer(
-            request["model"],
-            [tensor],
-            outputs=outputs,
-            request_id=request.get("request_id") or "",
-            headers=request.get("header"),
-            parameters=request.get("parameter"),
-            client_timeout=request.get("timeout"),
-        )
+        options = {
+            "model_name": request["model"],
+            "inputs": [tensor],
+            "outputs": [triton.InferRequestedOutput(request["output"])] if request.get("output") else None,
+            "request_id": request.get("request_id") or "",
+            "headers": request.get("header"),
+            "parameters": request.get("parameter"),
+            "client_timeout": request.get("timeout"),
+        }
+        if request.get("aio"):
+            result = asyncio.run(infer_aio(request["url"], options))
+        else:
+            result = triton_client(request["url"]).infer(**options)
     response = result.get_response()
     outputs = {}
     for output in response.outputs:
@@ -104,6 +109,12 @@ def infer(request):
         "parameters": parameters_of(response),
         "outputs": outputs,
     }
+
+
+async def infer_aio(url, options):
+    """The same by tritonclient's asynchronous client."""
+    async with triton_aio.InferenceServerClient(url) as client:
+        return await client.infer(**options)
 
 
 def infer_typed(request, datatype, values):
@@ -213,6 +224,7 @@ def arguments():
     parser.add_argument("--kind", choices=["unary", "server-stream", "bidi"])
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--typed", action="store_true")
+    parser.add_argument("--aio", action="store_true")
     for name in ["header", "parameter"]:
         parser.add_argument(f"--{name}", action="append", type=lambda pair: tuple(pair.split("=", 1)))
     return parser.parse_args()
