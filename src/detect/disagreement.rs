@@ -67,9 +67,9 @@ fn jensen_shannon(a: &Distribution, b: &Distribution) -> f64 {
     ((to_middle + from_middle) / 2.0).min(std::f64::consts::LN_2)
 }
 
-/// The student's surprise at the teacher's class, in nats: -ln q[argmax p].
+/// The student's surprise at the teacher's class, in nats: -ln q[argmax p]. No surprise is 0, not -0.
 fn surprise(teacher: &Distribution, student: &Distribution) -> f64 {
-    -student.probabilities()[teacher.top().0].max(FLOOR).ln()
+    0.0 - student.probabilities()[teacher.top().0].max(FLOOR).ln()
 }
 
 #[cfg(test)]
@@ -92,6 +92,12 @@ mod tests {
             prop_assert!((jensen_shannon(&a, &b) - jensen_shannon(&b, &a)).abs() < 1e-12);
             prop_assert!(jensen_shannon(&a, &b) <= std::f64::consts::LN_2);
         }
+    }
+
+    #[test]
+    fn no_surprise_is_a_plain_zero() {
+        let sure = Distribution::from_probabilities(&[1.0, 0.0]).unwrap();
+        assert!(surprise(&sure, &sure).is_sign_positive());
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Ranks {
     /// -ln of the p-value, continued beyond the largest benign scores by an exponential tail, so that extreme
     /// scores stay in order instead of being all alike. For combining detectors; not a guarantee by itself.
     pub fn surprisal(&self, score: f64) -> f64 {
-        let conformal = -self.p_value(score).ln();
+        // A subtraction, because a p-value of 1 is to give 0 and not -0.
+        let conformal = 0.0 - self.p_value(score).ln();
         match self.tail {
             Some(tail) if score > tail.start => {
                 conformal.max(-tail.share.ln() + (score - tail.start) / tail.mean_excess)
