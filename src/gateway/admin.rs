@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
+use tonic::Status;
 
 use super::readiness::Readiness;
 use crate::telemetry::Exposition;
@@ -17,14 +18,31 @@ struct Admin {
     library: String,
 }
 
-/// The HTTP half of the admin port, to which the gRPC half is added.
-pub(crate) fn router(readiness: Readiness, exposition: Exposition, library: String) -> axum::Router {
+/// The admin port: its HTTP half, and `services`, its gRPC half.
+pub(crate) fn router(
+    readiness: Readiness,
+    exposition: Exposition,
+    library: String,
+    services: axum::Router,
+) -> axum::Router {
     axum::Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(readyz))
         .route("/version", get(version))
         .with_state(Admin { readiness, exposition, library })
+        .merge(services)
+        .fallback(nowhere)
+}
+
+/// What is not there: a status for gRPC calls, and for all others a code that fails a mistyped probe.
+async fn nowhere(headers: HeaderMap) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        Status::unimplemented("there is no such method here").into_http()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

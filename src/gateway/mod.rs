@@ -94,7 +94,7 @@ impl Gateway {
             .max_decoding_message_size(self.max_message_bytes);
         let operators = Routes::new(inspector).add_service(health.clone()).add_service(reflection());
         let library = self.runtime.library().display().to_string();
-        let router = admin::router(readiness.clone(), self.exposition, library).merge(operators.into_axum_router());
+        let router = admin::router(readiness.clone(), self.exposition, library, operators.into_axum_router());
 
         let own = Routes::new(health).add_service(reflection());
         let own_prefixes: &[&str] = if self.embedded { &[HEALTH, REFLECTION] } else { &[HEALTH] };
