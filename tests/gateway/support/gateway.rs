@@ -2,12 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
+use portcullis::proto::inference::ModelInferRequest;
+use portcullis::proto::portcullis::v1::inspect_request::Input;
+use portcullis::proto::portcullis::v1::inspector_client::InspectorClient;
+use portcullis::proto::portcullis::v1::{InspectRequest, Tensor, Verdict};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tonic::transport::{Channel, Endpoint};
 
 use super::{Answer, Call, Connection, Metrics, eventually, root};
 
@@ -38,17 +44,17 @@ pub struct Gateway {
     pub clients: SocketAddr,
     /// Where operators connect.
     pub admin: SocketAddr,
+    /// The file that it was configured by.
+    pub configuration: PathBuf,
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Gateway {
     /// Starts a gateway with this configuration and waits until it is ready.
     pub async fn start(configuration: &str) -> Self {
-        let gateway = Self::launch(configuration).await;
-        eventually("the gateway is ready", async || gateway.is_ready().await.then_some(())).await;
-        gateway
+        Self::launch(configuration).await.ready().await
     }
 
     /// Starts a gateway with this configuration and waits until it listens.
@@ -56,10 +62,18 @@ impl Gateway {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("portcullis.toml");
         std::fs::write(&path, configuration).expect("the configuration is written");
+        let mut gateway = Self::of_file(&path, &[]).await;
+        gateway._folder = Some(folder);
+        gateway
+    }
+
+    /// Starts a gateway with the configuration in this file, and settings over it, and waits until it listens.
+    pub async fn of_file(configuration: &Path, settings: &[String]) -> Self {
         let mut process = portcullis()
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--log", "info,portcullis=debug", "--config"])
-            .arg(&path)
+            .arg(configuration)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
@@ -81,7 +95,13 @@ impl Gateway {
             let status = process.wait().expect("it ended");
             panic!("serve ended with {status}:\n{}", log.lock().expect("unpoisoned").join("\n"));
         };
-        Self { clients, admin, process, log, _folder: folder }
+        Self { clients, admin, configuration: configuration.to_owned(), process, log, _folder: None }
+    }
+
+    /// The gateway once it is ready.
+    pub async fn ready(self) -> Self {
+        eventually("the gateway is ready", async || self.is_ready().await.then_some(())).await;
+        self
     }
 
     /// A new connection to the clients' port.
@@ -118,6 +138,29 @@ impl Gateway {
                 .filter(|metrics| metrics.sum("portcullis_decisions_total", &[]) >= requests as f64)
         })
         .await
+    }
+
+    /// The operator's services.
+    pub async fn inspector(&self) -> InspectorClient<Channel> {
+        InspectorClient::new(self.operator().await)
+    }
+
+    /// A gRPC channel to the admin port.
+    pub async fn operator(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(self.admin_url()).expect("an URL");
+        endpoint.connect().await.expect("the admin port answers")
+    }
+
+    /// What the operator is told of these pictures, as one batch.
+    pub async fn inspect(&self, request: &ModelInferRequest) -> Vec<Verdict> {
+        let input = &request.inputs[0];
+        let tensor = Tensor {
+            datatype: input.datatype.clone(),
+            shape: input.shape.clone(),
+            contents: request.raw_input_contents[0].clone(),
+        };
+        let request = InspectRequest { model: request.model_name.clone(), input: Some(Input::Tensor(tensor)) };
+        self.inspector().await.inspect(request).await.expect("a verdict").into_inner().items
     }
 
     /// The address of the admin port as an URL.

@@ -3,6 +3,7 @@
 pub mod gateway;
 pub mod metrics;
 pub mod models;
+pub mod onnx;
 pub mod python;
 pub mod upstream;
 pub mod wire;

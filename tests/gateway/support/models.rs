@@ -1,28 +1,46 @@
-//! Real classifiers under guard, calibrated once a test run, and pictures for them.
+//! Classifiers under guard, calibrated once a test run by the real command, and pictures for them.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use portcullis::data::AdversarialSet;
 use portcullis::proto::inference::ModelInferRequest;
 use portcullis::proto::inference::model_infer_request::InferInputTensor;
+use portcullis::proto::portcullis::v1::Decision;
 use portcullis::tensor::Picture;
 
-use super::gateway::{embedded, portcullis};
-use super::scratch;
+use super::gateway::{embedded, in_front_of, portcullis};
+use super::{Gateway, onnx, scratch};
 
 /// The false-positive rate of all tests: few pictures are enough for it.
-const RATE: f64 = 0.05;
+pub const RATE: f64 = 0.05;
+/// Benign pictures to calibrate on.
+const CALIBRATED_ON: usize = 300;
+/// Benign and adversarial pictures that one test looks at, at most.
+const PICTURES: usize = 40;
 
-/// A guarded model.
+/// Two pictures on which the decisions are known.
+pub struct Examples {
+    pub clean: Picture,
+    pub suspicious: Picture,
+}
+
+/// A guarded model that takes digits.
 pub struct Model {
     /// Its name.
     pub name: &'static str,
-    /// Its file.
-    pub path: PathBuf,
+    /// Its file; `None` where only a server has it.
+    pub path: Option<PathBuf>,
+    /// The server that predicts while it is calibrated, instead of the file.
+    server: Option<SocketAddr>,
+    /// Name of its input tensor, and the value of white there.
+    input: (&'static str, f32),
     /// Its section's tables: input, output, students, detectors.
     tables: String,
+    /// What tells its profile from those of other tests.
+    key: &'static str,
     /// Benign pictures to calibrate on.
     benign: PathBuf,
     /// Pictures that tests use, so that calibration may not.
@@ -40,10 +58,50 @@ impl Model {
         );
         Self {
             name: "digits",
-            path: shared.join("models/mnist_cnn.onnx"),
+            path: Some(shared.join("models/mnist_cnn.onnx")),
+            server: None,
+            input: ("image", 1.0),
             tables,
+            key: "digits",
             benign: shared.join("data/mnist"),
             reserved: shared.join("data/adversarial/mnist_cnn.npz"),
+        }
+    }
+
+    /// The digits under feature squeezing alone.
+    pub fn squeezed_digits(shared: &Path) -> Self {
+        Self { tables: squeezing(""), key: "squeezed_digits", ..Self::digits(shared) }
+    }
+
+    /// The squeezed digits where nobody but `server` has the classifier.
+    pub fn digits_of(server: SocketAddr, shared: &Path) -> Self {
+        Self { path: None, server: Some(server), key: "digits_of_a_server", ..Self::squeezed_digits(shared) }
+    }
+
+    /// A classifier of digits that takes one picture a request, under feature squeezing.
+    pub fn one_at_a_time(shared: &Path) -> Self {
+        Self {
+            name: "one_at_a_time",
+            path: Some(shared.join("models/mnist_cntk.onnx")),
+            input: ("Input3", 255.0),
+            tables: squeezing("input = { range = [0, 255] }\noutput = { kind = \"logits\" }\n"),
+            key: "one_at_a_time",
+            ..Self::digits(shared)
+        }
+    }
+
+    /// A classifier whose logits are the 16 values of its input, of the type `datatype`, and whose other output is the
+    /// class.
+    pub fn mirror(datatype: onnx::Type, shared: &Path) -> Self {
+        let path = onnx::mirror(datatype);
+        let tables = "output = { name = \"logits\" }\n[[models.detectors]]\nkind = \"feature_squeezing\"\n\
+                      squeezers = [\"bit_depth(1)\"]\n";
+        Self {
+            name: datatype.name,
+            path: Some(path),
+            tables: tables.into(),
+            key: datatype.name,
+            ..Self::digits(shared)
         }
     }
 
@@ -54,20 +112,18 @@ impl Model {
 
     fn section(&self, profile: &Path, settings: &str) -> String {
         let Self { name, path, tables, .. } = self;
-        format!(
-            "[[models]]\nname = \"{name}\"\npath = {path:?}\nprofile = {profile:?}\nfpr = {RATE}\n{settings}\n{tables}"
-        )
+        let path = path.as_ref().map_or_else(String::new, |path| format!("path = {path:?}\n"));
+        format!("[[models]]\nname = \"{name}\"\n{path}profile = {profile:?}\nfpr = {RATE}\n{settings}\n{tables}")
     }
 
-    /// Its profile, calibrated by the real command when it is first asked for.
-    pub fn profile(&self) -> PathBuf {
+    fn profile(&self) -> PathBuf {
         static CALIBRATED: Mutex<Option<HashSet<&str>>> = Mutex::new(None);
-        let path = scratch().join("profiles").join(self.name).with_extension("json");
+        let path = scratch().join("profiles").join(self.key).with_extension("json");
         let mut calibrated = CALIBRATED.lock().unwrap_or_else(PoisonError::into_inner);
         let calibrated = calibrated.get_or_insert_default();
-        if !calibrated.contains(self.name) {
+        if !calibrated.contains(self.key) {
             self.calibrate(&path);
-            calibrated.insert(self.name);
+            calibrated.insert(self.key);
         }
         path
     }
@@ -75,9 +131,12 @@ impl Model {
     fn calibrate(&self, profile: &Path) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let configuration = folder.path().join("portcullis.toml");
-        std::fs::write(&configuration, embedded(&[self.section(profile, "")])).expect("writable");
+        let models = [self.section(profile, "")];
+        let text = self.server.map_or_else(|| embedded(&models), |server| in_front_of(server, &models));
+        std::fs::write(&configuration, text).expect("writable");
         let calibrated = portcullis()
-            .args(["calibrate", "--count", "300", "--log", "warn", "--fpr", &RATE.to_string(), "--config"])
+            .args(["calibrate", "--log", "warn", "--count", &CALIBRATED_ON.to_string(), "--fpr", &RATE.to_string()])
+            .arg("--config")
             .arg(&configuration)
             .arg("--data")
             .arg(&self.benign)
@@ -88,30 +147,59 @@ impl Model {
         assert!(calibrated.status.success(), "{}", String::from_utf8_lossy(&calibrated.stderr));
     }
 
-    /// Pictures that it was not calibrated on: benign ones, and the adversarial examples that were made of them.
+    /// Pictures that it was not calibrated on: benign ones, and adversarial examples.
     pub fn pictures(&self) -> (Vec<Picture>, Vec<Picture>) {
         let set = AdversarialSet::open(&self.reserved).expect("an adversarial set");
-        let benign = set.seeds().iter().map(|seed| seed.picture.clone()).collect();
-        let successful = set
-            .results()
-            .iter()
-            .flat_map(|attack| attack.pictures.iter().zip(&attack.successful).filter(|(_, successful)| **successful));
-        (benign, successful.map(|(picture, _)| picture.clone()).collect())
+        let benign = set.seeds().iter().take(PICTURES).map(|seed| seed.picture.clone()).collect();
+        let all = set.results().iter().flat_map(|attack| attack.pictures.iter().zip(&attack.successful));
+        let successful = all.filter(|(_, successful)| **successful).map(|(picture, _)| picture.clone());
+        (benign, successful.take(PICTURES).collect())
+    }
+
+    /// The request for these pictures, with raw contents.
+    pub fn request(&self, pictures: &[Picture]) -> ModelInferRequest {
+        request(self.name, self.input, pictures)
+    }
+
+    /// A benign picture that the gateway holds for clean, and an adversarial one that it holds for suspicious.
+    pub async fn examples(&self, gateway: &Gateway) -> Examples {
+        let (benign, adversarial) = self.pictures();
+        let one = async |pictures: Vec<Picture>, decision: Decision| {
+            let verdicts = gateway.inspect(&self.request(&pictures)).await;
+            let found = pictures.into_iter().zip(verdicts).find(|(_, verdict)| verdict.decision() == decision);
+            found.unwrap_or_else(|| panic!("no picture is {decision:?}")).0
+        };
+        Examples { clean: one(benign, Decision::Clean).await, suspicious: one(adversarial, Decision::Suspicious).await }
     }
 }
 
 /// The digits' request for these pictures, with raw contents.
 pub fn digits_request(pictures: &[&Picture]) -> ModelInferRequest {
-    let pixels = pictures.iter().flat_map(|picture| picture.pixels()).flat_map(|pixel| pixel.to_le_bytes());
+    request("digits", ("image", 1.0), pictures.iter().copied())
+}
+
+fn request<'a>(
+    model: &str,
+    (input, white): (&str, f32),
+    pictures: impl IntoIterator<Item = &'a Picture>,
+) -> ModelInferRequest {
+    let pixels: Vec<&[f32]> = pictures.into_iter().map(Picture::pixels).collect();
+    let raw = pixels.iter().copied().flatten().flat_map(|pixel| (pixel * white).to_le_bytes());
     ModelInferRequest {
-        model_name: "digits".into(),
+        model_name: model.into(),
         inputs: vec![InferInputTensor {
-            name: "image".into(),
+            name: input.into(),
             datatype: "FP32".into(),
-            shape: vec![pictures.len() as i64, 1, 28, 28],
+            shape: vec![pixels.len() as i64, 1, 28, 28],
             ..Default::default()
         }],
-        raw_input_contents: vec![pixels.collect::<Vec<u8>>().into()],
+        raw_input_contents: vec![raw.collect()],
         ..Default::default()
     }
+}
+
+/// Tables of feature squeezing as usual with digits, after the model's own.
+fn squeezing(before: &str) -> String {
+    let squeezers = "squeezers = [\"bit_depth(1)\", \"median(2,2)\"]";
+    format!("{before}[[models.detectors]]\nkind = \"feature_squeezing\"\n{squeezers}\n")
 }

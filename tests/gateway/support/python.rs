@@ -1,5 +1,6 @@
 //! Programs that nobody here wrote: `tritonclient` as a client, MLServer as an upstream.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use super::root;
+use super::{root, scratch};
 
 /// The interpreter that has the packages of `tests/support/requirements.txt`.
 fn interpreter() -> PathBuf {
@@ -27,25 +29,29 @@ struct Program {
     _process: Child,
     input: ChildStdin,
     lines: BufReader<ChildStdout>,
+    log: PathBuf,
 }
 
 impl Program {
     fn start(script: &str, arguments: &[String]) -> Self {
+        let log = scratch().join(script).with_extension("log");
+        std::fs::create_dir_all(log.parent().expect("a folder")).expect("writable");
         let mut process = Command::new(interpreter())
             .arg(root().join("tests/support").join(script))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("writable"))
             .spawn()
             .expect("Python starts");
         let (input, output) = (process.stdin.take().expect("a pipe"), process.stdout.take().expect("a pipe"));
-        Self { _process: process, input, lines: BufReader::new(output) }
+        Self { _process: process, input, lines: BufReader::new(output), log }
     }
 
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("readable");
-        assert!(!line.is_empty(), "the Python program ended; its last words are above");
+        assert!(!line.is_empty(), "the Python program ended; see {}", self.log.display());
         line
     }
 }
@@ -62,15 +68,15 @@ pub async fn client(request: Value) -> Value {
     tokio::task::spawn_blocking(ask).await.expect("the client answers")
 }
 
-/// MLServer with ONNX models, until it is dropped.
-pub struct MlServer {
-    pub address: SocketAddr,
+/// MLServer with ONNX models.
+struct MlServer {
+    address: SocketAddr,
     _program: Program,
 }
 
 impl MlServer {
     /// Starts a server of `models`: names and files.
-    pub async fn start(models: &[(&str, &Path)]) -> Self {
+    async fn start(models: &[(&str, &Path)]) -> Self {
         let models: Vec<String> = models.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
         let start = move || {
             let mut program = Program::start("mlserver/serve.py", &models);
@@ -80,4 +86,13 @@ impl MlServer {
         };
         tokio::task::spawn_blocking(start).await.expect("MLServer starts")
     }
+}
+
+/// The address of the one MLServer of this test run, which hosts the digits' classifiers.
+pub async fn mlserver(shared: &Path) -> SocketAddr {
+    static SERVER: OnceCell<MlServer> = OnceCell::const_new();
+    let digits = shared.join("models/mnist_cnn.onnx");
+    let one_at_a_time = shared.join("models/mnist_cntk.onnx");
+    let models = [("digits", digits.as_path()), ("one_at_a_time", one_at_a_time.as_path())];
+    SERVER.get_or_init(|| MlServer::start(&models)).await.address
 }

@@ -12,6 +12,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use tonic::Code;
 
 use super::wire::{Answer, Body, headers};
 
@@ -37,6 +40,7 @@ pub struct Upstream {
 struct State {
     script: Box<dyn Fn(&Seen) -> Answer + Send + Sync>,
     ready: AtomicBool,
+    held: watch::Sender<bool>,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -45,7 +49,12 @@ impl Upstream {
     pub async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let state = State { script: Box::new(script), ready: AtomicBool::new(true), seen: Mutex::default() };
+        let state = State {
+            script: Box::new(script),
+            ready: AtomicBool::new(true),
+            held: watch::Sender::new(false),
+            seen: Mutex::default(),
+        };
         let state = Arc::new(state);
         let serving = state.clone();
         tokio::spawn(async move {
@@ -66,6 +75,11 @@ impl Upstream {
         self.state.ready.store(ready, Ordering::SeqCst);
     }
 
+    /// From now on its answers wait, or wait no longer.
+    pub fn hold(&self, held: bool) {
+        self.state.held.send_replace(held);
+    }
+
     /// The calls of the method at `path`, in their order.
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.seen.lock().expect("unpoisoned").iter().filter(|seen| seen.path == path).cloned().collect()
@@ -78,7 +92,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     if path.starts_with(ECHO) {
         return Ok(echo(body));
     }
-    let collected = body.collect().await.expect("a whole request");
+    let Ok(collected) = body.collect().await else {
+        return Ok(response(Answer::status(Code::Cancelled, "the request broke off")));
+    };
     let trailers = collected.trailers().cloned();
     let seen = Seen { path, metadata: parts.headers, body: collected.to_bytes(), trailers };
     if seen.path == SERVER_READY {
@@ -87,6 +103,8 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     }
     let answer = (state.script)(&seen);
     state.seen.lock().expect("unpoisoned").push(seen);
+    // The sender lives as long as the state.
+    let _ = state.held.subscribe().wait_for(|held| !held).await;
     Ok(response(answer))
 }
 
@@ -105,7 +123,7 @@ fn response(answer: Answer) -> Response<Body> {
 
 fn echo(body: Incoming) -> Response<Body> {
     let trailers = headers(&[("grpc-status", "0"), ("x-end", "of the echo")]);
-    let body = body.map_err(|error| unreachable!("the test's own client broke off: {error}"));
+    let body = body.map_err(|error| panic!("the test's own client broke off: {error}"));
     let mut response = Response::new(body.with_trailers(std::future::ready(Some(Ok(trailers)))).boxed_unsync());
     *response.headers_mut() = headers(&[("content-type", "application/grpc"), ("x-begin", "of the echo")]);
     response

@@ -186,6 +186,13 @@ impl Exchange {
         self.body.as_ref().expect("not closed yet").send(piece).await.expect("the call is still under way");
     }
 
+    /// Goes away in the middle of the call, as a client does that is killed.
+    pub async fn abandon(self) {
+        self.answered.abort();
+        // The call is cancelled before its body seems to have ended.
+        let _ = self.answered.await;
+    }
+
     /// Ends the body.
     pub fn close(&mut self) {
         self.body = None;
