@@ -5,3 +5,4 @@ mod support;
 mod bypasses;
 mod hostile;
 mod operators;
+mod transparency;
