@@ -5,4 +5,5 @@ mod support;
 mod bypasses;
 mod hostile;
 mod operators;
+mod predictions;
 mod transparency;
