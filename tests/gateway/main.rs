@@ -5,5 +5,6 @@ mod support;
 mod bypasses;
 mod hostile;
 mod operators;
+mod policies;
 mod predictions;
 mod transparency;
