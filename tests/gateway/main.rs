@@ -2,6 +2,7 @@
 
 mod support;
 
+mod batches;
 mod bypasses;
 mod hostile;
 mod operators;
