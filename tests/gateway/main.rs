@@ -2,6 +2,7 @@
 
 mod support;
 
+mod accounting;
 mod batches;
 mod bypasses;
 mod hostile;
