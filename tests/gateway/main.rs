@@ -5,6 +5,7 @@ mod support;
 mod accounting;
 mod batches;
 mod bypasses;
+mod embedded_upstream;
 mod hostile;
 mod operators;
 mod policies;
