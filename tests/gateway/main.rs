@@ -10,4 +10,5 @@ mod hostile;
 mod operators;
 mod policies;
 mod predictions;
+mod sources;
 mod transparency;
