@@ -7,6 +7,7 @@ mod batches;
 mod bypasses;
 mod embedded_upstream;
 mod hostile;
+mod lifecycle;
 mod operators;
 mod policies;
 mod predictions;
