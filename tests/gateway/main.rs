@@ -6,6 +6,7 @@ mod accounting;
 mod batches;
 mod bypasses;
 mod embedded_upstream;
+mod five_classifiers;
 mod hostile;
 mod lifecycle;
 mod operators;
