@@ -87,13 +87,13 @@ impl Gateway {
         let readiness = readiness::Readiness::default();
         let (reporter, health) = health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-        let probing = readiness.clone().probe(self.upstream.clone(), self.workers, reporter, self.exposition.clone());
-        let probing = tokio::spawn(probing);
+        let library = self.runtime.library().display().to_string();
+        let (upstream, exposition) = (self.upstream.clone(), self.exposition.clone());
+        let probing = tokio::spawn(readiness.clone().probe(upstream, self.workers, self.runtime, reporter, exposition));
 
         let inspector = InspectorServer::new(inspector::InspectorService::new(guard.clone()))
             .max_decoding_message_size(self.max_message_bytes);
         let operators = Routes::new(inspector).add_service(health.clone()).add_service(reflection());
-        let library = self.runtime.library().display().to_string();
         let router = admin::router(readiness.clone(), self.exposition, library, operators.into_axum_router());
 
         let own = Routes::new(health).add_service(reflection());

@@ -9,7 +9,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::upstream::Upstream;
-use crate::model::Workers;
+use crate::model::{Runtime, Workers};
 use crate::telemetry::{self, Exposition};
 
 /// Pause between two looks at the upstream.
@@ -57,6 +57,7 @@ impl Readiness {
         self,
         upstream: Arc<dyn Upstream>,
         workers: Arc<Workers>,
+        runtime: Runtime,
         health: HealthReporter,
         exposition: Exposition,
     ) {
@@ -69,7 +70,7 @@ impl Readiness {
                 tracing::info!(ready, "upstream readiness changed");
             }
             telemetry::upstream_seen(ready);
-            telemetry::queue_seen(workers.queue_depth());
+            telemetry::workers_seen(workers.queue_depth(), workers.busy(), runtime.busy());
             exposition.upkeep();
             let status = if self.is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
             health.set_service_status("", status).await;

@@ -10,7 +10,7 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 use sha2::{Digest, Sha256};
 
-use super::runtime::Runtime;
+use super::runtime::{Busy, Runtime};
 use super::workers::WorkerId;
 use crate::tensor::{Datatype, Elements, Tensor};
 
@@ -59,6 +59,7 @@ pub struct OnnxModel {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     sessions: Vec<Mutex<Session>>,
+    busy: Busy,
 }
 
 impl OnnxModel {
@@ -93,6 +94,7 @@ impl OnnxModel {
             inputs,
             outputs,
             sessions: sessions.into_iter().map(Mutex::new).collect(),
+            busy: runtime.stopwatch(),
         })
     }
 
@@ -133,7 +135,7 @@ impl OnnxModel {
             .collect::<ort::Result<Vec<_>>>()
             .map_err(failed)?;
         let mut session = self.sessions[worker.0 % self.sessions.len()].lock().unwrap_or_else(PoisonError::into_inner);
-        let outputs = session.run(values).map_err(failed)?;
+        let outputs = self.busy.time(|| session.run(values)).map_err(failed)?;
         outputs
             .iter()
             .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))

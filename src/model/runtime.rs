@@ -1,7 +1,9 @@
 //! Finding and loading the ONNX Runtime library.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The oldest ONNX Runtime that serves.
 pub const OLDEST_VERSION: &str = "1.24";
@@ -45,6 +47,7 @@ pub enum RuntimeError {
 pub struct Runtime {
     pub(super) environment: ort::environment::Environment,
     library: PathBuf,
+    busy: Busy,
 }
 
 /// ONNX Runtime allows one environment a process.
@@ -76,7 +79,7 @@ impl Runtime {
                         RuntimeError::Initialise { library: library.clone(), problem: error.to_string() }
                     })?;
                     environment.set_log_level(ort::logging::LogLevel::Error);
-                    return Ok(Self { environment, library: library.clone() });
+                    return Ok(Self { environment, library: library.clone(), busy: Busy::default() });
                 }
                 Err(error) => problem = error.to_string(),
             }
@@ -88,6 +91,29 @@ impl Runtime {
     /// The library that was taken.
     pub fn library(&self) -> &Path {
         &self.library
+    }
+
+    /// Time that all threads together have spent in the library, predicting.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy.0.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn stopwatch(&self) -> Busy {
+        self.busy.clone()
+    }
+}
+
+/// Adds up the time that is spent in the library.
+#[derive(Clone, Default)]
+pub(super) struct Busy(Arc<AtomicU64>);
+
+impl Busy {
+    pub(super) fn time<T>(&self, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let result = work();
+        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanos, Ordering::Relaxed);
+        result
     }
 }
 

@@ -75,9 +75,12 @@ pub fn upstream_seen(ready: bool) {
     gauge!(names::UPSTREAM_READY).set(if ready { 1.0 } else { 0.0 });
 }
 
-/// The depth of the inference queue was looked at.
-pub fn queue_seen(depth: usize) {
-    gauge!(names::QUEUE_DEPTH).set(depth as f64);
+/// The workers were looked at: how many predictions wait for them, the time that they have spent in all, and the part
+/// of it that they have spent in ONNX Runtime.
+pub fn workers_seen(queue_depth: usize, busy: Duration, in_onnxruntime: Duration) {
+    gauge!(names::QUEUE_DEPTH).set(queue_depth as f64);
+    gauge!(names::WORKERS_BUSY).set(busy.as_secs_f64());
+    gauge!(names::ONNXRUNTIME_BUSY).set(in_onnxruntime.as_secs_f64());
 }
 
 /// A call that is under way, from its making to its dropping.

@@ -19,6 +19,8 @@ pub(super) const CALIBRATION_DRIFT: &str = "portcullis_calibration_drift";
 pub(super) const INFLIGHT_REQUESTS: &str = "portcullis_inflight_requests";
 pub(super) const INFLIGHT_BYTES: &str = "portcullis_inflight_bytes";
 pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
+pub(super) const WORKERS_BUSY: &str = "portcullis_workers_busy_seconds";
+pub(super) const ONNXRUNTIME_BUSY: &str = "portcullis_onnxruntime_busy_seconds";
 pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
 pub(super) const UPSTREAM_READY: &str = "portcullis_upstream_ready";
 
@@ -49,6 +51,8 @@ pub(super) fn describe() {
     describe_gauge!(INFLIGHT_REQUESTS, "Calls under way.");
     describe_gauge!(INFLIGHT_BYTES, Unit::Bytes, "Bytes held for inspection.");
     describe_gauge!(QUEUE_DEPTH, "Predictions that wait for a worker.");
+    describe_gauge!(WORKERS_BUSY, Unit::Seconds, "Time that all workers together have spent, ever growing.");
+    describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
     describe_counter!(AUDIT_EVENTS, "Detections handed to a sink, or dropped because it was too slow.");
     describe_gauge!(UPSTREAM_READY, "1 if the upstream said that it was ready when last asked.");
 }
