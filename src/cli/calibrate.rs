@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use portcullis::config::GuardedModel;
+use portcullis::config::{Config, GuardedModel};
 use portcullis::detect::scores;
-use portcullis::profile::{Calibration, PictureId, Profile, calibrate};
+use portcullis::profile::{Calibration, Loader, PictureId, Profile, calibrate};
 use portcullis::report::{Histogram, Table, svg_to_png};
 use serde_json::json;
 
@@ -45,17 +45,38 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let config = common.load()?;
     let model = setup::choose(&config, arguments.model.as_deref())?;
     let loader = setup::offline_loader(&config)?;
-    let runtime = setup::small_runtime()?;
-    let told = setup::told_by_upstream(&config, model, &runtime)?;
-    let mut lineup = loader.line_up(model, told).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
-    let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
+    let rates = arguments.fpr.as_deref();
+    let (profile, calibration) = fit(&config, model, &loader, &arguments.benign, &arguments.exclude, rates)?;
+    let path = arguments.out.as_deref().unwrap_or(&model.profile.value);
+    save(path, &profile)?;
+    if let Some(plot) = &arguments.plot {
+        draw(plot, model, &profile)?;
+    }
+    report(common, model, path, &profile, &calibration);
+    Ok(())
+}
 
-    let dataset = arguments.benign.open(&lineup.identity.input)?;
-    let excluded = pictures::seeds_of(&arguments.exclude)?;
-    let benign = arguments.benign.read(&dataset, |picture| excluded.contains(&PictureId::of(picture)))?;
-    let expected = arguments.benign.count.unwrap_or(dataset.len()).min(dataset.len());
+/// Observes benign pictures that are no seeds of the `exclude`d sets, and makes the model's profile of them. Rates that
+/// are given are insisted on.
+pub fn fit(
+    config: &Config,
+    model: &GuardedModel,
+    loader: &Loader,
+    benign: &BenignArguments,
+    exclude: &[PathBuf],
+    rates: Option<&[f64]>,
+) -> Result<(Profile, Calibration)> {
+    let runtime = setup::small_runtime()?;
+    let told = setup::told_by_upstream(config, model, &runtime)?;
+    let mut lineup = loader.line_up(model, told).map_err(|mistakes| setup::mistakes(config, mistakes))?;
+    let teacher = setup::offline_teacher(config, model, loader, &mut lineup, &runtime)?;
+
+    let dataset = benign.open(&lineup.identity.input)?;
+    let excluded = pictures::seeds_of(exclude)?;
+    let chosen = benign.read(&dataset, |picture| excluded.contains(&PictureId::of(picture)))?;
+    let expected = benign.count.unwrap_or(dataset.len()).min(dataset.len());
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
-    let observed = watcher.observe("calibrating", expected, benign)?;
+    let observed = watcher.observe("calibrating", expected, chosen)?;
 
     let (mut seen, mut rows, mut left_out) = (Vec::new(), Vec::new(), 0);
     for (id, observation) in observed {
@@ -67,18 +88,16 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
             None => left_out += 1,
         }
     }
-    let wanted = arguments.fpr.as_deref().unwrap_or(&RATES);
-    let calibration = calibrate(&lineup.detector_weights(), &rows, wanted, arguments.fpr.is_some())?;
+    let calibration = calibrate(&lineup.detector_weights(), &rows, rates.unwrap_or(&RATES), rates.is_some())?;
     let profile = Profile::new(lineup.identity, lineup.students, &calibration, seen, left_out, pictures::now());
-    let path = arguments.out.as_deref().unwrap_or(&model.profile.value);
-    let mut json = serde_json::to_vec(&profile).context("cannot serialise the profile")?;
+    Ok((profile, calibration))
+}
+
+/// Writes the profile, making its folder.
+pub fn save(path: &Path, profile: &Profile) -> Result<()> {
+    let mut json = serde_json::to_vec(profile).context("cannot serialise the profile")?;
     json.push(b'\n');
-    pictures::write(path, &json)?;
-    if let Some(plot) = &arguments.plot {
-        draw(plot, model, &profile)?;
-    }
-    report(common, model, path, &profile, &calibration);
-    Ok(())
+    pictures::write(path, &json)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

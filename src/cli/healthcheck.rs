@@ -1,10 +1,11 @@
 //! `portcullis healthcheck`
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+
+use super::http;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -17,15 +18,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let Arguments { admin, timeout } = arguments;
-    let unreachable = || format!("no gateway answers on {admin}");
-    let mut stream = TcpStream::connect_timeout(admin, *timeout).with_context(unreachable)?;
-    stream.set_read_timeout(Some(*timeout))?;
-    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").with_context(unreachable)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(unreachable)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if head.split(' ').nth(1) == Some("200") {
+    let (code, body) = http::get(arguments.admin, "/readyz", arguments.timeout)?;
+    if code == 200 {
         println!("ready");
         return Ok(());
     }

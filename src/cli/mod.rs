@@ -2,8 +2,10 @@
 
 mod calibrate;
 mod config;
+mod demo;
 mod evaluate;
 mod healthcheck;
+mod http;
 mod inspect;
 mod pictures;
 mod serve;
@@ -39,9 +41,10 @@ pub struct Common {
     /// Sets a key of the configuration, over file and environment: `--set models.signs.policy=block`.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
-    /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `portcullis=debug`.
-    #[arg(long, global = true, env = "PORTCULLIS_LOG", default_value = "info")]
-    log: String,
+    /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `portcullis=debug`; `info` if not given,
+    /// `error` for `demo`.
+    #[arg(long, global = true, env = "PORTCULLIS_LOG")]
+    log: Option<String>,
     /// How log lines look; `auto` is human on a terminal and JSON otherwise.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     log_format: Format,
@@ -70,6 +73,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Examine pictures and say what each detector, squeezer and student makes of them.
     Inspect(inspect::Arguments),
+    /// See a gateway at work: benign and adversarial pictures sent to a guarded classifier.
+    Demo(demo::Arguments),
     /// Ask a running gateway whether it is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Arguments),
 }
@@ -77,8 +82,9 @@ enum Command {
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
     let Cli { common, command } = cli;
+    let filter = if matches!(command, Command::Demo(_)) { "error" } else { "info" };
     start_logs(
-        &common.log,
+        common.log.as_deref().unwrap_or(filter),
         match common.log_format {
             Format::Auto => LogFormat::Auto,
             Format::Human => LogFormat::Human,
@@ -91,6 +97,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Calibrate(arguments) => calibrate::run(&common, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
         Command::Inspect(arguments) => inspect::run(&common, &arguments),
+        Command::Demo(arguments) => demo::run(&common, &arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
     }
 }

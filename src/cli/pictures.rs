@@ -13,6 +13,9 @@ use portcullis::model::{InputSpec, Workers};
 use portcullis::profile::PictureId;
 use portcullis::tensor::{Colour, Picture};
 
+/// Seed of the choice of benign pictures.
+const SEED: u64 = 1;
+
 /// Which benign pictures to read, and how many.
 #[derive(clap::Args)]
 pub struct BenignArguments {
@@ -30,7 +33,7 @@ pub struct BenignArguments {
     #[arg(long, value_name = "N")]
     pub count: Option<usize>,
     /// Seed of the choice and of the order.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = SEED)]
     pub seed: u64,
     /// Stop at the first picture that can't be read, instead of leaving it out.
     #[arg(long)]
@@ -38,6 +41,12 @@ pub struct BenignArguments {
 }
 
 impl BenignArguments {
+    /// The first `count` pictures of the test half at `data`.
+    pub fn test_half(data: &Path, count: usize) -> Self {
+        let data = data.to_owned();
+        Self { data, format: None, training_half: false, count: Some(count), seed: SEED, strict: false }
+    }
+
     /// Opens the data, brought to the model's size.
     pub fn open(&self, input: &InputSpec) -> Result<Dataset> {
         let options = Options {
@@ -122,7 +131,8 @@ impl Watcher<'_> {
     }
 }
 
-fn progress(what: &str, expected: usize) -> ProgressBar {
+/// A progress bar on the terminal; none anywhere else.
+pub fn progress(what: &str, expected: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(expected as u64).with_style(style).with_message(what.to_owned())

@@ -10,6 +10,7 @@ mod file;
 mod folder;
 mod idx;
 mod numpy;
+mod showcase;
 mod source;
 mod split;
 
@@ -18,4 +19,5 @@ pub use dataset::{Dataset, Format, Options, Sample, Samples, Split};
 pub use encoded::{DecodeError, decode_picture};
 pub use error::DataError;
 pub use file::write_atomically;
+pub use showcase::Showcase;
 pub use split::split;

@@ -15,7 +15,7 @@ use super::wire;
 use crate::detect::{Decision, Reason};
 
 /// Response metadata of an annotated answer.
-const DECISION_HEADER: &str = "portcullis-decision";
+pub(super) const DECISION_HEADER: &str = "portcullis-decision";
 const ID_HEADER: &str = "portcullis-id";
 /// Response parameters of an annotated answer.
 const DECISION_PARAMETER: &str = "portcullis_decision";

@@ -6,12 +6,12 @@ use std::time::Instant;
 use futures_util::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
+use super::client::infer_request;
 use super::upstream::Remote;
 use super::view;
 use crate::detect::{Observation, Panel, Reason};
 use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
-use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use crate::squeeze::Squeezer;
 use crate::telemetry::{Stage, stage_ended};
 use crate::tensor::{Elements, Picture, Tensor};
@@ -203,20 +203,8 @@ fn copies_request(
     for other in &template.others {
         tensors.push(ride_along(other, items, variants.len() / items.max(1), only)?);
     }
-    let input = |tensor: &Tensor| InferInputTensor {
-        name: tensor.name.clone(),
-        datatype: tensor.elements.datatype().name().to_owned(),
-        shape: tensor.shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect(),
-        ..InferInputTensor::default()
-    };
-    Ok(ModelInferRequest {
-        model_name: template.model_name.clone(),
-        model_version: template.model_version.clone(),
-        inputs: tensors.iter().map(input).collect(),
-        raw_input_contents: tensors.iter().map(|tensor| tensor.elements.to_raw()).collect(),
-        outputs: vec![InferRequestedOutputTensor { name: template.output.clone(), ..Default::default() }],
-        ..ModelInferRequest::default()
-    })
+    let version = template.model_version.clone();
+    Ok(infer_request(template.model_name.clone(), version, &tensors, template.output.clone()))
 }
 
 fn ride_along(other: &Tensor, items: usize, runs: usize, only: Option<usize>) -> Result<Tensor, Reason> {

@@ -3,6 +3,7 @@
 mod admin;
 mod answer;
 mod assemble;
+mod client;
 mod copies;
 mod examination;
 mod guard;
@@ -29,6 +30,7 @@ use tonic::service::Routes;
 use tonic_health::server::health_reporter;
 
 pub use assemble::lineup_with_profile;
+pub use client::{Answer, Client};
 pub use copies::UpstreamTeacher;
 pub use guarded::GuardedModel;
 pub use inspect_client::{Inspected, inspect_through};

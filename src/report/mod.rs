@@ -1,9 +1,13 @@
-//! Tables and plots.
+//! Tables, plots and contact sheets.
 
+mod contact_sheet;
 mod histogram;
 mod plot;
 mod table;
+mod tally;
 
+pub use contact_sheet::{ContactSheet, Exhibit};
 pub use histogram::Histogram;
 pub use plot::{ReportError, svg_to_png};
 pub use table::{Column, Table};
+pub use tally::Tally;

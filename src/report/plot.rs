@@ -20,13 +20,13 @@ const LABEL: i32 = 18;
 /// Left and right margin.
 const MARGIN: i32 = 20;
 /// PNG pixels for a pixel of the SVG.
-const PNG_SCALE: f32 = 2.0;
+pub(super) const PNG_SCALE: f32 = 2.0;
 
-const TEXT: RGBColor = RGBColor(38, 50, 56);
-const FAINT: RGBColor = RGBColor(144, 158, 166);
-const GRID: RGBColor = RGBColor(232, 236, 239);
-const BENIGN: RGBColor = RGBColor(31, 119, 180);
-const ADVERSARIAL: RGBColor = RGBColor(214, 84, 40);
+pub(super) const TEXT: RGBColor = RGBColor(38, 50, 56);
+pub(super) const FAINT: RGBColor = RGBColor(144, 158, 166);
+pub(super) const GRID: RGBColor = RGBColor(232, 236, 239);
+pub(super) const BENIGN: RGBColor = RGBColor(31, 119, 180);
+pub(super) const ADVERSARIAL: RGBColor = RGBColor(214, 84, 40);
 
 /// Fonts to draw text with, the first that is installed.
 const FONTS: [&str; 7] =
@@ -49,7 +49,7 @@ pub enum ReportError {
     NoFont,
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Draws benign and adversarial shares over the same scores, thresholds above and through them.
@@ -89,9 +89,9 @@ pub(super) fn histogram(
     Ok(svg)
 }
 
-type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+pub(super) type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-fn text_style(size: u32) -> TextStyle<'static> {
+pub(super) fn text_style(size: u32) -> TextStyle<'static> {
     TextStyle::from(("sans-serif", size)).color(&TEXT)
 }
 
@@ -171,6 +171,11 @@ static INSTALLED: LazyLock<Arc<Database>> = LazyLock::new(|| {
 /// # Errors
 /// When the SVG is broken, too large, or when no font is installed.
 pub fn svg_to_png(svg: &str) -> Result<Vec<u8>, ReportError> {
+    encode(&rasterise(svg)?)
+}
+
+/// As [`svg_to_png`], not yet encoded.
+pub(super) fn rasterise(svg: &str) -> Result<Pixmap, ReportError> {
     if INSTALLED.is_empty() {
         return Err(ReportError::NoFont);
     }
@@ -181,6 +186,10 @@ pub fn svg_to_png(svg: &str) -> Result<Vec<u8>, ReportError> {
         .and_then(|size| Pixmap::new(size.width(), size.height()))
         .ok_or_else(|| ReportError::Png("it is empty or too large".to_owned()))?;
     resvg::render(&tree, Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
+    Ok(pixels)
+}
+
+pub(super) fn encode(pixels: &Pixmap) -> Result<Vec<u8>, ReportError> {
     pixels.encode_png().map_err(|error| ReportError::Png(error.to_string()))
 }
 

@@ -1,0 +1,129 @@
+//! A client of the Open Inference Protocol: what an application sends, and what it gets back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+use super::answer::DECISION_HEADER;
+use super::server::code_name;
+use super::upstream::RemoteError;
+use super::view;
+use crate::model::Distribution;
+use crate::profile::ModelIdentity;
+use crate::proto::inference::ModelInferRequest;
+use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
+use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+use crate::tensor::{Elements, Picture, Tensor};
+
+/// Largest answer that is read.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// What a client gets for one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The classifier's prediction.
+    Predicted(Distribution),
+    /// The gateway's refusal: the gRPC code and the message.
+    Refused(String),
+}
+
+/// Asks one model for predictions, over one HTTP/2 connection. Copies share the connection.
+#[derive(Clone)]
+pub struct Client {
+    service: GrpcInferenceServiceClient<Channel>,
+    model: Arc<ModelIdentity>,
+}
+
+impl Client {
+    /// Connects to the server at `url` (`http://host:port`) as a client of `model`.
+    ///
+    /// # Errors
+    /// When nothing answers there.
+    pub async fn connect(url: &str, model: ModelIdentity) -> Result<Self, RemoteError> {
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| RemoteError::Endpoint(url.to_owned()))?;
+        let channel = endpoint.connect().await.map_err(|error| RemoteError::Unreadable(error.to_string()))?;
+        let service = GrpcInferenceServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
+        Ok(Self { service, model: Arc::new(model) })
+    }
+
+    /// Sends one picture, encoded as the model's input lays down.
+    ///
+    /// # Errors
+    /// When the call fails other than by a gateway's refusal, or the answer holds no prediction.
+    pub async fn classify(&self, picture: &Picture) -> Result<Answer, RemoteError> {
+        let request = self.request(picture).map_err(|error| RemoteError::Unreadable(error.to_string()))?;
+        match self.service.clone().model_infer(request).await {
+            Ok(response) => {
+                let predictions = view::predictions_of(response.get_ref(), &self.model.output, 1);
+                let prediction = predictions.map_err(RemoteError::Unreadable)?.pop().and_then(Result::ok);
+                prediction
+                    .map(Answer::Predicted)
+                    .ok_or_else(|| RemoteError::Unreadable("it holds no prediction".to_owned()))
+            }
+            Err(status) => refusal(status),
+        }
+    }
+
+    /// Sends `pictures`, `at_once` of them at a time; `done` is called after each. The answers are in their order.
+    ///
+    /// # Errors
+    /// The first of [`Client::classify`].
+    pub async fn classify_all(
+        &self,
+        pictures: impl IntoIterator<Item = Picture>,
+        at_once: usize,
+        mut done: impl FnMut(),
+    ) -> Result<Vec<Answer>, RemoteError> {
+        let mut answers = Vec::new();
+        let mut underway: VecDeque<JoinHandle<Result<Answer, RemoteError>>> = VecDeque::new();
+        let mut pictures = pictures.into_iter();
+        loop {
+            while underway.len() < at_once.max(1)
+                && let Some(picture) = pictures.next()
+            {
+                let client = self.clone();
+                underway.push_back(tokio::spawn(async move { client.classify(&picture).await }));
+            }
+            let Some(first) = underway.pop_front() else { return Ok(answers) };
+            answers.push(first.await.map_err(|error| RemoteError::Unreadable(error.to_string()))??);
+            done();
+        }
+    }
+
+    fn request(&self, picture: &Picture) -> Result<ModelInferRequest, crate::tensor::TensorError> {
+        let ModelIdentity { name, input, output, .. } = self.model.as_ref();
+        let elements = Elements::from_f32(input.datatype, input.encode(picture))?;
+        let shape = std::iter::once(1).chain(input.item_shape()).collect();
+        let tensor = Tensor::new(&input.name, shape, elements)?;
+        Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
+    }
+}
+
+/// A gateway's refusal says what it decided; any other status is a failure.
+fn refusal(status: Status) -> Result<Answer, RemoteError> {
+    if status.metadata().contains_key(DECISION_HEADER) {
+        return Ok(Answer::Refused(format!("{}: {}", code_name(status.code()), status.message())));
+    }
+    Err(RemoteError::Status(status))
+}
+
+/// A request for one output, with raw contents; `version` is empty for the server's choice.
+pub(super) fn infer_request(model: String, version: String, tensors: &[Tensor], output: String) -> ModelInferRequest {
+    let input = |tensor: &Tensor| InferInputTensor {
+        name: tensor.name.clone(),
+        datatype: tensor.elements.datatype().name().to_owned(),
+        shape: tensor.shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect(),
+        ..InferInputTensor::default()
+    };
+    ModelInferRequest {
+        model_name: model,
+        model_version: version,
+        inputs: tensors.iter().map(input).collect(),
+        raw_input_contents: tensors.iter().map(|tensor| tensor.elements.to_raw()).collect(),
+        outputs: vec![InferRequestedOutputTensor { name: output, ..Default::default() }],
+        ..ModelInferRequest::default()
+    }
+}

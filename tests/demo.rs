@@ -1,0 +1,46 @@
+//! `portcullis demo` shows what it says.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+
+fn demo(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("demo").args(arguments).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn the_demonstration_refuses_adversarial_pictures_far_more_often_than_benign_ones() {
+    if !Path::new(SHARED).exists() {
+        println!("skipped: ../shared is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = folder.path().join("sheet.png");
+    let output = demo(Path::new(env!("CARGO_MANIFEST_DIR")), &["--json", "--sheet", sheet.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let pictures = told["pictures"].as_array().unwrap();
+    let count = |kind: &Value, what: &str| kind[what].as_u64().unwrap();
+    let share = |kind: &Value| count(kind, "refused") as f64 / count(kind, "sent") as f64;
+    let (benign, attacks) = pictures.split_first().unwrap();
+    assert_eq!(benign["kind"], "benign");
+    assert!(attacks.len() >= 3 && attacks.iter().all(|attack| share(attack) > 3.0 * share(benign)), "{told}");
+
+    let refused: u64 = pictures.iter().map(|kind| count(kind, "refused")).sum();
+    let blocked = format!("portcullis_actions_total{{model=\"traffic_signs\",action=\"block\"}} {refused}");
+    assert!(told["quoted"].as_array().unwrap().contains(&blocked.into()), "the metrics count otherwise: {told}");
+    if !told["contact_sheet"].as_str().unwrap().contains("no font") {
+        assert!(std::fs::read(sheet).unwrap().starts_with(b"\x89PNG"));
+    }
+}
+
+#[test]
+fn without_its_data_it_says_in_one_line_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = demo(folder.path(), &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.lines().count() == 1 && said.contains("is not there"), "{said}");
+}
