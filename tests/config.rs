@@ -150,6 +150,15 @@ fn the_annotated_example_says_what_it_seems_to_say() {
 }
 
 #[test]
+fn the_configuration_in_the_readme_is_valid() {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```toml").expect("there is one");
+    let (text, _) = rest.split_once("```").expect("it ends");
+    let config = parse(text).expect("valid");
+    assert_eq!((config.models[0].students.len(), config.models[0].detectors.len()), (1, 2));
+}
+
+#[test]
 fn five_mistakes_are_told_at_once_each_with_its_line() {
     let text = r#"[server]
 listen = "8001"
