@@ -69,10 +69,7 @@ pub fn resolve_output(configured: &Output, signature: &Signature) -> Result<Outp
     if kind.is_none() && port.is_some() {
         section.wrong(None, "output.kind is missing: say \"logits\" or \"probabilities\"".into());
     }
-    let classes = port.and_then(|port| match port.shape.get(1..)?.iter().copied().collect::<Option<Vec<usize>>>() {
-        Some(sides) => Some(sides.iter().product::<usize>()),
-        None => None,
-    });
+    let classes = port.and_then(|port| port.shape.get(1..)?.iter().copied().product::<Option<usize>>());
     if let (Some(port), None | Some(0 | 1)) = (port, classes) {
         section.wrong(None, format!("output '{}' does not tell how many classes there are", port.name));
     }

@@ -1,5 +1,5 @@
 //! Generated from `proto/`; renewed by `make proto`, checked by `tests/proto.rs`.
-#![expect(missing_docs, reason = "generated code")]
+#![expect(missing_docs, clippy::allow_attributes, reason = "generated code")]
 
 /// The Open Inference Protocol, version 2.
 #[rustfmt::skip]
