@@ -1,4 +1,5 @@
 //! The command line: what it offers, and one clear line and the right exit code for every bad file.
+#![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The configuration: one example that documents every key, mistakes that are told all at once, overrides, units.
+#![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! The checked-in code of `src/proto` is what `proto/` generates. `make proto` renews it.
+#![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::path::{Path, PathBuf};
 
