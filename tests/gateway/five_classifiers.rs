@@ -72,7 +72,7 @@ async fn correctly_classified(connection: &Connection, profile: &Profile, data: 
             .chunks(4)
             .map(|value| f32::from_le_bytes(value.try_into().expect("four bytes")))
             .collect();
-        let prediction = output.decode(1, &values).expect("a prediction").remove(0);
+        let prediction = output.decode(1, &values).expect("predictions").remove(0).expect("a prediction");
         correct += usize::from(Some(prediction.top().0) == sample.label);
     }
     correct
