@@ -1,4 +1,5 @@
 //! The real binary between real clients and real servers, on ports that the system picks.
+#![expect(clippy::expect_used, reason = "where the world around a test breaks, the test has failed")]
 
 mod support;
 
