@@ -18,8 +18,8 @@ use super::{Common, setup};
 pub struct Arguments {
     #[command(flatten)]
     benign: BenignArguments,
-    /// Adversarial sets (`x`, `y`, `adv_NAME`, `ok_NAME`).
-    #[arg(long, required = true, value_name = "NPZ")]
+    /// Adversarial sets (`x`, `y`, `adv_NAME`, `ok_NAME`); without one only false positives are measured.
+    #[arg(long, value_name = "NPZ")]
     adversarial: Vec<PathBuf>,
     /// The guarded model; not needed where only one is configured.
     #[arg(long)]
@@ -107,8 +107,10 @@ fn show(profile: &Profile, evaluation: &Evaluation, seeds_left_out: usize) {
     let rates: Vec<String> = profile.rates.iter().map(|rate| format!("{}%", rate.target * 100.0)).collect();
     println!("{}: {} benign inputs that were not calibrated on\n", profile.model.name, evaluation.benign_inputs);
     println!("{}\n", false_positives(evaluation, &rates));
-    println!("{}\n", by_attack(evaluation, &rates));
-    println!("{}", by_detector(evaluation, &rates));
+    if !evaluation.attacks.is_empty() {
+        println!("{}\n", by_attack(evaluation, &rates));
+        println!("{}", by_detector(evaluation, &rates));
+    }
     if seeds_left_out > 0 {
         println!("{seeds_left_out} seeds were calibrated on and left out; calibrate with --exclude to keep them");
     }
