@@ -1,7 +1,6 @@
 //! Squeezers: functions from a picture to a simpler picture (Xu, Evans, Qi: "Feature Squeezing", NDSS 2018).
 
 mod bit_depth;
-mod lab;
 mod median;
 mod name;
 mod non_local_means;

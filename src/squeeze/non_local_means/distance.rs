@@ -1,0 +1,107 @@
+//! Distances between blocks, many at a time.
+
+/// Elements that are worked on together; all rows are that many or a multiple of it.
+pub(super) const LANES: usize = 16;
+
+/// A row's elements, as many together as are worked on together.
+#[inline(always)]
+pub(super) fn lanes<T>(row: &[T]) -> &[[T; LANES]] {
+    row.as_chunks().0
+}
+
+/// What `of` gives for each lane.
+#[inline(always)]
+pub(super) fn each_lane<T: Copy + Default>(of: impl Fn(usize) -> T) -> [T; LANES] {
+    let mut all = [T::default(); LANES];
+    for (lane, one) in all.iter_mut().enumerate() {
+        *one = of(lane);
+    }
+    all
+}
+
+/// A sum of squared differences. Beyond the largest it can hold it stays there, where every weight is zero.
+pub(super) trait Distance: Copy + Default {
+    /// The square of one difference.
+    fn squared(difference: u8) -> Self;
+
+    /// The sum of two.
+    fn plus(self, other: Self) -> Self;
+
+    /// The weight in `table` of each distance, shifted right by `shift`; the last in the table for all larger ones.
+    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]);
+}
+
+/// For tables of at most 256 weights: 65535 and all larger distances weigh the same.
+impl Distance for u16 {
+    #[inline(always)]
+    fn squared(difference: u8) -> Self {
+        u16::from(difference) * u16::from(difference)
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+
+    #[inline(always)]
+    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]) {
+        let last = table.len() - 1;
+        for (weight, distance) in weights.iter_mut().zip(distances) {
+            *weight = table[usize::from(distance >> shift).min(last)];
+        }
+    }
+}
+
+/// For any table; the sum over a block of 15x15 in two channels fits.
+impl Distance for u32 {
+    #[inline(always)]
+    fn squared(difference: u8) -> Self {
+        u32::from(difference) * u32::from(difference)
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+
+    #[inline(always)]
+    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]) {
+        let last = table.len() - 1;
+        for (weight, distance) in weights.iter_mut().zip(distances) {
+            *weight = table[((distance >> shift) as usize).min(last)];
+        }
+    }
+}
+
+/// Squared distances of the pixels in two rows, over all channels.
+#[inline(always)]
+pub(super) fn between<const C: usize, D: Distance>(one: [&[u8]; C], other: [&[u8]; C], distances: &mut [D]) {
+    for channel in 0..C {
+        let pairs = lanes(one[channel]).iter().zip(lanes(other[channel]));
+        for (distances, (&one, &other)) in distances.as_chunks_mut::<LANES>().0.iter_mut().zip(pairs) {
+            let squared = each_lane(|lane| D::squared(one[lane].abs_diff(other[lane])));
+            let before = *distances;
+            *distances = if channel == 0 { squared } else { each_lane(|lane| before[lane].plus(squared[lane])) };
+        }
+    }
+}
+
+/// The sums of an odd number of rows, element by element.
+#[inline(always)]
+pub(super) fn add_up<'a, D: Distance + 'a>(count: usize, row: impl Fn(usize) -> &'a [D], sums: &mut [D]) {
+    let row = |index| lanes(row(index)).iter();
+    let sums = sums.as_chunks_mut::<LANES>().0;
+    if count == 1 {
+        sums.copy_from_slice(&row(0).as_slice()[..sums.len()]);
+        return;
+    }
+    for (((sum, &a), &b), &c) in sums.iter_mut().zip(row(0)).zip(row(1)).zip(row(2)) {
+        *sum = each_lane(|lane| a[lane].plus(b[lane]).plus(c[lane]));
+    }
+    for index in (3..count).step_by(2) {
+        for ((sum, &a), &b) in sums.iter_mut().zip(row(index)).zip(row(index + 1)) {
+            let before = *sum;
+            *sum = each_lane(|lane| before[lane].plus(a[lane]).plus(b[lane]));
+        }
+    }
+}
