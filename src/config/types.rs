@@ -102,7 +102,7 @@ impl Policy {
     }
 }
 
-/// What the policy `block` does with requests that could not be examined.
+/// What the policy `block` does with requests that could not be examined, other than by the client's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUndecided {
     /// They pass, counted.
