@@ -1,22 +1,31 @@
-//! The binary version of CIFAR-10: records of a label and 32x32 red, green and blue planes.
+//! The binary versions of CIFAR-10 and CIFAR-100: records of labels and 32x32 red, green and blue planes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::dataset::{Reader, Sample, Split};
 use super::error::{DataError, broken};
 use super::file::{file_name, files_in};
+use super::names;
 use super::source::Source;
 use crate::tensor::Picture;
 
 const SIDE: usize = 32;
-/// A label and three planes.
-const RECORD: usize = 1 + 3 * SIDE * SIDE;
+/// Bytes of three planes.
+const PIXELS: usize = 3 * SIDE * SIDE;
+
+/// How many labels the records of a file start with, by its usual name: the class in CIFAR-10; a group of classes and
+/// the class in CIFAR-100.
+fn labels_in(path: &Path) -> Option<usize> {
+    match file_name(path).as_str() {
+        "train.bin" | "test.bin" => Some(2),
+        name if name.ends_with(".bin") && name.contains("_batch") => Some(1),
+        _ => None,
+    }
+}
 
 /// Whether the name is that of a file of records.
 pub(super) fn holds_records(path: &Path) -> bool {
-    let name = file_name(path);
-    name.ends_with(".bin") && name.contains("_batch")
+    labels_in(path).is_some()
 }
 
 /// One or more files of records.
@@ -31,6 +40,7 @@ struct Batch {
     path: PathBuf,
     source: Source,
     count: usize,
+    labels: usize,
 }
 
 impl Cifar {
@@ -43,36 +53,34 @@ impl Cifar {
             (vec![path.to_owned()], path.parent().unwrap_or(Path::new("")))
         };
         if files.is_empty() {
-            return Err(DataError::nothing_found(path, split, "CIFAR files (data_batch_*.bin, test_batch.bin)"));
+            let wanted = "CIFAR files (data_batch_*.bin and test_batch.bin, or train.bin and test.bin)";
+            return Err(DataError::nothing_found(path, split, wanted));
         }
         let batches = files.into_iter().map(Batch::open).collect::<Result<_, _>>()?;
-        Ok(Self { batches, classes: classes_in(folder) })
+        let classes = ["batches.meta.txt", "fine_label_names.txt"];
+        Ok(Self { batches, classes: classes.into_iter().find_map(|file| names::lines(&folder.join(file))) })
     }
-}
-
-/// The names of the classes, one a line, where the folder has them.
-fn classes_in(folder: &Path) -> Option<Vec<String>> {
-    let text = fs::read_to_string(folder.join("batches.meta.txt")).ok()?;
-    Some(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 impl Batch {
     fn open(path: PathBuf) -> Result<Self, DataError> {
         let source = Source::open(&path).map_err(|error| broken(&path, error))?;
-        let len = source.len();
-        if len == 0 || !len.is_multiple_of(RECORD as u64) {
-            return Err(broken(&path, format!("{len} bytes are no whole number of {RECORD}-byte CIFAR records")));
+        let labels = labels_in(&path).unwrap_or(1);
+        let (len, record) = (source.len(), (labels + PIXELS) as u64);
+        if len == 0 || !len.is_multiple_of(record) {
+            return Err(broken(&path, format!("{len} bytes are no whole number of {record}-byte CIFAR records")));
         }
-        Ok(Self { count: (len / RECORD as u64) as usize, source, path })
+        Ok(Self { count: (len / record) as usize, labels, source, path })
     }
 
     fn get(&self, index: usize) -> Result<Sample, DataError> {
-        let record =
-            self.source.read(index as u64 * RECORD as u64, RECORD).map_err(|error| broken(&self.path, error))?;
-        let pixels = record[1..].iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let size = self.labels + PIXELS;
+        let record = self.source.read(index as u64 * size as u64, size).map_err(|error| broken(&self.path, error))?;
+        let (labels, pixels) = record.split_at(self.labels);
+        let pixels = pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         Ok(Sample {
             picture: Picture::new(3, SIDE, SIDE, pixels).map_err(|error| broken(&self.path, error))?,
-            label: Some(usize::from(record[0])),
+            label: labels.last().map(|&label| usize::from(label)),
             name: format!("{}#{index}", file_name(&self.path)),
         })
     }
@@ -100,6 +108,8 @@ impl Reader for Cifar {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::{Dataset, Format, Options};
     use super::*;
 
@@ -124,6 +134,22 @@ mod tests {
         assert_eq!(sample.picture.planes().map(|plane| plane[5]).collect::<Vec<_>>(), [0.2, 0.0, 1.0]);
         assert!(matches!(train.get(3), Err(DataError::OutOfBounds { index: 3, len: 3 })));
         assert_eq!(Dataset::open(folder.path(), &Options::default()).unwrap().get(0).unwrap().label, Some(9));
+    }
+
+    #[test]
+    fn the_hundred_classes_of_the_larger_set_are_the_fine_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let records: Vec<u8> =
+            [[3, 40], [7, 99]].iter().flat_map(|&[group, class]| [vec![group], record(class, 51)].concat()).collect();
+        fs::write(folder.path().join("train.bin"), &records).unwrap();
+        fs::write(folder.path().join("test.bin"), &records[1 + PIXELS + 1..]).unwrap();
+        fs::write(folder.path().join("fine_label_names.txt"), "apple\naquarium_fish\n").unwrap();
+        let test = Dataset::open(folder.path(), &Options::default()).unwrap();
+        assert_eq!((test.format(), test.len(), test.get(0).unwrap().label), (Format::Cifar, 1, Some(99)));
+        assert_eq!(test.classes().unwrap(), ["apple", "aquarium_fish"]);
+        let train = Dataset::open(folder.path().join("train.bin"), &Options::default()).unwrap();
+        let sample = train.get(0).unwrap();
+        assert_eq!((train.len(), sample.label, sample.picture.pixels()[0]), (2, Some(40), 0.2));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::error::DataError;
 use super::file::{file_name, files_in, folders_in};
 use super::folder::{self, Folder};
 use super::idx::{self, Idx};
+use super::labels;
+use super::names;
 use super::numpy::{self, Numpy};
 use crate::tensor::Colour;
 use crate::tensor::{Picture, crop_and_resize, grey, rgb, to_8_bit};
@@ -29,11 +31,12 @@ pub struct Sample {
 /// How the data lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// JPEG, PNG, PPM and PGM files: a folder a class, a flat folder, or a flat folder with a `labels.csv`.
+    /// JPEG, PNG, PPM and PGM files: a folder a class, a flat folder, or those that a CSV file labels (`file,label`; a
+    /// `labels.csv` in the folder, or the file itself).
     Folder,
     /// IDX files, as those of MNIST.
     Idx,
-    /// The binary version of CIFAR-10.
+    /// The binary versions of CIFAR-10 and CIFAR-100.
     Cifar,
     /// NPZ or NPY arrays, `N x height x width [x channels]`.
     Numpy,
@@ -123,6 +126,7 @@ pub(super) trait Reader: fmt::Debug + Send + Sync {
 pub struct Dataset {
     reader: Box<dyn Reader>,
     format: Format,
+    classes: Option<Vec<String>>,
     options: Options,
 }
 
@@ -147,7 +151,8 @@ impl Dataset {
             Format::Cifar => Box::new(Cifar::open(path, options.split)?),
             Format::Numpy => Box::new(Numpy::open(path, options.split)?),
         };
-        Ok(Self { reader, format, options: *options })
+        let classes = reader.classes().or_else(|| names::of(path));
+        Ok(Self { reader, format, classes, options: *options })
     }
 
     /// How many samples there are.
@@ -166,8 +171,10 @@ impl Dataset {
     }
 
     /// The names of the classes in the order of their indices, where they are known.
+    ///
+    /// Folders have them; other data where a `classes.txt` lies beside them, one name a line.
     pub fn classes(&self) -> Option<Vec<String>> {
-        self.reader.classes()
+        self.classes.clone()
     }
 
     /// The sample `index`, brought to the size and colour of the options.
@@ -266,7 +273,10 @@ fn guess(path: &Path) -> Result<Option<Format>, DataError> {
         Ok(Some(Format::Cifar))
     } else if has(numpy::is_array) {
         Ok(Some(Format::Numpy))
-    } else if has(folder::is_picture) || is_folder && folder::has_class_folders(path)? {
+    } else if has(folder::is_picture)
+        || !is_folder && labels::is_csv(path)
+        || is_folder && folder::has_class_folders(path)?
+    {
         Ok(Some(Format::Folder))
     } else {
         Ok(None)

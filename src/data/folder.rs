@@ -1,7 +1,6 @@
-//! Pictures as files: a folder a class, a flat folder, or a flat folder with a `labels.csv`.
+//! Pictures as files: a folder a class, a flat folder, or files that a CSV file labels.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +8,8 @@ use super::dataset::{Reader, Sample};
 use super::encoded::decode;
 use super::error::{DataError, broken};
 use super::file::{file_name, files_in, folders_in};
+use super::labels::{self, Labels};
 use crate::tensor::Picture;
-
-/// Name of the file that labels the pictures of a flat folder: `file,label` lines, the label a number or a name.
-const LABELS: &str = "labels.csv";
 
 /// Whether the name is that of a picture.
 pub(super) fn is_picture(path: &Path) -> bool {
@@ -39,13 +36,15 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// A folder, or a single picture.
+    /// A folder, a CSV file of labels, or a single picture.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let opened = if !path.is_dir() {
+        let opened = if labels::is_csv(path) {
+            Self::labelled(path)?
+        } else if !path.is_dir() {
             let root = path.parent().unwrap_or(Path::new("")).to_owned();
             Self { root, files: vec![(path.to_owned(), None)], classes: None }
-        } else if path.join(LABELS).is_file() {
-            Self::labelled(path)?
+        } else if path.join(labels::FILE).is_file() {
+            Self::labelled(&path.join(labels::FILE))?
         } else if has_class_folders(path)? {
             Self::one_folder_a_class(path)?
         } else {
@@ -70,33 +69,13 @@ impl Folder {
         Ok(Self { root: root.to_owned(), files, classes: Some(classes) })
     }
 
-    /// Labels from the CSV file: numbers are class indices, names are numbered in their sorted order.
-    fn labelled(root: &Path) -> Result<Self, DataError> {
-        let csv = root.join(LABELS);
-        let text = fs::read_to_string(&csv).map_err(|error| broken(&csv, error))?;
-        let mut rows = Vec::new();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let row = line.rsplit_once(',').map(|(file, label)| (unquoted(file), unquoted(label)));
-            match row {
-                Some((file, _)) if number == 0 && !is_picture(Path::new(file)) => {}
-                Some(row) => rows.push(row),
-                None => return Err(broken(&csv, format!("line {} is not 'file,label'", number + 1))),
-            }
-        }
-        let numbers: Option<Vec<usize>> = rows.iter().map(|(_, label)| label.parse().ok()).collect();
-        let names: BTreeSet<&str> = rows.iter().map(|&(_, label)| label).collect();
-        let labels = match &numbers {
-            Some(numbers) => numbers.clone(),
-            None => rows.iter().map(|&(_, label)| names.range(..label).count()).collect(),
-        };
-        let classes = numbers.is_none().then(|| names.into_iter().map(str::to_owned).collect());
-        let files = rows.iter().zip(labels).map(|(&(file, _), label)| (root.join(file), Some(label))).collect();
-        Ok(Self { root: root.to_owned(), files, classes })
+    /// The pictures that a CSV file names, relative to the folder that it lies in.
+    fn labelled(csv: &Path) -> Result<Self, DataError> {
+        let root = csv.parent().unwrap_or(Path::new("")).to_owned();
+        let Labels { rows, classes } = Labels::read(csv)?;
+        let files = rows.into_iter().map(|(file, label)| (root.join(file), Some(label))).collect();
+        Ok(Self { root, files, classes })
     }
-}
-
-fn unquoted(field: &str) -> &str {
-    field.trim().trim_matches('"')
 }
 
 impl Reader for Folder {
@@ -122,6 +101,8 @@ fn read(path: &Path) -> Result<Picture, DataError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::{Dataset, Format, Options};
     use super::*;
 
@@ -164,21 +145,33 @@ mod tests {
     }
 
     #[test]
-    fn a_csv_file_labels_by_number_or_by_name() {
+    fn a_csv_file_labels_the_pictures_that_it_names() {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), "a.png", [1; 3]);
-        save(folder.path(), "b.png", [1; 3]);
-        let labels = || {
-            let data = open(folder.path()).unwrap();
-            let labels: Vec<_> = data.samples(true).map(|sample| sample.unwrap().label.unwrap()).collect();
-            (labels, data.classes())
-        };
-        fs::write(folder.path().join(LABELS), "file,label\nb.png,7\na.png,0\n").unwrap();
-        assert_eq!(labels(), (vec![7, 0], None));
-        fs::write(folder.path().join(LABELS), "b.png, \"spam\"\na.png, ham\n").unwrap();
-        assert_eq!(labels(), (vec![1, 0], Some(vec!["ham".to_owned(), "spam".to_owned()])));
-        fs::write(folder.path().join(LABELS), "file,label\nb.png\n").unwrap();
-        assert!(open(folder.path()).unwrap_err().to_string().contains("line 2"));
+        save(folder.path(), "deep/b.png", [1; 3]);
+        for name in [labels::FILE, "fold-1.csv"] {
+            fs::write(folder.path().join(name), "file,label\ndeep/b.png,spam\na.png,ham\nmissing.png,ham\n").unwrap();
+        }
+        for path in [folder.path().to_owned(), folder.path().join("fold-1.csv")] {
+            let data = open(&path).unwrap();
+            assert_eq!((data.len(), data.classes()), (3, Some(vec!["ham".to_owned(), "spam".to_owned()])));
+            let mut samples = data.samples(false);
+            let read: Vec<_> = samples.by_ref().map(|sample| sample.unwrap()).collect();
+            let read: Vec<_> = read.iter().map(|sample| (sample.name.as_str(), sample.label)).collect();
+            assert_eq!(read, [("deep/b.png", Some(1)), ("a.png", Some(0))]);
+            assert!(samples.skipped()[0].to_string().contains("missing.png"));
+        }
+    }
+
+    #[test]
+    fn numbers_get_their_names_from_a_file_of_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "a.png", [1; 3]);
+        fs::write(folder.path().join(labels::FILE), "a.png,1\n").unwrap();
+        assert_eq!(open(folder.path()).unwrap().classes(), None);
+        fs::write(folder.path().join("classes.txt"), "ham\nspam\n").unwrap();
+        let data = open(folder.path()).unwrap();
+        assert_eq!((data.get(0).unwrap().label, data.classes().unwrap()[1].as_str()), (Some(1), "spam"));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod error;
 mod file;
 mod folder;
 mod idx;
+mod labels;
+mod names;
 mod numpy;
 mod showcase;
 mod source;
