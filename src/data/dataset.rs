@@ -14,6 +14,7 @@ use super::idx::{self, Idx};
 use super::labels;
 use super::names;
 use super::numpy::{self, Numpy};
+use super::signs::{Request, Signs};
 use crate::tensor::Colour;
 use crate::tensor::{Picture, crop_and_resize, grey, rgb, to_8_bit};
 
@@ -40,11 +41,18 @@ pub enum Format {
     Cifar,
     /// NPZ or NPY arrays, `N x height x width [x channels]`.
     Numpy,
+    /// The synthetic set, drawn instead of read.
+    Signs,
 }
 
 impl Format {
-    const ALL: [(Self, &'static str); 4] =
-        [(Self::Folder, "folder"), (Self::Idx, "idx"), (Self::Cifar, "cifar"), (Self::Numpy, "numpy")];
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Folder, "folder"),
+        (Self::Idx, "idx"),
+        (Self::Cifar, "cifar"),
+        (Self::Numpy, "numpy"),
+        (Self::Signs, "signs"),
+    ];
 }
 
 impl fmt::Display for Format {
@@ -58,7 +66,7 @@ impl FromStr for Format {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|row| row.1 == name);
-        found.map(|row| row.0).ok_or_else(|| format!("unknown format '{name}' (folder, idx, cifar or numpy)"))
+        found.map(|row| row.0).ok_or_else(|| format!("unknown format '{name}' (folder, idx, cifar, numpy or signs)"))
     }
 }
 
@@ -90,6 +98,27 @@ impl Split {
             paths.retain(|path| Self::of(path) == Some(wanted));
         }
         paths
+    }
+}
+
+impl FromStr for Split {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "train" => Ok(Self::Train),
+            "test" => Ok(Self::Test),
+            _ => Err(format!("unknown half '{name}' (train or test)")),
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        })
     }
 }
 
@@ -132,11 +161,21 @@ pub struct Dataset {
 
 impl Dataset {
     /// Opens a file or folder. A folder that holds nothing but `train` and `test` folders stands for one of those.
+    /// `signs`, `signs:SEED` and `signs:SEED:COUNT` stand for the synthetic set.
     ///
     /// # Errors
     /// When nothing readable is there, or when a file of many pictures is broken.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, DataError> {
         let path = path.as_ref();
+        if let Some(request) = Request::read(path)? {
+            let signs = Signs::new(request, options.split, options.size)?;
+            return Ok(Self {
+                classes: signs.classes(),
+                reader: Box::new(signs),
+                format: Format::Signs,
+                options: *options,
+            });
+        }
         fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         let path = &half_in(path, options.split)?;
         let format = match options.format {
@@ -150,6 +189,7 @@ impl Dataset {
             Format::Idx => Box::new(Idx::open(path, options.split)?),
             Format::Cifar => Box::new(Cifar::open(path, options.split)?),
             Format::Numpy => Box::new(Numpy::open(path, options.split)?),
+            Format::Signs => return Err(DataError::Synthetic(format!("{} is something else", path.display()))),
         };
         let classes = reader.classes().or_else(|| names::of(path));
         Ok(Self { reader, format, classes, options: *options })

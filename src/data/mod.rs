@@ -1,4 +1,4 @@
-//! Readers for benign and adversarial data: what people have on disk, picture by picture.
+//! Readers for benign and adversarial data: what people have on disk, picture by picture; and a synthetic set.
 
 mod adversarial;
 mod array;
@@ -13,6 +13,7 @@ mod labels;
 mod names;
 mod numpy;
 mod showcase;
+mod signs;
 mod source;
 mod split;
 
