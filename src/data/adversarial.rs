@@ -1,16 +1,14 @@
 //! Adversarial sets: benign seeds and what each attack made of them, in one NPZ file.
 
-use std::io::{Cursor, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use npyz::npz::NpzWriter;
-use npyz::{AutoSerialize, WriterBuilder};
 
-use super::array::Npz;
+use super::array::{Npz, write_array};
 use super::dataset::Sample;
 use super::error::{DataError, broken};
-use super::file::file_name;
-use super::file::write_atomically;
+use super::file::{file_name, stream_atomically};
 use super::numpy::Pictures;
 use crate::tensor::Picture;
 
@@ -98,12 +96,11 @@ impl AdversarialSet {
     /// When the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
         let path = path.as_ref();
-        let write = || write_atomically(path, &self.to_npz()?);
-        write().map_err(|source| DataError::Io { path: path.to_owned(), source })
+        stream_atomically(path, |file| self.write(NpzWriter::new(file)))
+            .map_err(|source| DataError::Write { path: path.to_owned(), source })
     }
 
-    fn to_npz(&self) -> std::io::Result<Vec<u8>> {
-        let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
+    fn write<W: Write + Seek>(&self, mut archive: NpzWriter<W>) -> io::Result<()> {
         write_pictures(&mut archive, "x", self.seeds.iter().map(|seed| &seed.picture))?;
         if let Some(labels) =
             self.seeds.iter().map(|seed| seed.label.map(|label| label as i64)).collect::<Option<Vec<_>>>()
@@ -114,7 +111,7 @@ impl AdversarialSet {
             write_pictures(&mut archive, &format!("adv_{name}"), pictures.iter())?;
             write_array(&mut archive, &format!("ok_{name}"), &[successful.len()], successful.iter().copied())?;
         }
-        Ok(archive.zip_writer().finish()?.into_inner())
+        archive.zip_writer().finish()?.flush()
     }
 
     /// The benign seeds.
@@ -148,32 +145,17 @@ fn pictures(archive: &mut Npz, name: &str) -> Result<Vec<Picture>, DataError> {
     (0..pictures.len()).map(|index| pictures.get(index)).collect()
 }
 
-type Archive = NpzWriter<Cursor<Vec<u8>>>;
-
-fn write_pictures<'a>(
-    archive: &mut Archive,
+fn write_pictures<'a, W: Write + Seek>(
+    archive: &mut NpzWriter<W>,
     name: &str,
     pictures: impl ExactSizeIterator<Item = &'a Picture> + Clone,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let [height, width, channels] = match pictures.clone().next() {
         Some(first) => [first.height(), first.width(), first.channels()],
         None => [0; 3],
     };
     let shape = [pictures.len(), height, width, channels];
     write_array(archive, name, &shape, pictures.flat_map(Picture::to_interleaved_u8))
-}
-
-fn write_array<T: AutoSerialize>(
-    archive: &mut Archive,
-    name: &str,
-    shape: &[usize],
-    values: impl IntoIterator<Item = T>,
-) -> std::io::Result<()> {
-    let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-    let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
-    writer.extend(values)?;
-    writer.finish()?;
-    archive.zip_writer().flush()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! NumPy's NPY arrays and NPZ archives, read item by item where they are not packed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use half::f16;
-use npyz::npz::{NpzArchive, array_name_from_file_name};
+use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
+use npyz::{AutoSerialize, WriterBuilder};
 
 use super::error::{DataError, broken};
 use super::source::{Source, check_expansion, invalid};
@@ -235,6 +236,20 @@ impl Npz {
             other => Err(invalid(&format!("packed with {other}; use numpy.savez or savez_compressed"))),
         }
     }
+}
+
+/// Adds an array to an archive.
+pub(super) fn write_array<W: Write + Seek, T: AutoSerialize>(
+    archive: &mut NpzWriter<W>,
+    name: &str,
+    shape: &[usize],
+    values: impl IntoIterator<Item = T>,
+) -> io::Result<()> {
+    let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+    let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+    writer.extend(values)?;
+    writer.finish()?;
+    archive.zip_writer().flush()
 }
 
 #[cfg(test)]

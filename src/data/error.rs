@@ -29,6 +29,14 @@ pub enum DataError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A name stands for a synthetic set and for something on disk.
     #[error(
         "'{0}' is a synthetic set as well as a file or folder here; write ./{0} for what is here, {0}:1 for the set"
