@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod config;
+mod data;
 mod demo;
 mod evaluate;
 mod healthcheck;
@@ -75,6 +76,9 @@ enum Command {
     Inspect(inspect::Arguments),
     /// See a gateway at work: benign and adversarial pictures sent to a guarded classifier.
     Demo(demo::Arguments),
+    /// Look at data, or draw some.
+    #[command(subcommand)]
+    Data(data::Command),
     /// Ask a running gateway whether it is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Arguments),
 }
@@ -98,6 +102,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
         Command::Inspect(arguments) => inspect::run(&common, &arguments),
         Command::Demo(arguments) => demo::run(&common, &arguments),
+        Command::Data(command) => data::run(&common, &command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
     }
 }

@@ -1,12 +1,13 @@
 //! Pictures on disk as a guarded model's input, and what was observed of them.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use portcullis::data::{AdversarialSet, Dataset, Format, Options, Split, split};
+use portcullis::data::{AdversarialSet, DataError, Dataset, Format, Options, Sample, Samples, Split, split};
 use portcullis::detect::{Observation, Panel};
 use portcullis::gateway::{Observer, OfflineTeacher};
 use portcullis::model::{InputSpec, Workers};
@@ -19,10 +20,11 @@ const SEED: u64 = 1;
 /// Which benign pictures to read, and how many.
 #[derive(clap::Args)]
 pub struct BenignArguments {
-    /// Benign pictures: an image folder, IDX, CIFAR binary or NPZ files.
+    /// Benign pictures: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or the synthetic set,
+    /// `signs[:SEED[:COUNT]]`.
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
+    /// Format of the data: folder, idx, cifar, numpy or signs; guessed if not given.
     #[arg(long)]
     pub format: Option<Format>,
     /// Read the training half instead of the test half. A classifier knows its training data too well for them to
@@ -70,8 +72,43 @@ impl BenignArguments {
     ) -> Result<impl Iterator<Item = Result<Picture>> + 'a> {
         let order = split(dataset.len(), self.seed, &[dataset.len()])?.concat();
         let count = self.count.unwrap_or(usize::MAX);
-        let samples = dataset.samples_at(order, self.strict).map(|sample| Ok(sample?.picture));
+        let samples = naming_the_skipped(dataset.samples_at(order, self.strict)).map(|sample| Ok(sample?.picture));
         Ok(samples.filter(move |picture| picture.as_ref().map_or(true, |picture| !leave_out(picture))).take(count))
+    }
+}
+
+/// The samples, while those that cannot be read are named in the log and, at the end, counted.
+pub fn naming_the_skipped<'a, I: Iterator<Item = usize> + 'a>(
+    samples: Samples<'a, I>,
+) -> impl Iterator<Item = Result<Sample, DataError>> + 'a {
+    NamingTheSkipped { samples, named: 0 }
+}
+
+struct NamingTheSkipped<'a, I> {
+    samples: Samples<'a, I>,
+    named: usize,
+}
+
+impl<I: Iterator<Item = usize>> Iterator for NamingTheSkipped<'_, I> {
+    type Item = Result<Sample, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let sample = self.samples.next();
+        let skipped = self.samples.skipped();
+        for error in &skipped[self.named..] {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            tracing::warn!("left out: {error}{cause}");
+        }
+        self.named = skipped.len();
+        sample
+    }
+}
+
+impl<I> Drop for NamingTheSkipped<'_, I> {
+    fn drop(&mut self) {
+        if self.named > 0 {
+            tracing::warn!("{} pictures could not be read and were left out", self.named);
+        }
     }
 }
 
@@ -145,8 +182,12 @@ pub fn now() -> String {
 
 /// Writes a file whole or not at all, making its folder.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
+    make_parent(path)?;
     portcullis::data::write_atomically(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes the folder that a path lies in.
+pub fn make_parent(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
 }

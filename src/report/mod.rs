@@ -1,11 +1,13 @@
 //! Tables, plots and contact sheets.
 
+mod class_sheet;
 mod contact_sheet;
 mod histogram;
 mod plot;
 mod table;
 mod tally;
 
+pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};
 pub use histogram::Histogram;
 pub use plot::{ReportError, svg_to_png};
