@@ -14,7 +14,7 @@
 //! | [`profile`] | calibration on benign inputs, the profile that comes of it, and evaluation against attacks |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
-//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets |
+//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
 //! | [`squeeze`] | one file a squeezer |
 //! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
 //! | [`config`] | TOML, environment and flags, checked as a whole |
