@@ -61,34 +61,34 @@ impl Camera {
 /// Blurs with a box of `radius` pixels, twice in each direction: nearly a Gaussian.
 pub(super) fn blur(canvas: &mut Canvas, radius: f32) {
     let (width, height) = canvas.size();
-    let mut line = Vec::new();
-    for _ in 0..2 {
-        for row in 0..height {
-            average(&mut canvas.pixels, (row * width, 1, width), radius, &mut line);
-        }
-        for column in 0..width {
-            average(&mut canvas.pixels, (column, width, height), radius, &mut line);
-        }
+    for side in [width, height, width, height] {
+        canvas.pixels = averaged_and_transposed(&canvas.pixels, side, radius);
     }
 }
 
-/// Replaces `count` pixels, `step` apart from `first` on, by the mean of those within `radius`; the ends go on for ever.
-fn average(pixels: &mut [Rgb], (first, step, count): (usize, usize, usize), radius: f32, line: &mut Vec<Rgb>) {
+/// The mean over `radius` to the left and right of every pixel, columns as rows; what is outside a row is as its end.
+fn averaged_and_transposed(pixels: &[Rgb], width: usize, radius: f32) -> Vec<Rgb> {
     let whole = radius as usize;
     let rest = radius - whole as f32;
     let scale = 1.0 / (2.0 * radius + 1.0);
     let margin = whole + 1;
-    line.clear();
-    line.extend(std::iter::repeat_n(pixels[first], margin));
-    line.extend(pixels[first..].iter().step_by(step).take(count));
-    line.extend(std::iter::repeat_n(pixels[first + (count - 1) * step], margin));
-    for (window, pixel) in line.windows(2 * margin + 1).zip(pixels[first..].iter_mut().step_by(step)) {
-        let (left, right) = (window[0], window[2 * margin]);
-        let ends = [0, 1, 2].map(|channel| (left[channel] + right[channel]) * rest);
-        let inner = &window[1..2 * margin];
-        let sum = inner.iter().fold(ends, |sum, pixel| [0, 1, 2].map(|channel| sum[channel] + pixel[channel]));
-        *pixel = sum.map(|value| value * scale);
+    let height = pixels.len() / width;
+    let mut means = vec![[0.0; 3]; pixels.len()];
+    let mut line = Vec::with_capacity(width + 2 * margin);
+    for (y, row) in pixels.chunks_exact(width).enumerate() {
+        line.clear();
+        line.extend(std::iter::repeat_n(row[0], margin));
+        line.extend_from_slice(row);
+        line.extend(std::iter::repeat_n(row[width - 1], margin));
+        for (x, window) in line.windows(2 * margin + 1).enumerate() {
+            let (left, right) = (window[0], window[2 * margin]);
+            let ends = [0, 1, 2].map(|channel| (left[channel] + right[channel]) * rest);
+            let inner = &window[1..2 * margin];
+            let sum = inner.iter().fold(ends, |sum, pixel| [0, 1, 2].map(|channel| sum[channel] + pixel[channel]));
+            means[x * height + y] = sum.map(|value| value * scale);
+        }
     }
+    means
 }
 
 /// Averages along a way of so many pixels to the right and down.

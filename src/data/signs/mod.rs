@@ -200,8 +200,8 @@ mod tests {
             let pixels = (0..40).flat_map(|index| set.get(index).unwrap().picture.to_interleaved_u8());
             hex::encode(Sha256::digest(pixels.collect::<Vec<_>>()))
         };
-        let train = "96c6fe0a22fde6aa26ad3febb79f3bbd66bb5971b55215e6892cc9d20dbb6506";
-        let test = "f9c33432d946c05383962560ae6e185982aaf5f24fdf5e0c03b0821e1e47594f";
+        let train = "c737e5747509242b5f0b7f032543e53146fdbb510a2403645efe819b9a081b05";
+        let test = "082232b483ffbf6eeb1dbe2bc880ed423fed82ab2809177ed48b371cf1459724";
         assert_eq!([hash(Split::Train).as_str(), hash(Split::Test).as_str()], [train, test]);
     }
 

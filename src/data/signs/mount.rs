@@ -12,7 +12,7 @@ use super::weather::Weather;
 const LEFT_TOP: (f32, f32) = (-1.08, -1.08);
 const RIGHT_BOTTOM: (f32, f32) = (1.08, 1.8);
 /// Texels for a pixel of the picture, so that none is skipped where it is seen aslant.
-const TEXELS_A_PIXEL: f32 = 2.5;
+const TEXELS_A_PIXEL: f32 = 2.0;
 
 /// A drawing from which pixels are sampled.
 pub(super) struct Texture {
@@ -55,12 +55,15 @@ impl Texture {
         let (left, top) = (across as usize, down as usize);
         let (across, down) = (across - left as f32, down - top as f32);
         let first = top * self.width + left;
-        let (upper, lower) = (&self.texels[first..first + 2], &self.texels[first + self.width..first + self.width + 2]);
-        [0, 1, 2, 3].map(|channel| {
-            let above = upper[0][channel] + (upper[1][channel] - upper[0][channel]) * across;
-            let below = lower[0][channel] + (lower[1][channel] - lower[0][channel]) * across;
-            above + (below - above) * down
-        })
+        let [upper_left, upper_right] = [self.texels[first], self.texels[first + 1]];
+        let [lower_left, lower_right] = [self.texels[first + self.width], self.texels[first + self.width + 1]];
+        let mut texel = [0.0; 4];
+        for (channel, value) in texel.iter_mut().enumerate() {
+            let above = upper_left[channel] + (upper_right[channel] - upper_left[channel]) * across;
+            let below = lower_left[channel] + (lower_right[channel] - lower_left[channel]) * across;
+            *value = above + (below - above) * down;
+        }
+        texel
     }
 }
 

@@ -78,7 +78,7 @@ impl Painter {
     /// Red, green, blue (each times coverage) and coverage of every pixel, row by row.
     pub(super) fn pixels(&self) -> impl Iterator<Item = [f32; 4]> + '_ {
         let pixels = self.pixels.data().as_chunks::<4>().0;
-        pixels.iter().map(|pixel| pixel.map(|byte| f32::from(byte) / 255.0))
+        pixels.iter().map(|pixel| pixel.map(|byte| f32::from(byte) * (1.0 / 255.0)))
     }
 }
 
