@@ -1,6 +1,8 @@
 //! The data that people have are read as they are: real MNIST, CIFAR-10, GTSRB, ImageNet and chest radiographs.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use portcullis::data::{AdversarialSet, Dataset, Format, Options, Split};
 use portcullis::tensor::Colour;
@@ -106,4 +108,64 @@ fn adversarial_sets_are_read_whole() {
         assert!(set.seeds().iter().all(|seed| seed.label.is_some()));
         assert!(set.results().iter().all(|result| result.successful.iter().any(|&flag| flag)));
     }
+}
+
+/// What `portcullis data ARGUMENTS` prints, and whether it succeeds.
+fn data_command(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("data").args(arguments).output().unwrap()
+}
+
+#[test]
+fn signs_are_drawn_wherever_a_path_is_asked_for() {
+    let open = |split| {
+        let options = Options { split, size: Some((16, 24)), colour: Some(Colour::Grey), ..Options::default() };
+        Dataset::open("signs:3", &options).unwrap()
+    };
+    let (train, test) = (open(Some(Split::Train)), open(None));
+    assert_eq!((train.format(), train.len(), test.len()), (Format::Signs, 12_000, 4_000));
+    let sample = test.get(3_994).unwrap();
+    let picture = &sample.picture;
+    assert_eq!((picture.channels(), picture.height(), picture.width()), (1, 16, 24));
+    assert_eq!(
+        (test.classes().unwrap()[sample.label.unwrap()].as_str(), sample.name.as_str()),
+        ("stop", "signs:3/test#3994")
+    );
+    assert!(Dataset::open("signs:three", &Options::default()).is_err());
+}
+
+#[test]
+fn written_signs_are_read_back_and_a_full_folder_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [("deep/signs", Format::Folder), ("deep/signs.npz", Format::Numpy)] {
+        let out = folder.path().join(name);
+        let arguments =
+            ["signs", "--out", out.to_str().unwrap(), "--count", "40", "--size", "16", "--seed", "7", "--json"];
+        let summary: serde_json::Value = serde_json::from_slice(&data_command(&arguments).stdout).unwrap();
+        assert_eq!((&summary["pictures"], summary["classes"].as_array().unwrap().len()), (&40.into(), 20));
+        let read = Dataset::open(&out, &Options::default()).unwrap();
+        assert_eq!((read.format(), read.len(), read.classes().unwrap()[14].as_str()), (format, 40, "stop"));
+        assert_eq!(read.samples(true).filter(|sample| sample.as_ref().unwrap().label == Some(14)).count(), 2);
+    }
+    let out = folder.path().join("deep/signs");
+    let again = data_command(&["signs", "--out", out.to_str().unwrap(), "--count", "1"]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("there already"));
+}
+
+#[test]
+fn a_contact_sheet_has_a_row_a_class_and_names_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pictures, sheet) = (folder.path().join("pictures"), folder.path().join("sheet.png"));
+    for class in ["ham", "spam"] {
+        fs::create_dir_all(pictures.join(class)).unwrap();
+        for name in ["1.png", "2.png"] {
+            image::RgbImage::new(9, 9).save(pictures.join(class).join(name)).unwrap();
+        }
+    }
+    fs::write(pictures.join("ham/1.png"), "no picture").unwrap();
+    let (data, out) = (pictures.to_str().unwrap(), sheet.to_str().unwrap());
+    let output = data_command(&["sheet", "--data", data, "--out", out, "--columns", "3", "--size", "20"]);
+    let (said, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("row   2: spam"), "{said}");
+    assert!(warned.contains("1.png") && warned.contains("could not be read: 1"), "{warned}");
+    assert_eq!(image::image_dimensions(&sheet).unwrap(), (2 + 2 * 22, 2 + 2 * 22));
 }

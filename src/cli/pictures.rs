@@ -107,7 +107,7 @@ impl<I: Iterator<Item = usize>> Iterator for NamingTheSkipped<'_, I> {
 impl<I> Drop for NamingTheSkipped<'_, I> {
     fn drop(&mut self) {
         if self.named > 0 {
-            tracing::warn!("{} pictures could not be read and were left out", self.named);
+            tracing::warn!("left out in all because they could not be read: {}", self.named);
         }
     }
 }
