@@ -1,5 +1,7 @@
 //! The data that people have are read as they are: real MNIST, CIFAR-10, GTSRB, ImageNet and chest radiographs.
 
+#![expect(clippy::expect_used, reason = "tests may give up")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -112,7 +114,7 @@ fn adversarial_sets_are_read_whole() {
 
 /// What `portcullis data ARGUMENTS` prints, and whether it succeeds.
 fn data_command(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("data").args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("data").args(arguments).output().expect("the binary runs")
 }
 
 #[test]
