@@ -1,23 +1,6 @@
 //! Distances between blocks, many at a time.
 
-/// Elements that are worked on together; all rows are that many or a multiple of it.
-pub(super) const LANES: usize = 16;
-
-/// A row's elements, as many together as are worked on together.
-#[inline(always)]
-pub(super) fn lanes<T>(row: &[T]) -> &[[T; LANES]] {
-    row.as_chunks().0
-}
-
-/// What `of` gives for each lane.
-#[inline(always)]
-pub(super) fn each_lane<T: Copy + Default>(of: impl Fn(usize) -> T) -> [T; LANES] {
-    let mut all = [T::default(); LANES];
-    for (lane, one) in all.iter_mut().enumerate() {
-        *one = of(lane);
-    }
-    all
-}
+use crate::squeeze::lanes::{each_lane, lanes, lanes_mut};
 
 /// A sum of squared differences. Beyond the largest it can hold it stays there, where every weight is zero.
 pub(super) trait Distance: Copy + Default {
@@ -78,7 +61,7 @@ impl Distance for u32 {
 pub(super) fn between<const C: usize, D: Distance>(one: [&[u8]; C], other: [&[u8]; C], distances: &mut [D]) {
     for channel in 0..C {
         let pairs = lanes(one[channel]).iter().zip(lanes(other[channel]));
-        for (distances, (&one, &other)) in distances.as_chunks_mut::<LANES>().0.iter_mut().zip(pairs) {
+        for (distances, (&one, &other)) in lanes_mut(distances).iter_mut().zip(pairs) {
             let squared = each_lane(|lane| D::squared(one[lane].abs_diff(other[lane])));
             let before = *distances;
             *distances = if channel == 0 { squared } else { each_lane(|lane| before[lane].plus(squared[lane])) };
@@ -90,7 +73,7 @@ pub(super) fn between<const C: usize, D: Distance>(one: [&[u8]; C], other: [&[u8
 #[inline(always)]
 pub(super) fn add_up<'a, D: Distance + 'a>(count: usize, row: impl Fn(usize) -> &'a [D], sums: &mut [D]) {
     let row = |index| lanes(row(index)).iter();
-    let sums = sums.as_chunks_mut::<LANES>().0;
+    let sums = lanes_mut(sums);
     if count == 1 {
         sums.copy_from_slice(&row(0).as_slice()[..sums.len()]);
         return;

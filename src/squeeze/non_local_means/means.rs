@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::distance::{Distance, LANES, add_up, between, each_lane, lanes};
+use super::distance::{Distance, add_up, between};
+use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
 
 /// Weights by distance.
 pub(super) struct Weights {
@@ -181,7 +182,7 @@ fn add<const C: usize, const N: usize>(
     let length = sums.len() / (C + 1);
     let (totals, sums) = sums.split_at_mut(length);
     let weights = starts.map(|(start, _)| lanes(&weights[start..][..length]));
-    for (index, total) in totals.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+    for (index, total) in lanes_mut(totals).iter_mut().enumerate() {
         let mut sum = *total;
         for weights in weights {
             let weights = weights[index];
@@ -191,7 +192,7 @@ fn add<const C: usize, const N: usize>(
     }
     for (sums, pixels) in sums.chunks_exact_mut(length).zip(pixels) {
         let pixels = starts.map(|(_, start)| lanes(&pixels[start..][..length]));
-        for (index, total) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        for (index, total) in lanes_mut(sums).iter_mut().enumerate() {
             let mut sum = *total;
             for n in 0..N {
                 let (weights, pixels) = (weights[n][index], pixels[n][index]);
