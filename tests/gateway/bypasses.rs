@@ -11,8 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis::proto::inference::infer_parameter::ParameterChoice;
 use portcullis::proto::inference::model_infer_request::InferRequestedOutputTensor;
-use portcullis::proto::inference::model_infer_response::InferOutputTensor;
-use portcullis::proto::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
+use portcullis::proto::inference::{InferParameter, ModelInferRequest};
 use portcullis::tensor::Picture;
 use prost::Message;
 use tokio::net::TcpListener;
@@ -20,7 +19,7 @@ use tokio_stream::StreamExt;
 use tonic::Code;
 
 use crate::support::gateway::{embedded, in_front_of};
-use crate::support::models::digits_request;
+use crate::support::models::{digits_request, digits_response};
 use crate::support::wire::{Body, frame, headers};
 use crate::support::{Answer, Call, Gateway, Model, Upstream, shared};
 
@@ -51,18 +50,9 @@ async fn first(gateway: &Gateway, pictures: Vec<Picture>, wanted: Code) -> Pictu
 
 /// An answer that names a class with certainty, as the guarded classifier would.
 fn certain(class: usize) -> Answer {
-    let logits: Vec<u8> = (0..10).flat_map(|at| (if at == class { 20.0_f32 } else { 0.0 }).to_le_bytes()).collect();
-    Answer::of(&ModelInferResponse {
-        model_name: "digits".into(),
-        outputs: vec![InferOutputTensor {
-            name: "logits".into(),
-            datatype: "FP32".into(),
-            shape: vec![1, 10],
-            ..Default::default()
-        }],
-        raw_output_contents: vec![logits.into()],
-        ..Default::default()
-    })
+    let mut logits = [0.0; 10];
+    logits[class] = 20.0;
+    Answer::of(&digits_response(logits))
 }
 
 /// A server that answers as soon as it is called, waiting neither for the request's end nor for its beginning;

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use http::HeaderMap;
 use portcullis::proto::inference::infer_parameter::ParameterChoice;
-use portcullis::proto::inference::model_infer_response::InferOutputTensor;
 use portcullis::proto::inference::{InferParameter, ModelInferResponse};
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
 
 use crate::support::gateway::{embedded, in_front_of, portcullis};
+use crate::support::models::digits_response;
 use crate::support::wire::{MODEL_INFER, headers};
 use crate::support::{Answer, Call, Connection, Gateway, Model, Upstream, python, shared};
 
@@ -19,18 +19,8 @@ const UNKNOWN_FIELD: [u8; 6] = [0xfa, 0x3f, 3, 1, 2, 3];
 /// An answer with a parameter, metadata and an unknown field of its own.
 fn scripted_answer() -> Answer {
     let parameter = InferParameter { parameter_choice: Some(ParameterChoice::Int64Param(9)) };
-    let response = ModelInferResponse {
-        model_name: "digits".into(),
-        parameters: [("theirs".to_owned(), parameter)].into(),
-        outputs: vec![InferOutputTensor {
-            name: "logits".into(),
-            datatype: "FP32".into(),
-            shape: vec![1, 10],
-            ..Default::default()
-        }],
-        raw_output_contents: vec![vec![0; 40].into()],
-        ..Default::default()
-    };
+    let parameters = [("theirs".to_owned(), parameter)].into();
+    let response = ModelInferResponse { parameters, ..digits_response([0.0; 10]) };
     let mut answer = Answer::message(&[&UNKNOWN_FIELD, &response.encode_to_vec()[..]].concat());
     answer.metadata.append("x-leading", "theirs".parse().expect("a value"));
     answer.trailers = Some(headers(&[("grpc-status", "0"), ("x-trailing", "theirs")]));

@@ -7,12 +7,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::StatusCode;
 use http_body_util::BodyExt;
-use portcullis::proto::inference::ModelInferResponse;
-use portcullis::proto::inference::model_infer_response::InferOutputTensor;
 use prost::Message;
 use tonic::Code;
 
 use crate::support::gateway::in_front_of;
+use crate::support::models::digits_response;
 use crate::support::upstream::ECHO;
 use crate::support::wire::{MODEL_INFER, frame, headers};
 use crate::support::{Answer, Call, Connection, Gateway, Model, Upstream, shared};
@@ -22,17 +21,7 @@ const UNKNOWN_FIELD: [u8; 6] = [0xfa, 0x3f, 3, 1, 2, 3];
 
 /// An answer with all that gRPC allows around its message.
 fn decorated_answer() -> Answer {
-    let response = ModelInferResponse {
-        model_name: "digits".into(),
-        outputs: vec![InferOutputTensor {
-            name: "logits".into(),
-            datatype: "FP32".into(),
-            shape: vec![1, 10],
-            ..Default::default()
-        }],
-        raw_output_contents: vec![vec![0; 40].into()],
-        ..Default::default()
-    };
+    let response = digits_response([0.0; 10]);
     let mut answer = Answer::message(&[&response.encode_to_vec()[..], &UNKNOWN_FIELD].concat());
     answer.metadata.extend(headers(&[("x-leading", "one"), ("x-leading", "two"), ("x-leading-bin", "AAEC/w")]));
     answer.trailers = Some(headers(&[

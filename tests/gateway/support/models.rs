@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use portcullis::data::AdversarialSet;
-use portcullis::proto::inference::ModelInferRequest;
 use portcullis::proto::inference::model_infer_request::InferInputTensor;
+use portcullis::proto::inference::model_infer_response::InferOutputTensor;
+use portcullis::proto::inference::{ModelInferRequest, ModelInferResponse};
 use portcullis::proto::portcullis::v1::Decision;
 use portcullis::tensor::Picture;
 
@@ -202,4 +203,19 @@ fn request<'a>(
 fn squeezing(before: &str) -> String {
     let squeezers = "squeezers = [\"bit_depth(1)\", \"median(2,2)\"]";
     format!("{before}[[models.detectors]]\nkind = \"feature_squeezing\"\n{squeezers}\n")
+}
+
+/// What the digits' classifier answers to one picture when these are its logits.
+pub fn digits_response(logits: [f32; 10]) -> ModelInferResponse {
+    ModelInferResponse {
+        model_name: "digits".into(),
+        outputs: vec![InferOutputTensor {
+            name: "logits".into(),
+            datatype: "FP32".into(),
+            shape: vec![1, 10],
+            ..Default::default()
+        }],
+        raw_output_contents: vec![logits.into_iter().flat_map(f32::to_le_bytes).collect()],
+        ..Default::default()
+    }
 }
