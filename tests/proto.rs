@@ -4,14 +4,27 @@
 use std::path::{Path, PathBuf};
 
 use prost::Message;
+use prost_types::FileDescriptorSet;
 
-const FILES: [&str; 2] = ["inference/open_inference.proto", "portcullis/v1/inspector.proto"];
-const GENERATED: [&str; 3] = ["inference.rs", "portcullis.v1.rs", "descriptors.bin"];
+/// What servers answer; reflection shows it.
+const SERVICES: [&str; 2] = ["inference/open_inference.proto", "portcullis/v1/inspector.proto"];
+/// What is only ever in files.
+const FORMATS: [&str; 1] = ["onnx/onnx.proto"];
+const GENERATED: [&str; 4] = ["inference.rs", "onnx.rs", "portcullis.v1.rs", "descriptors.bin"];
 
 fn generate(target: &Path) {
+    let services = compile(&SERVICES);
+    std::fs::write(target.join("descriptors.bin"), services.encode_to_vec()).expect("writable");
+    generate_code(services, target);
+    generate_code(compile(&FORMATS), target);
+}
+
+fn compile(files: &[&str]) -> FileDescriptorSet {
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
-    let descriptors = protox::compile(FILES.map(|file| proto.join(file)), [proto]).expect("the protos are valid");
-    std::fs::write(target.join("descriptors.bin"), descriptors.encode_to_vec()).expect("writable");
+    protox::compile(files.iter().map(|file| proto.join(file)), [&proto]).expect("the protos are valid")
+}
+
+fn generate_code(descriptors: FileDescriptorSet, target: &Path) {
     tonic_prost_build::configure()
         .bytes(".")
         .out_dir(target)

@@ -5,6 +5,10 @@
 #[rustfmt::skip]
 pub mod inference;
 
+/// ONNX's files.
+#[rustfmt::skip]
+pub mod onnx;
+
 /// Portcullis' own services.
 #[path = ""]
 pub mod portcullis {
