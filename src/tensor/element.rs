@@ -107,6 +107,23 @@ impl Elements {
         }
     }
 
+    /// Checks that they are as many as `shape` says.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_count(&self, shape: &[usize]) -> Result<(), TensorError> {
+        let count = element_count(shape)?;
+        if count == self.len() {
+            return Ok(());
+        }
+        Err(TensorError::Length {
+            shape: shape.to_vec(),
+            datatype: self.datatype(),
+            expected: format!("{count} elements"),
+            actual: format!("{} elements", self.len()),
+        })
+    }
+
     /// The elements `start..end` alone.
     fn slice(&self, start: usize, end: usize) -> Self {
         macro_rules! part {
@@ -247,6 +264,18 @@ impl Elements {
     }
 }
 
+impl From<Vec<f32>> for Elements {
+    fn from(values: Vec<f32>) -> Self {
+        Self::Fp32(values)
+    }
+}
+
+impl From<Vec<i64>> for Elements {
+    fn from(values: Vec<i64>) -> Self {
+        Self::Int64(values)
+    }
+}
+
 #[cfg(target_endian = "big")]
 compile_error!("raw tensor contents are little-endian and are read in place");
 
@@ -307,15 +336,7 @@ impl Tensor {
     /// # Errors
     /// When they do not.
     pub fn new(name: impl Into<String>, shape: Vec<usize>, elements: Elements) -> Result<Self, TensorError> {
-        let count = element_count(&shape)?;
-        if count != elements.len() {
-            return Err(TensorError::Length {
-                datatype: elements.datatype(),
-                expected: format!("{count} elements"),
-                actual: format!("{} elements", elements.len()),
-                shape,
-            });
-        }
+        elements.check_count(&shape)?;
         Ok(Self { name: name.into(), shape, elements })
     }
 

@@ -1,0 +1,139 @@
+//! A graph that is built value by value.
+
+use std::collections::BTreeMap;
+
+use crate::tensor::{Datatype, Elements};
+
+/// A tensor that flows through the graph that made it: an input, a constant or what a node answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Value(pub(super) usize);
+
+/// A parameter of an operator that does not flow through the graph.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Attribute {
+    Int(i64),
+    Ints(Vec<i64>),
+    Float(f32),
+}
+
+/// Operators applied to values, from inputs and constants to outputs.
+///
+/// Building never fails; what does not fit together is told by [`Graph::encode`]. Shapes and datatypes between the nodes
+/// are the runtime's to check, when it loads the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    pub(super) name: String,
+    /// The name of each value.
+    pub(super) names: Vec<Name>,
+    pub(super) inputs: Vec<Port>,
+    pub(super) constants: Vec<Constant>,
+    /// In the order in which they were added, so that a node's inputs come before it.
+    pub(super) nodes: Vec<Node>,
+    pub(super) outputs: Vec<Port>,
+}
+
+/// What a value is called.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Name {
+    /// By the caller: it stays as it is.
+    Given(String),
+    /// After this word; numbered when the graph is written.
+    Numbered(String),
+}
+
+/// A value that comes in or goes out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Port {
+    pub(super) value: Value,
+    pub(super) datatype: Datatype,
+    /// Its dimensions; `None` where any size goes.
+    pub(super) shape: Vec<Option<usize>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Constant {
+    pub(super) value: Value,
+    pub(super) shape: Vec<usize>,
+    pub(super) elements: Elements,
+}
+
+/// One application of an operator.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub(super) operator: String,
+    pub(super) inputs: Vec<Value>,
+    pub(super) output: Value,
+    pub(super) attributes: BTreeMap<String, Attribute>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            names: Vec::new(),
+            inputs: Vec::new(),
+            constants: Vec::new(),
+            nodes: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// A tensor that comes in. `None` in `shape` stands for any size; the first dimension of all inputs and outputs is the
+    /// batch, and where it may be any, it is the same for all.
+    pub fn input(&mut self, name: impl Into<String>, datatype: Datatype, shape: &[Option<usize>]) -> Value {
+        let value = self.value(Name::Given(name.into()));
+        self.inputs.push(Port { value, datatype, shape: shape.to_vec() });
+        value
+    }
+
+    /// A tensor that is stored in the file, in row-major order. An empty `shape` makes a scalar.
+    pub fn constant(&mut self, name: impl Into<String>, shape: &[usize], elements: impl Into<Elements>) -> Value {
+        self.store(Name::Given(name.into()), shape.to_vec(), elements.into())
+    }
+
+    /// What `operator` of ONNX's operator set 17 answers on these inputs.
+    pub fn node(
+        &mut self,
+        operator: &str,
+        inputs: &[Value],
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> Value {
+        let output = self.value(Name::Numbered(operator.to_owned()));
+        let attributes = attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect();
+        self.nodes.push(Node { operator: operator.to_owned(), inputs: inputs.to_vec(), output, attributes });
+        output
+    }
+
+    /// Lets `value` out under a name. See [`Graph::input`] for its shape.
+    pub fn output(
+        &mut self,
+        value: Value,
+        name: impl Into<String>,
+        datatype: Datatype,
+        shape: &[Option<usize>],
+    ) -> Value {
+        let has_a_name = !matches!(self.names.get(value.0), Some(Name::Numbered(_)));
+        let value = if has_a_name { self.node("Identity", &[value], []) } else { value };
+        self.names[value.0] = Name::Given(name.into());
+        self.outputs.push(Port { value, datatype, shape: shape.to_vec() });
+        value
+    }
+
+    /// Whole numbers, one-dimensional, that a node takes beside its input.
+    pub(super) fn integers(&mut self, word: &str, values: &[i64]) -> Value {
+        self.store(Name::Numbered(word.to_owned()), vec![values.len()], values.to_vec().into())
+    }
+
+    fn store(&mut self, name: Name, shape: Vec<usize>, elements: Elements) -> Value {
+        let value = self.value(name);
+        self.constants.push(Constant { value, shape, elements });
+        value
+    }
+
+    fn value(&mut self, name: Name) -> Value {
+        self.names.push(name);
+        Value(self.names.len() - 1)
+    }
+}
