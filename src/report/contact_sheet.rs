@@ -4,9 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use resvg::tiny_skia::Pixmap;
 
-use super::plot::{
-    ADVERSARIAL, BENIGN, Drawn, FAINT, GRID, PNG_SCALE, ReportError, TEXT, encode, rasterise, text_style,
-};
+use super::plot::{ADVERSARIAL, Area, BENIGN, Drawn, FAINT, GRID, ReportError, bold_style, svg, text_style};
+use super::raster::{PNG_SCALE, encode, rasterise};
 use crate::tensor::Picture;
 
 /// Side of a picture in pixels of the SVG.
@@ -94,30 +93,22 @@ impl ContactSheet<'_> {
 
     /// Everything but the pictures, as SVG.
     fn captions(&self) -> Result<String, ReportError> {
-        let mut svg = String::new();
         let size = (WIDTH as u32, (top(self.exhibits.len()) + LINE * (self.notes.len() as i32 + 1)) as u32);
-        {
-            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-            let draw = || -> Drawn<'_> {
-                root.fill(&WHITE)?;
-                let title = TextStyle::from(("sans-serif", 20, FontStyle::Bold)).color(&TEXT);
-                root.draw(&Text::new(self.title.to_owned(), (COLUMNS[0], 20), title))?;
-                for (heading, left) in HEADINGS.into_iter().zip(COLUMNS) {
-                    root.draw(&Text::new(heading, (left, HEADING - 26), text_style(14).color(&FAINT)))?;
-                }
-                for (row, exhibit) in self.exhibits.iter().enumerate() {
-                    caption(&root, exhibit, top(row))?;
-                }
-                let foot = top(self.exhibits.len());
-                for (line, note) in self.notes.iter().enumerate() {
-                    let at = (COLUMNS[0], foot + LINE * line as i32);
-                    root.draw(&Text::new(note.clone(), at, text_style(13).color(&FAINT)))?;
-                }
-                root.present()
-            };
-            draw().map_err(|error| ReportError::Draw(error.to_string()))?;
-        }
-        Ok(svg)
+        svg(size, |root| {
+            root.draw(&Text::new(self.title.to_owned(), (COLUMNS[0], 20), bold_style(20)))?;
+            for (heading, left) in HEADINGS.into_iter().zip(COLUMNS) {
+                root.draw(&Text::new(heading, (left, HEADING - 26), text_style(14).color(&FAINT)))?;
+            }
+            for (row, exhibit) in self.exhibits.iter().enumerate() {
+                caption(root, exhibit, top(row))?;
+            }
+            let foot = top(self.exhibits.len());
+            for (line, note) in self.notes.iter().enumerate() {
+                let at = (COLUMNS[0], foot + LINE * line as i32);
+                root.draw(&Text::new(note.clone(), at, text_style(13).color(&FAINT)))?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -126,8 +117,7 @@ fn top(row: usize) -> i32 {
 }
 
 /// The words beside and under one row's pictures.
-fn caption<'a>(root: &super::plot::Area<'a>, exhibit: &Exhibit, top: i32) -> Drawn<'a> {
-    let bold = |size: u32| TextStyle::from(("sans-serif", size, FontStyle::Bold)).color(&TEXT);
+fn caption(root: &Area<'_>, exhibit: &Exhibit, top: i32) -> Drawn {
     let small = || text_style(12).color(&FAINT);
     let below = top + SIDE + 5;
     root.draw(&PathElement::new(vec![(COLUMNS[0], top - 9), (WIDTH - COLUMNS[0], top - 9)], GRID.stroke_width(1)))?;
@@ -137,14 +127,14 @@ fn caption<'a>(root: &super::plot::Area<'a>, exhibit: &Exhibit, top: i32) -> Dra
     root.draw(&Text::new(exhibit.attack.clone(), (COLUMNS[2], below), small()))?;
 
     let [_, _, _, classifier, gateway] = COLUMNS;
-    root.draw(&Text::new(exhibit.reading.clone(), (classifier, top + 24), bold(17)))?;
+    root.draw(&Text::new(exhibit.reading.clone(), (classifier, top + 24), bold_style(17)))?;
     let confidence = format!("{:.1}% sure", 100.0 * exhibit.confidence);
     root.draw(&Text::new(confidence, (classifier, top + 50), text_style(14)))?;
 
     let (colour, verdict) = if exhibit.refused { (BENIGN, "refuses it") } else { (ADVERSARIAL, "lets it pass") };
     let (low, high) = (top + 20, top + 56);
     root.draw(&Rectangle::new([(gateway, low), (gateway + 150, high)], colour.filled()))?;
-    let white = bold(16).color(&WHITE).pos(Pos::new(HPos::Center, VPos::Center));
+    let white = bold_style(16).color(&WHITE).pos(Pos::new(HPos::Center, VPos::Center));
     root.draw(&Text::new(verdict, (gateway + 75, i32::midpoint(low, high)), white))
 }
 

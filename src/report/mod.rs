@@ -3,13 +3,16 @@
 mod class_sheet;
 mod contact_sheet;
 mod histogram;
+mod number;
 mod plot;
+mod raster;
 mod table;
 mod tally;
 
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};
 pub use histogram::Histogram;
-pub use plot::{ReportError, svg_to_png};
+pub use plot::ReportError;
+pub use raster::svg_to_png;
 pub use table::{Column, Table};
 pub use tally::Tally;

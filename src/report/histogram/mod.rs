@@ -1,6 +1,9 @@
 //! Histograms of scores with thresholds, for the terminal and as SVG.
 
-use super::plot::{self, ReportError};
+mod drawing;
+
+use super::number::{extent, number, percent, tick};
+use super::plot::ReportError;
 
 /// Rows of a panel in the terminal.
 const ROWS: usize = 8;
@@ -30,11 +33,11 @@ pub struct Histogram<'a> {
 }
 
 /// Shares of the scores that fall into equal bins.
-pub(super) struct Bins {
+struct Bins {
     /// Share in each bin; they add up to one.
-    pub(super) shares: Vec<f64>,
+    shares: Vec<f64>,
     /// How many scores were finite.
-    pub(super) count: usize,
+    count: usize,
 }
 
 impl Bins {
@@ -48,7 +51,7 @@ impl Bins {
         Self { shares: counts.iter().map(|&n| n as f64 / count.max(1) as f64).collect(), count }
     }
 
-    pub(super) fn largest(&self) -> f64 {
+    fn largest(&self) -> f64 {
         self.shares.iter().copied().fold(0.0, f64::max)
     }
 }
@@ -58,12 +61,7 @@ impl Histogram<'_> {
     fn range(&self) -> Option<(f64, f64)> {
         let thresholds = self.thresholds.iter().map(|(_, threshold)| threshold);
         let values = self.scores.iter().chain(self.adversarial).chain(thresholds).copied().filter(|v| v.is_finite());
-        let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
-        match high - low {
-            spread if spread < 0.0 => None,
-            spread if spread > 1e-9 * high.abs().max(low.abs()) => Some((low, high)),
-            _ => Some((low - 0.5, high + 0.5)),
-        }
+        extent(values)
     }
 
     /// The histogram in Unicode blocks, `width` columns wide (52 at least), without a newline at its end.
@@ -97,7 +95,7 @@ impl Histogram<'_> {
         let range = self.range().ok_or(ReportError::NoScores)?;
         let benign = Bins::new(self.scores, range, DRAWN_BINS);
         let adversarial = Bins::new(self.adversarial, range, DRAWN_BINS);
-        plot::histogram(self.title, range, &benign, &adversarial, self.thresholds)
+        drawing::draw(self.title, range, &benign, &adversarial, self.thresholds)
     }
 }
 
@@ -151,37 +149,6 @@ fn pointer(label: &str, value: f64, mark: usize, columns: usize) -> String {
         return format!("{:indent$}▲ {text}", "", indent = GUTTER + mark);
     }
     format!("{:indent$}{text} ▲", "", indent = GUTTER + mark - length)
-}
-
-/// A share as a percentage of about three figures.
-pub(super) fn percent(share: f64) -> String {
-    match 100.0 * share {
-        0.0 => "0%".to_owned(),
-        value if value >= 10.0 => format!("{value:.0}%"),
-        value if value >= 1.0 => format!("{value:.1}%"),
-        value => format!("{value:.2}%"),
-    }
-}
-
-/// A score with about four figures.
-pub(super) fn number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".to_owned(),
-        size if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
-        size if size >= 100.0 => format!("{value:.1}"),
-        size if size >= 10.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-/// A score without the zeros at its end.
-pub(super) fn tick(value: f64) -> String {
-    match number(value) {
-        text if text.contains('.') && !text.contains('e') => {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        text => text,
-    }
 }
 
 #[cfg(test)]
