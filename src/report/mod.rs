@@ -2,6 +2,7 @@
 
 mod class_sheet;
 mod contact_sheet;
+mod curves;
 mod histogram;
 mod number;
 mod plot;
@@ -11,6 +12,7 @@ mod tally;
 
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};
+pub use curves::{Curve, LearningCurves, Panel};
 pub use histogram::Histogram;
 pub use plot::ReportError;
 pub use raster::svg_to_png;

@@ -25,6 +25,9 @@ pub enum ReportError {
     /// There is nothing to draw.
     #[error("there are no finite scores to draw")]
     NoScores,
+    /// There is nothing to draw curves through.
+    #[error("there are no finite points to draw")]
+    NoPoints,
     /// The plot could not be drawn.
     #[error("cannot draw the plot: {0}")]
     Draw(String),
@@ -64,10 +67,10 @@ pub(super) fn title(root: &Area<'_>, text: &str) -> Drawn {
 }
 
 /// What each colour means, from `left` on, at the foot of a heading.
-pub(super) fn legend(area: &Area<'_>, left: i32, entries: impl IntoIterator<Item = (String, RGBColor)>) -> Drawn {
+pub(super) fn legend(area: &Area<'_>, left: i32, entries: impl IntoIterator<Item = (String, RGBAColor)>) -> Drawn {
     let mut left = left;
     for (text, colour) in entries {
-        area.draw(&Rectangle::new([(left, 43), (left + 12, 55)], colour.mix(0.6).filled()))?;
+        area.draw(&Rectangle::new([(left, 43), (left + 12, 55)], colour.filled()))?;
         let width = text_width(&text);
         area.draw(&Text::new(text, (left + 18, 42), text_style(14)))?;
         left += 18 + width + 16;

@@ -27,7 +27,11 @@ pub(super) fn draw(
         title(root, heading)?;
         let kinds = [("benign", benign, BENIGN), ("adversarial", adversarial, ADVERSARIAL)];
         let shown = kinds.into_iter().filter(|(_, bins, _)| bins.count > 0);
-        legend(root, MARGIN, shown.map(|(name, bins, colour)| (format!("{name} (n = {})", bins.count), colour)))?;
+        legend(
+            root,
+            MARGIN,
+            shown.map(|(name, bins, colour)| (format!("{name} (n = {})", bins.count), colour.mix(0.6))),
+        )?;
         let labels = LABEL * thresholds.len() as i32;
         let top = 1.05 * benign.largest().max(adversarial.largest()).sqrt();
         let mut chart = ChartBuilder::on(root)
