@@ -1,6 +1,7 @@
 //! Distances between blocks, many at a time.
 
-use crate::squeeze::lanes::{each_lane, lanes, lanes_mut};
+use super::weights::{Lower, Weights};
+use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
 
 /// A sum of squared differences. Beyond the largest it can hold it stays there, where every weight is zero.
 pub(super) trait Distance: Copy + Default {
@@ -10,11 +11,16 @@ pub(super) trait Distance: Copy + Default {
     /// The sum of two.
     fn plus(self, other: Self) -> Self;
 
-    /// The weight in `table` of each distance, shifted right by `shift`; the last in the table for all larger ones.
-    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]);
+    /// The weights of distances; `look_up` finds the lower 16 bits of few weights.
+    fn weigh(
+        distances: &[Self],
+        weights: &Weights,
+        look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        weighed: &mut [u32],
+    );
 }
 
-/// For tables of at most 256 weights: 65535 and all larger distances weigh the same.
+/// For few weights: 65535 and all larger distances weigh nothing.
 impl Distance for u16 {
     #[inline(always)]
     fn squared(difference: u8) -> Self {
@@ -27,15 +33,22 @@ impl Distance for u16 {
     }
 
     #[inline(always)]
-    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]) {
-        let last = table.len() - 1;
-        for (weight, distance) in weights.iter_mut().zip(distances) {
-            *weight = table[usize::from(distance >> shift).min(last)];
+    fn weigh(
+        distances: &[Self],
+        weights: &Weights,
+        look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        weighed: &mut [u32],
+    ) {
+        let last = (weights.all.len() - 1) as u16;
+        for (weighed, &distances) in lanes_mut(weighed).iter_mut().zip(lanes(distances)) {
+            let ranks = each_lane(|lane| (distances[lane] >> weights.shift).min(last));
+            let lower = look_up(&weights.lower, ranks);
+            *weighed = each_lane(|lane| u32::from(lower[lane]) + (u32::from(ranks[lane] < weights.long) << 16));
         }
     }
 }
 
-/// For any table; the sum over a block of 15x15 in two channels fits.
+/// For any weights; the sum over a block of 15x15 in two channels fits.
 impl Distance for u32 {
     #[inline(always)]
     fn squared(difference: u8) -> Self {
@@ -48,10 +61,15 @@ impl Distance for u32 {
     }
 
     #[inline(always)]
-    fn weigh(distances: &[Self], shift: u32, table: &[u32], weights: &mut [u32]) {
-        let last = table.len() - 1;
-        for (weight, distance) in weights.iter_mut().zip(distances) {
-            *weight = table[((distance >> shift) as usize).min(last)];
+    fn weigh(
+        distances: &[Self],
+        weights: &Weights,
+        _look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        weighed: &mut [u32],
+    ) {
+        let last = weights.all.len() - 1;
+        for (weighed, distance) in weighed.iter_mut().zip(distances) {
+            *weighed = weights.all[((distance >> weights.shift) as usize).min(last)];
         }
     }
 }

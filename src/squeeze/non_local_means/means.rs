@@ -3,17 +3,11 @@
 use std::ops::Range;
 
 use multiversion::multiversion;
+use multiversion::target::match_target;
 
 use super::distance::{Distance, add_up, between};
+use super::weights::{self, Lower, Weights};
 use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
-
-/// Weights by distance.
-pub(super) struct Weights {
-    /// The weight of each distance, falling; the last is zero and stands for all larger distances.
-    pub(super) table: Vec<u32>,
-    /// Distances are sums of squares over a block, shifted right by this.
-    pub(super) shift: u32,
-}
 
 /// Where things lie in a picture.
 #[derive(Clone, Copy)]
@@ -81,7 +75,7 @@ pub(super) fn denoise<const C: usize>(
     let frame = Frame::new(planes[0].len(), width, search, block);
     let extended = planes.map(|plane| frame.extend(plane));
     let mut sums = vec![0; (C + 1) * frame.sums * frame.height];
-    if weights.table.len() <= 256 {
+    if weights.are_few() {
         add_all::<C, u16>(frame, &extended, weights, &mut sums);
     } else {
         add_all::<C, u32>(frame, &extended, weights, &mut sums);
@@ -94,7 +88,11 @@ pub(super) fn denoise<const C: usize>(
 /// For each row of the picture the sums of weights, and of weights times pixels of each channel.
 #[multiversion(targets = "simd")]
 fn add_all<const C: usize, D: Distance>(frame: Frame, planes: &[Vec<u8>; C], weights: &Weights, sums: &mut [u32]) {
-    add_own(frame, planes, weights.table[0], sums);
+    let look_up = match_target! {
+        "x86_64+avx512bw+avx512vl" => |lower: &Lower, ranks| weights::look_up_avx512(lower, ranks),
+        _ => weights::look_up,
+    };
+    add_own(frame, planes, weights.all[0], sums);
     let side = 2 * frame.block + 1;
     let most = 2 * frame.search + 1;
     let distances = (frame.weights + 2 * frame.block).next_multiple_of(LANES);
@@ -114,7 +112,7 @@ fn add_all<const C: usize, D: Distance>(frame: Frame, planes: &[Vec<u8>; C], wei
                 if whole {
                     add_up(side, |row| &ring[row * distances..], &mut columns);
                     add_up(side, |column| &columns[column..], &mut blocks);
-                    D::weigh(&blocks, weights.shift, &weights.table, &mut rows[dx * frame.weights..][..frame.weights]);
+                    D::weigh(&blocks, weights, look_up, &mut rows[dx * frame.weights..][..frame.weights]);
                 }
             }
             if !whole {

@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 mod distance;
 mod lab;
 mod means;
+mod weights;
 
-use self::means::Weights;
+use self::weights::Weights;
 use super::Squeezer;
 use crate::tensor::Picture;
 
@@ -70,7 +71,7 @@ impl NonLocalMeans {
         let weights =
             (0u32..).map(|distance| (largest * (-f64::from(distance) * step / scale).exp()).round_ties_even());
         let weights = weights.take_while(|&weight| weight >= NEGLIGIBLE * largest).map(|weight| weight as u32);
-        Weights { table: weights.chain([0]).collect(), shift }
+        Weights::new(shift, weights.chain([0]).collect())
     }
 }
 
