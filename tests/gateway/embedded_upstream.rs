@@ -7,6 +7,7 @@ use portcullis::gateway::{Embedded, EmbeddedModel, Upstream};
 use portcullis::model::{OnnxModel, Runtime, Workers};
 use portcullis::proto::inference::model_infer_request::InferInputTensor;
 use portcullis::proto::inference::{InferTensorContents, ModelInferRequest, ModelInferResponse};
+use portcullis::tensor::Datatype;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -14,7 +15,7 @@ use tonic::body::Body;
 
 use crate::support::gateway::embedded;
 use crate::support::wire::{MODEL_INFER, frame};
-use crate::support::{Call, Gateway, Model, onnx, python, shared};
+use crate::support::{Call, Gateway, Model, python, shared};
 
 #[tokio::test]
 async fn tritonclient_finds_server_and_models_as_the_protocol_says() {
@@ -42,7 +43,8 @@ async fn tritonclient_finds_server_and_models_as_the_protocol_says() {
 #[tokio::test]
 async fn numbers_of_every_type_go_in_and_come_out_raw_and_typed() {
     let Some(shared) = shared() else { return };
-    let mirrors = [onnx::FP32, onnx::FP16, onnx::UINT8, onnx::INT64].map(|datatype| Model::mirror(datatype, shared));
+    let datatypes = [Datatype::Fp32, Datatype::Fp16, Datatype::Uint8, Datatype::Int64];
+    let mirrors = datatypes.map(|datatype| Model::mirror(datatype, shared));
     let models: Vec<String> = mirrors.iter().map(|model| model.guarded("")).collect();
     let gateway = Gateway::start(&embedded(&models)).await;
     let pixels: Vec<u8> = (0..32).map(|index| u8::from(index == 3 || index == 28)).collect();

@@ -10,7 +10,7 @@ use portcullis::proto::inference::model_infer_request::InferInputTensor;
 use portcullis::proto::inference::model_infer_response::InferOutputTensor;
 use portcullis::proto::inference::{ModelInferRequest, ModelInferResponse};
 use portcullis::proto::portcullis::v1::Decision;
-use portcullis::tensor::Picture;
+use portcullis::tensor::{Datatype, Picture};
 
 use super::gateway::{embedded, in_front_of, portcullis};
 use super::{Gateway, onnx, scratch};
@@ -93,15 +93,15 @@ impl Model {
 
     /// A classifier whose logits are the 16 values of its input, of the type `datatype`, and whose other output is the
     /// class.
-    pub fn mirror(datatype: onnx::Type, shared: &Path) -> Self {
+    pub fn mirror(datatype: Datatype, shared: &Path) -> Self {
         let path = onnx::mirror(datatype);
         let tables = "output = { name = \"logits\" }\n[[models.detectors]]\nkind = \"feature_squeezing\"\n\
                       squeezers = [\"bit_depth(1)\"]\n";
         Self {
-            name: datatype.name,
+            name: datatype.name(),
             path: Some(path),
             tables: tables.into(),
-            key: datatype.name,
+            key: datatype.name(),
             ..Self::digits(shared)
         }
     }
