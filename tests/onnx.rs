@@ -114,10 +114,9 @@ impl Network {
     fn response(&self, picture: &[u8], filter: usize, (top, left): (usize, usize)) -> f32 {
         let depth = CHANNELS / GROUPS;
         let first_channel = filter / (FILTERS / GROUPS) * depth;
+        let size = depth * KERNEL * KERNEL;
         let mut response = self.bias[filter];
-        for (index, weight) in
-            self.filters.chunks(depth * KERNEL * KERNEL).nth(filter).expect("a filter").iter().enumerate()
-        {
+        for (index, weight) in self.filters[filter * size..][..size].iter().enumerate() {
             let (channel, row, column) = (index / (KERNEL * KERNEL), index / KERNEL % KERNEL, index % KERNEL);
             let Some(row) = (top + row).checked_sub(1).filter(|&row| row < HEIGHT) else { continue };
             let pixel = picture[(row * WIDTH + left + column) * CHANNELS + first_channel + channel];

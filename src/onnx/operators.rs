@@ -1,7 +1,7 @@
 //! The operators of convolutional networks, as calls. Pictures are N x C x H x W.
 
 use super::graph::{Attribute, Graph, Value};
-use super::write::data_type;
+use super::write::{data_type, int};
 use crate::tensor::Datatype;
 
 /// How a convolution moves over a picture.
@@ -139,9 +139,4 @@ fn both_ends([vertical, horizontal]: [usize; 2]) -> Attribute {
 
 fn ints(values: &[usize]) -> Attribute {
     Attribute::Ints(values.iter().copied().map(int).collect())
-}
-
-/// Sizes are far from the largest number that ONNX can write.
-fn int(value: usize) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

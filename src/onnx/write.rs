@@ -138,7 +138,7 @@ fn tensor(constant: &Constant, names: &[String]) -> Result<TensorProto, GraphErr
     elements.check_count(shape).map_err(|problem| GraphError::Constant { name: name.clone(), problem })?;
     let message = TensorProto {
         name: name.clone(),
-        dims: shape.iter().copied().map(side).collect(),
+        dims: shape.iter().copied().map(int).collect(),
         data_type: data_type(elements.datatype()),
         ..TensorProto::default()
     };
@@ -151,7 +151,7 @@ fn tensor(constant: &Constant, names: &[String]) -> Result<TensorProto, GraphErr
 fn value_info(port: &Port, names: &[String]) -> ValueInfoProto {
     let dimension = |(index, size): (usize, &Option<usize>)| {
         let value = match size {
-            Some(size) => Some(tensor_shape_proto::dimension::Value::DimValue(side(*size))),
+            Some(size) => Some(tensor_shape_proto::dimension::Value::DimValue(int(*size))),
             None if index == 0 => Some(tensor_shape_proto::dimension::Value::DimParam(BATCH.into())),
             None => None,
         };
@@ -166,8 +166,8 @@ fn value_info(port: &Port, names: &[String]) -> ValueInfoProto {
     }
 }
 
-/// A side that does not fit would have a tensor that fits in no memory.
-fn side(size: usize) -> i64 {
+/// A size as ONNX writes it; none comes near the largest number.
+pub(super) fn int(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
