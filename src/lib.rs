@@ -10,6 +10,7 @@
 //! | `main` | parses, runs, prints the error chain once, sets the exit code |
 //! | `cli` | one file a command: arguments and wiring |
 //! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port |
+//! | [`train`] | distillation and training, also against an adversary; a feature of the build |
 //! | [`report`] | tables, histograms and plots for the terminal and for files |
 //! | [`profile`] | calibration on benign inputs, the profile that comes of it, and evaluation against attacks |
 //! | [`telemetry`] | every metric, log line and event, one function each |
@@ -46,3 +47,5 @@ pub mod report;
 pub mod squeeze;
 pub mod telemetry;
 pub mod tensor;
+#[cfg(feature = "train")]
+pub mod train;

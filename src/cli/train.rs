@@ -1,0 +1,62 @@
+//! `portcullis train`
+
+use anyhow::{Result, ensure};
+use portcullis::model::{InputSpec, OutputSpec};
+use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
+use portcullis::train::{Contract, Supervision};
+
+use super::training::{Task, TrainingArguments};
+use super::{Common, setup};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Side of the pictures in pixels that the classifier takes; that of the first picture if not given.
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u16).range(8..=1024))]
+    side: Option<u16>,
+    #[command(flatten)]
+    training: TrainingArguments,
+}
+
+pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+    arguments.training.prepare("classifier")?;
+    let loader = setup::unconfigured_loader()?;
+    let first = arguments.training.peek()?.get(0)?.picture;
+    let side = arguments.side.map(usize::from);
+    let input = input(first.channels(), side.unwrap_or(first.height()), side.unwrap_or(first.width()));
+    let dataset = arguments.training.open(&input)?;
+    let examples = arguments.training.read(&dataset, &input)?;
+    let classes = examples.classes()?.max(dataset.classes().map_or(0, |names| names.len()));
+    ensure!(classes >= 2, "the pictures are all of one class; a classifier needs two");
+    let output = OutputSpec { name: "probabilities".into(), kind: OutputKind::Probabilities, classes };
+    let task = Task {
+        name: "classifier",
+        contract: Contract { input, output, trailing: 0 },
+        supervision: Supervision::Labels { classes },
+        temperature: 1.0,
+        mix: 0.0,
+        loader: &loader,
+    };
+    let result = arguments.training.run(&task, &examples)?;
+    if common.json {
+        println!("{}", result.json())
+    } else {
+        result.print()
+    }
+    Ok(())
+}
+
+/// What our own classifiers take: planar pixels from 0 to 1.
+fn input(channels: usize, height: usize, width: usize) -> InputSpec {
+    let colour = if channels == 1 { Colour::Grey } else { Colour::Rgb };
+    InputSpec {
+        name: "image".into(),
+        datatype: Datatype::Fp32,
+        layout: Layout::Nchw,
+        colour,
+        height,
+        width,
+        range: [0.0, 1.0],
+        mean: vec![0.0; colour.channels()],
+        std: vec![1.0; colour.channels()],
+    }
+}

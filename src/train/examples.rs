@@ -1,0 +1,104 @@
+//! Training pictures: read once to find the broken ones, kept as bytes as far as memory is allowed.
+
+use std::borrow::Cow;
+
+use super::TrainError;
+use crate::data::{DataError, Dataset};
+use crate::tensor::Picture;
+
+/// Bytes of pictures that are kept; beyond, pictures are read anew each time.
+const KEPT: usize = 2 << 30;
+
+/// One picture's pixels as bytes, interleaved.
+type Bytes = Box<[u8]>;
+
+/// Readable pictures of one size.
+pub struct Examples<'a> {
+    dataset: &'a Dataset,
+    /// Where the readable ones lie in the data, and their labels.
+    places: Vec<(usize, Option<usize>)>,
+    kept: Vec<Bytes>,
+    shape: [usize; 3],
+}
+
+impl<'a> Examples<'a> {
+    /// Reads the samples of `indices` (`[channels, height, width]` each). Broken ones are left out and handed to
+    /// `broken`, unless `strict`; `seen` is called after each.
+    ///
+    /// # Errors
+    /// With the first broken picture if `strict`.
+    pub fn read(
+        dataset: &'a Dataset,
+        indices: impl IntoIterator<Item = usize>,
+        shape: [usize; 3],
+        strict: bool,
+        mut broken: impl FnMut(DataError),
+        mut seen: impl FnMut(),
+    ) -> Result<Self, TrainError> {
+        let (mut places, mut kept) = (Vec::new(), Vec::new());
+        let bytes = shape.iter().product::<usize>().max(1);
+        for index in indices {
+            match dataset.get(index) {
+                Ok(sample) => {
+                    if kept.len() == places.len() && (kept.len() + 1) * bytes <= KEPT {
+                        kept.push(sample.picture.to_interleaved_u8().into_boxed_slice());
+                    }
+                    places.push((index, sample.label));
+                }
+                Err(error) if strict => return Err(error.into()),
+                Err(error) => broken(error),
+            }
+            seen();
+        }
+        Ok(Self { dataset, places, kept, shape })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// `[channels, height, width]` of each.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// The number of classes that the labels name, if all pictures have one.
+    ///
+    /// # Errors
+    /// When one has no label.
+    pub fn classes(&self) -> Result<usize, TrainError> {
+        let unlabelled = |index: usize| TrainError::Unlabelled(self.name(index));
+        let labels = self.places.iter().map(|&(index, label)| label.ok_or_else(|| unlabelled(index)));
+        let most = labels.collect::<Result<Vec<_>, _>>()?.into_iter().max();
+        Ok(most.map_or(0, |most| most + 1))
+    }
+
+    /// The label of the example `at`.
+    pub fn label(&self, at: usize) -> Option<usize> {
+        self.places[at].1
+    }
+
+    /// The picture of the example `at`.
+    ///
+    /// # Errors
+    /// When it is not kept and has become unreadable.
+    pub fn picture(&self, at: usize) -> Result<Picture, TrainError> {
+        let [channels, height, width] = self.shape;
+        let bytes: Cow<'_, [u8]> = match self.kept.get(at) {
+            Some(bytes) => Cow::Borrowed(bytes),
+            None => Cow::Owned(self.dataset.get(self.places[at].0)?.picture.to_interleaved_u8()),
+        };
+        let picture = Picture::from_interleaved_u8(channels, height, width, &bytes);
+        picture.map_err(|source| DataError::Picture { name: self.name(self.places[at].0), source }.into())
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.dataset.get(index).map_or_else(|error| error.to_string(), |sample| sample.name)
+    }
+}

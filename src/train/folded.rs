@@ -1,0 +1,115 @@
+//! A network for predictions: each batch normalisation folded into the convolution before it.
+
+use burn::module::Param;
+use burn::tensor::module::conv2d;
+use burn::tensor::{Device, Tensor, activation};
+
+use super::network::{Block, EPSILON, Layer, Network, centred, mean_over_map, options};
+
+/// A convolution with a bias.
+#[derive(Debug, Clone)]
+pub(super) struct FoldedLayer {
+    /// `out x in x kernel x kernel`.
+    pub weight: Tensor<4>,
+    pub bias: Tensor<1>,
+    pub stride: usize,
+    pub padding: usize,
+}
+
+/// A residual block.
+#[derive(Debug, Clone)]
+pub(super) struct FoldedBlock {
+    pub first: FoldedLayer,
+    pub second: FoldedLayer,
+    pub shortcut: FoldedLayer,
+}
+
+/// What [`Network`] computes with its running moments, in fewer steps: to attack, to measure and to export it. Its
+/// weights need no gradient; on a device with gradients its input may have one.
+#[derive(Debug, Clone)]
+pub(super) struct Folded {
+    pub stem: FoldedLayer,
+    pub blocks: Vec<FoldedBlock>,
+    /// `features x classes`.
+    pub head: Tensor<2>,
+    pub bias: Tensor<1>,
+}
+
+impl Folded {
+    pub(super) fn of(network: &Network) -> Self {
+        Self {
+            stem: FoldedLayer::of(&network.stem),
+            blocks: network.blocks.iter().map(FoldedBlock::of).collect(),
+            head: plain(&network.head),
+            bias: plain(&network.bias),
+        }
+    }
+
+    /// The same on another device.
+    pub(super) fn on(&self, device: &Device) -> Self {
+        let layer = |layer: &FoldedLayer| FoldedLayer {
+            weight: moved(&layer.weight, device),
+            bias: moved(&layer.bias, device),
+            ..*layer
+        };
+        let block = |block: &FoldedBlock| FoldedBlock {
+            first: layer(&block.first),
+            second: layer(&block.second),
+            shortcut: layer(&block.shortcut),
+        };
+        Self {
+            stem: layer(&self.stem),
+            blocks: self.blocks.iter().map(block).collect(),
+            head: moved(&self.head, device),
+            bias: moved(&self.bias, device),
+        }
+    }
+
+    /// Logits (`batch x classes`) of pixels in [0, 1].
+    pub(super) fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let stem = activation::relu(self.stem.forward(centred(pixels)));
+        let features = mean_over_map(self.blocks.iter().fold(stem, |x, block| block.forward(x)));
+        features.matmul(self.head.clone()) + self.bias.clone().unsqueeze()
+    }
+}
+
+impl FoldedBlock {
+    fn of(block: &Block) -> Self {
+        Self {
+            first: FoldedLayer::of(&block.first),
+            second: FoldedLayer::of(&block.second),
+            shortcut: FoldedLayer::of(&block.shortcut),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let first = activation::relu(self.first.forward(x.clone()));
+        activation::relu(self.second.forward(first) + self.shortcut.forward(x))
+    }
+}
+
+impl FoldedLayer {
+    fn of(layer: &Layer) -> Self {
+        let scale = plain(&layer.gamma) / (plain(&layer.variance) + EPSILON).sqrt();
+        let [out, ..] = layer.weight.dims();
+        Self {
+            weight: plain(&layer.weight) * scale.clone().reshape([out, 1, 1, 1]),
+            bias: plain(&layer.beta) - plain(&layer.mean) * scale,
+            stride: layer.stride,
+            padding: layer.padding,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options(self.stride, self.padding))
+    }
+}
+
+/// A parameter's value without gradients.
+fn plain<const D: usize>(parameter: &Param<Tensor<D>>) -> Tensor<D> {
+    parameter.val().without_autodiff()
+}
+
+fn moved<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
+    if device.is_autodiff() { Tensor::from_inner(tensor.clone()) } else { tensor.clone() }
+}
