@@ -1,9 +1,13 @@
 //! One file a command: arguments and the wiring, nothing else.
 
 mod calibrate;
+#[cfg(feature = "train")]
+mod card;
 mod config;
 mod data;
 mod demo;
+#[cfg(feature = "train")]
+mod distill;
 mod evaluate;
 mod healthcheck;
 mod http;
@@ -11,6 +15,10 @@ mod inspect;
 mod pictures;
 mod serve;
 mod setup;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+mod training;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +78,12 @@ enum Command {
     Config(config::Command),
     /// Learn from benign inputs what is usual: makes a model's profile.
     Calibrate(calibrate::Arguments),
+    /// Make a student: a second model that imitates a classifier, to disagree with it where it is fooled.
+    #[cfg(feature = "train")]
+    Distill(distill::Arguments),
+    /// Make a classifier from labelled pictures.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
     /// Measure how well adversarial sets are detected.
     Evaluate(evaluate::Arguments),
     /// Examine pictures and say what each detector, squeezer and student makes of them.
@@ -99,6 +113,10 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Serve(arguments) => serve::run(&common, &arguments),
         Command::Config(command) => config::run(&common, &command),
         Command::Calibrate(arguments) => calibrate::run(&common, &arguments),
+        #[cfg(feature = "train")]
+        Command::Distill(arguments) => distill::run(&common, &arguments),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(&common, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
         Command::Inspect(arguments) => inspect::run(&common, &arguments),
         Command::Demo(arguments) => demo::run(&common, &arguments),

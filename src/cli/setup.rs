@@ -1,5 +1,6 @@
 //! What several commands set up alike.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -13,15 +14,26 @@ const OFFLINE_QUEUE: usize = 256;
 
 /// Loads ONNX Runtime and starts the workers.
 pub fn loader(config: &Config, queue: usize) -> Result<Loader> {
-    let runtime = Runtime::load(config.workers.onnxruntime.as_deref())?;
-    tracing::debug!(library = %runtime.library().display(), "ONNX Runtime loaded");
-    let workers = Workers::start(config.workers.count, queue).context("cannot start the inference workers")?;
-    Ok(Loader { runtime, workers: Arc::new(workers), intra_threads: config.workers.intra_threads })
+    let config::Workers { count, intra_threads, onnxruntime, .. } = &config.workers;
+    start(*count, *intra_threads, queue, onnxruntime.as_deref())
 }
 
 /// As [`loader`], for offline work.
 pub fn offline_loader(config: &Config) -> Result<Loader> {
     loader(config, OFFLINE_QUEUE)
+}
+
+/// As [`offline_loader`], for work that needs no configuration.
+#[cfg(feature = "train")]
+pub fn unconfigured_loader() -> Result<Loader> {
+    start(0, 1, OFFLINE_QUEUE, None)
+}
+
+fn start(count: usize, intra_threads: usize, queue: usize, library: Option<&Path>) -> Result<Loader> {
+    let runtime = Runtime::load(library)?;
+    tracing::debug!(library = %runtime.library().display(), "ONNX Runtime loaded");
+    let workers = Workers::start(count, queue).context("cannot start the inference workers")?;
+    Ok(Loader { runtime, workers: Arc::new(workers), intra_threads })
 }
 
 /// The guarded model that the command is about: the named one, or the only one.
