@@ -1,7 +1,7 @@
 //! Distillation and training by the command line, on pictures that are made here: what comes out, and what a broken
 //! input or a full disk leaves behind.
 #![cfg(feature = "train")]
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test whose case can't be set up fails")]
+#![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
