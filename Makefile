@@ -5,10 +5,10 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-train students proto golden snapshots deny clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Guard a classifier and show what is flagged; KEEP=1 leaves it running
 	$(CARGO) run --quiet --locked -- demo $(if $(KEEP),--keep)
@@ -51,6 +51,12 @@ detection: setup ## Print the detection of every attack on the example classifie
 
 bench: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/bench.sh
+
+bench-train: ## Print how many pictures a second are trained on
+	$(CARGO) bench --quiet --locked --bench train
+
+students: build ## Distil a plain and a robust student, and print what each detects
+	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
 
 proto: ## Generate src/proto from proto/
 	UPDATE_PROTO=1 $(CARGO) test --locked --test proto

@@ -48,3 +48,34 @@ impl Adversary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, activation};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::super::architecture::{Architecture, Size};
+    use super::super::network::Network;
+    use super::*;
+
+    #[test]
+    fn perturbed_pictures_stay_near_and_in_range_and_are_harder() {
+        let architecture = Architecture { size: Size::Tiny, channels: 3, height: 12, width: 12, classes: 4 };
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let network = Folded::of(&Network::new(&architecture, &mut random, &Device::flex().autodiff()));
+        let pixels: Vec<f32> = (0..5 * 3 * 12 * 12).map(|_| random.random()).collect();
+        let benign = Tensor::<4>::from_data(TensorData::new(pixels, [5, 3, 12, 12]), &Device::flex());
+        let loss = |logits: Tensor<2>| activation::log_softmax(logits, 1).narrow(1, 0, 1).mean().neg();
+        let value = |pixels: &Tensor<4>| loss(network.forward(pixels.clone())).into_scalar::<f32>();
+        for steps in [1, 7] {
+            let eps = 8.0 / 255.0;
+            let moved = Adversary { eps, steps }.perturb(&network, &benign, loss, &mut random);
+            let farthest = (moved.clone() - benign.clone()).abs().max().into_scalar::<f32>();
+            assert!(farthest > 0.0 && farthest <= eps + 1e-6, "{farthest}");
+            let extremes = [moved.clone().min().into_scalar::<f32>(), moved.clone().max().into_scalar::<f32>()];
+            assert!(extremes.iter().all(|pixel| (0.0..=1.0).contains(pixel)), "{extremes:?}");
+            assert!(value(&moved) > value(&benign), "{steps} steps");
+        }
+    }
+}

@@ -113,3 +113,31 @@ fn plain<const D: usize>(parameter: &Param<Tensor<D>>) -> Tensor<D> {
 fn moved<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
     if device.is_autodiff() { Tensor::from_inner(tensor.clone()) } else { tensor.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::super::architecture::{Architecture, Size};
+    use super::*;
+
+    #[test]
+    fn folding_changes_no_answer() {
+        let architecture = Architecture { size: Size::Tiny, channels: 1, height: 9, width: 14, classes: 3 };
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let device = Device::flex();
+        let mut network = Network::new(&architecture, &mut random, &device.clone().autodiff());
+        let pixels: Vec<f32> = (0..6 * 9 * 14).map(|_| random.random()).collect();
+        let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [6, 1, 9, 14]), &device);
+        let (logits, moments) = network.forward(Tensor::from_inner(pixels.clone()));
+        // Until the running moments are those of the batch.
+        for _ in 0..200 {
+            network.absorb(moments.clone());
+        }
+        let folded = Folded::of(&network).forward(pixels);
+        let farthest = (folded - logits.without_autodiff()).abs().max().into_scalar::<f32>();
+        assert!(farthest < 1e-3, "{farthest}");
+    }
+}
