@@ -64,3 +64,30 @@ pub(super) fn look_up_avx512(lower: &Lower, ranks: [u16; LANES]) -> [u16; LANES]
     let above = _mm256_mask_blend_epi16(odd_quarter, among(2), among(3));
     bytemuck::cast(_mm256_mask_blend_epi16(upper_half, below, above))
 }
+
+#[cfg(test)]
+mod tests {
+    use multiversion::multiversion;
+    use multiversion::target::match_target;
+
+    use super::*;
+
+    #[multiversion(targets = "simd")]
+    fn as_the_machine_can(lower: &Lower, ranks: [u16; LANES]) -> [u16; LANES] {
+        match_target! {
+            "x86_64+avx512bw+avx512vl" => look_up_avx512(lower, ranks),
+            _ => look_up(lower, ranks),
+        }
+    }
+
+    #[test]
+    fn weights_are_the_same_in_registers_and_in_memory() {
+        let weights = Weights::new(4, (0..FEW as u32).rev().map(|weight| weight * 789).collect());
+        for first in 0..FEW as u16 {
+            let ranks = each_lane(|lane| (first + 37 * lane as u16) % FEW as u16);
+            let expected = ranks.map(|rank| weights.all[usize::from(rank)] as u16);
+            assert_eq!(look_up(&weights.lower, ranks), expected);
+            assert_eq!(as_the_machine_can(&weights.lower, ranks), expected);
+        }
+    }
+}
