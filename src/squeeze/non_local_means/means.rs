@@ -6,64 +6,12 @@ use multiversion::multiversion;
 use multiversion::target::match_target;
 
 use super::distance::{Distance, add_up, between};
+use super::frame::Frame;
 use super::weights::{self, Lower, Weights};
 use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
 
-/// Where things lie in a picture.
-#[derive(Clone, Copy)]
-struct Frame {
-    height: usize,
-    width: usize,
-    /// Half the side of the search window.
-    search: usize,
-    /// Half the side of a block.
-    block: usize,
-    /// Rows added above and below: as far as blocks reach.
-    above: usize,
-    /// Columns added on the left, and at least as many on the right: one search window more.
-    before: usize,
-    /// Length of an extended row.
-    stride: usize,
-    /// Length of a row of weights: `width` and a search window, in whole lanes.
-    weights: usize,
-    /// Length of a row of sums: `width` in whole lanes.
-    sums: usize,
-}
-
-impl Frame {
-    fn new(length: usize, width: usize, search: usize, block: usize) -> Self {
-        let (search, block) = (search / 2, block / 2);
-        let (above, before) = (search + block, 2 * search + block);
-        let weights = width.next_multiple_of(LANES) + (2 * search).next_multiple_of(LANES);
-        let sums = width.next_multiple_of(LANES);
-        let stride = weights + 2 * LANES + 2 * before;
-        Self { height: length / width, width, search, block, above, before, stride, weights, sums }
-    }
-
-    /// The plane with borders, reflected about the outermost pixels: `c b | a b c | b a`.
-    fn extend(self, plane: &[u8]) -> Vec<u8> {
-        let columns: Vec<usize> = (0..self.stride).map(|x| reflect(x, self.before, self.width)).collect();
-        let mut extended = Vec::with_capacity(self.stride * (self.height + 2 * self.above));
-        for y in 0..self.height + 2 * self.above {
-            let row = &plane[reflect(y, self.above, self.height) * self.width..][..self.width];
-            extended.extend(columns.iter().map(|&column| row[column]));
-        }
-        extended
-    }
-
-    /// A row of an extended plane.
-    #[inline(always)]
-    fn row(self, plane: &[u8], y: usize) -> &[u8] {
-        &plane[y * self.stride..][..self.stride]
-    }
-}
-
-/// Where position `extended` of a line with `border` more on each side comes from on the line `0..length`.
-fn reflect(extended: usize, border: usize, length: usize) -> usize {
-    let period = (2 * (length - 1)).max(1);
-    let within = (extended as isize - border as isize).rem_euclid(period as isize) as usize;
-    within.min(period - within)
-}
+/// Distances that are worked on together, about: what the nearest cache holds with room to spare.
+const BATCH: usize = 1024;
 
 /// Denoises `C` planes, `width` wide, whose distances count together; `search` and `block` are odd.
 pub(super) fn denoise<const C: usize>(
@@ -86,6 +34,9 @@ pub(super) fn denoise<const C: usize>(
 }
 
 /// For each row of the picture the sums of weights, and of weights times pixels of each channel.
+///
+/// Offsets within the search window run down, and right in the same row, only: the weight of a pixel for the one that
+/// lies `(dy, dx)` from it is that one's weight for the pixel.
 #[multiversion(targets = "simd")]
 fn add_all<const C: usize, D: Distance>(frame: Frame, planes: &[Vec<u8>; C], weights: &Weights, sums: &mut [u32]) {
     let look_up = match_target! {
@@ -93,54 +44,59 @@ fn add_all<const C: usize, D: Distance>(frame: Frame, planes: &[Vec<u8>; C], wei
         _ => weights::look_up,
     };
     add_own(frame, planes, weights.all[0], sums);
-    let side = 2 * frame.block + 1;
-    let most = 2 * frame.search + 1;
-    let distances = (frame.weights + 2 * frame.block).next_multiple_of(LANES);
-    let mut rings = vec![D::default(); most * side * distances];
-    let mut columns = vec![D::default(); distances];
-    let mut blocks = vec![D::default(); frame.weights];
-    let mut rows = vec![0; most * frame.weights];
-    for dy in 0..=frame.search {
-        let first = if dy == 0 { frame.search + 1 } else { 0 };
-        for bottom in frame.search - dy..frame.height + 2 * frame.above - frame.search {
-            let whole = bottom + dy >= frame.above + frame.block;
-            for dx in first..most {
-                let ring = &mut rings[dx * side * distances..][..side * distances];
-                let here = planes.each_ref().map(|plane| &frame.row(plane, bottom)[frame.search..]);
-                let there = planes.each_ref().map(|plane| &frame.row(plane, bottom + dy)[dx..]);
-                between(here, there, &mut ring[bottom % side * distances..][..distances]);
-                if whole {
-                    add_up(side, |row| &ring[row * distances..], &mut columns);
-                    add_up(side, |column| &columns[column..], &mut blocks);
-                    D::weigh(&blocks, weights, look_up, &mut rows[dx * frame.weights..][..frame.weights]);
-                }
+    let (reach, search) = (frame.reach, frame.search);
+    let (side, window) = (2 * frame.block + 1, 2 * search + 1);
+    let most = (BATCH / reach).max(1);
+    // The last rows of pixels' distances, as many as a block is high, each for all offsets in a row of the window.
+    let mut pixels = vec![D::default(); side * window * reach];
+    let mut columns = vec![D::default(); most * reach + LANES];
+    let mut blocks = vec![D::default(); most * reach];
+    let mut weighed = vec![0; window * reach];
+    for dy in 0..=search {
+        let offsets = if dy == 0 { search + 1..window } else { 0..window };
+        for bottom in search - dy..frame.height + 2 * frame.above - search {
+            let newest = &mut pixels[bottom % side * window * reach..][..window * reach];
+            let here = frame.rows(planes, bottom, search);
+            for dx in offsets.clone() {
+                between(here, frame.rows(planes, bottom + dy, dx), &mut newest[dx * reach..][..reach]);
             }
-            if !whole {
+            if bottom + dy < frame.above + frame.block {
                 continue;
             }
+            for batch in offsets.clone().step_by(most) {
+                let length = most.min(offsets.end - batch) * reach;
+                add_up(side, |row| &pixels[(row * window + batch) * reach..][..length], &mut columns[..length]);
+                add_up(side, |column| &columns[column..][..length], &mut blocks[..length]);
+                D::weigh(&blocks[..length], weights, look_up, &mut weighed[batch * reach..][..length]);
+            }
             let y = bottom - frame.block;
-            let length = (C + 1) * frame.sums;
             if y >= frame.above {
-                let there = planes.each_ref().map(|plane| frame.row(plane, y + dy));
-                let offsets = |dx| (dx * frame.weights + frame.search, frame.block + frame.search + dx);
-                add_row(first..most, &rows, there, offsets, &mut sums[(y - frame.above) * length..][..length]);
+                let steps = Steps { weights: (search, reach), pixels: (frame.above, 1) };
+                let row = frame.rows(planes, y + dy, 0);
+                add_row(frame, &weighed, row, offsets.clone(), steps, row_of::<C>(frame, y, sums));
             }
             if y + dy < frame.above + frame.height {
-                let here = planes.each_ref().map(|plane| frame.row(plane, y));
-                let offsets = |dx| (dx * frame.weights + most - 1 - dx, frame.before + frame.search - dx);
-                add_row(first..most, &rows, here, offsets, &mut sums[(y + dy - frame.above) * length..][..length]);
+                let steps = Steps { weights: (2 * search, reach - 1), pixels: (frame.before + search, -1) };
+                let row = frame.rows(planes, y, 0);
+                add_row(frame, &weighed, row, offsets.clone(), steps, row_of::<C>(frame, y + dy, sums));
             }
         }
     }
+}
+
+/// The sums that belong to row `y` of the extended picture.
+#[inline(always)]
+fn row_of<const C: usize>(frame: Frame, y: usize, sums: &mut [u32]) -> &mut [u32] {
+    &mut sums[(y - frame.above) * (C + 1) * frame.sums..][..(C + 1) * frame.sums]
 }
 
 /// Adds each pixel itself, with the largest weight.
 #[inline(always)]
 fn add_own<const C: usize>(frame: Frame, planes: &[Vec<u8>; C], weight: u32, sums: &mut [u32]) {
     for (y, sums) in sums.chunks_exact_mut((C + 1) * frame.sums).enumerate() {
-        let rows = planes.each_ref().map(|plane| &frame.row(plane, frame.above + y)[frame.before..]);
         let (totals, sums) = sums.split_at_mut(frame.sums);
         totals.fill(weight);
+        let rows = frame.rows(planes, frame.above + y, frame.before);
         for (sums, row) in sums.chunks_exact_mut(frame.sums).zip(rows) {
             for (sum, &pixel) in sums.iter_mut().zip(row) {
                 *sum = weight * u32::from(pixel);
@@ -149,51 +105,67 @@ fn add_own<const C: usize>(frame: Frame, planes: &[Vec<u8>; C], weight: u32, sum
     }
 }
 
-/// Adds the weights of `offsets`, and these times pixels, to a row of sums; `starts` says where in `weights` and in
-/// `pixels` those lie that belong to the first sum.
+/// Where the weights and the pixels lie that belong to the first sum in a row: those of the first offset in the window,
+/// and how much further those of the next.
+#[derive(Clone, Copy)]
+struct Steps {
+    weights: (usize, usize),
+    pixels: (usize, isize),
+}
+
+/// Adds weights, and weights times pixels, of `offsets` to a row of sums.
 #[inline(always)]
 fn add_row<const C: usize>(
-    offsets: Range<usize>,
+    frame: Frame,
     weights: &[u32],
     pixels: [&[u8]; C],
-    starts: impl Fn(usize) -> (usize, usize),
+    offsets: Range<usize>,
+    steps: Steps,
     sums: &mut [u32],
 ) {
     let mut offset = offsets.start;
     while offset + 4 <= offsets.end {
-        add::<C, 4>(weights, pixels, [0, 1, 2, 3].map(|next| starts(offset + next)), sums);
+        add::<C, 4>(frame, weights, pixels, offset, steps, sums);
         offset += 4;
     }
     for offset in offset..offsets.end {
-        add::<C, 1>(weights, pixels, [starts(offset)], sums);
+        add::<C, 1>(frame, weights, pixels, offset, steps, sums);
     }
 }
 
 /// [`add_row`] for `N` offsets.
 #[inline(always)]
 fn add<const C: usize, const N: usize>(
+    frame: Frame,
     weights: &[u32],
     pixels: [&[u8]; C],
-    starts: [(usize, usize); N],
+    first: usize,
+    steps: Steps,
     sums: &mut [u32],
 ) {
-    let length = sums.len() / (C + 1);
-    let (totals, sums) = sums.split_at_mut(length);
-    let weights = starts.map(|(start, _)| lanes(&weights[start..][..length]));
-    for (index, total) in lanes_mut(totals).iter_mut().enumerate() {
+    let mut weights_of = [[].as_slice(); N];
+    let mut pixels_of = [[[].as_slice(); N]; C];
+    for n in 0..N {
+        weights_of[n] = lanes(&weights[steps.weights.0 + (first + n) * steps.weights.1..][..frame.sums]);
+        let start = steps.pixels.0.wrapping_add_signed((first + n) as isize * steps.pixels.1);
+        for channel in 0..C {
+            pixels_of[channel][n] = lanes(&pixels[channel][start..][..frame.sums]);
+        }
+    }
+    let (totals, sums) = sums.split_at_mut(frame.sums);
+    for (x, total) in lanes_mut(totals).iter_mut().enumerate() {
         let mut sum = *total;
-        for weights in weights {
-            let weights = weights[index];
+        for weights in weights_of {
+            let weights = weights[x];
             sum = each_lane(|lane| sum[lane] + weights[lane]);
         }
         *total = sum;
     }
-    for (sums, pixels) in sums.chunks_exact_mut(length).zip(pixels) {
-        let pixels = starts.map(|(_, start)| lanes(&pixels[start..][..length]));
-        for (index, total) in lanes_mut(sums).iter_mut().enumerate() {
+    for (sums, pixels_of) in sums.chunks_exact_mut(frame.sums).zip(pixels_of) {
+        for (x, total) in lanes_mut(sums).iter_mut().enumerate() {
             let mut sum = *total;
-            for n in 0..N {
-                let (weights, pixels) = (weights[n][index], pixels[n][index]);
+            for (weights, pixels) in weights_of.iter().zip(pixels_of) {
+                let (weights, pixels) = (weights[x], pixels[x]);
                 sum = each_lane(|lane| sum[lane] + weights[lane] * u32::from(pixels[lane]));
             }
             *total = sum;

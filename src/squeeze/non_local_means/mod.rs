@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 mod distance;
+mod frame;
 mod lab;
 mod means;
 mod weights;
