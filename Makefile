@@ -5,10 +5,10 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-train students proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train students proto golden snapshots deny clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Guard a classifier and show what is flagged; KEEP=1 leaves it running
 	$(CARGO) run --quiet --locked -- demo $(if $(KEEP),--keep)
@@ -57,6 +57,10 @@ bench-train: ## Print how many pictures a second are trained on
 
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
+
+bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers take beside OpenCV and SciPy
+	$(CARGO) bench --locked --bench squeezers --no-run
+	CARGO=$(CARGO) target/golden/bin/python tests/bench/squeezers.py
 
 proto: ## Generate src/proto from proto/
 	UPDATE_PROTO=1 $(CARGO) test --locked --test proto
