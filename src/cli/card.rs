@@ -25,13 +25,13 @@ impl fmt::Display for Card<'_> {
             writeln!(f, "* **Teacher**: `{name}`, SHA-256 `{}`, asked as a black box", model.sha256())?;
             writeln!(f, "* **Temperature**: {}", plan.objective.temperature)?;
         }
-        let input = &task.contract.input;
+        let (input, output) = (&task.contract.input, &task.contract.output);
+        let layout = format!("{:?}", input.layout).to_uppercase();
         writeln!(
             f,
-            "* **Takes** `{}`, {} {:?} {}x{} pixels, values from {} to {} minus {:?} divided by {:?}",
+            "* **Takes** `{}`, {} {layout} of {}x{} pixels; values from {} to {}, minus {:?}, divided by {:?}",
             input.name,
             input.datatype,
-            input.layout,
             input.height,
             input.width,
             input.range[0],
@@ -39,11 +39,8 @@ impl fmt::Display for Card<'_> {
             input.mean,
             input.std
         )?;
-        writeln!(
-            f,
-            "* **Answers** `{}`, {:?} over {} classes",
-            task.contract.output.name, task.contract.output.kind, task.contract.output.classes
-        )?;
+        let kind = format!("{:?}", output.kind).to_lowercase();
+        writeln!(f, "* **Answers** `{}`, {kind} over {} classes", output.name, output.classes)?;
         let millions = architecture.multiply_adds() as f64 / 1e6;
         writeln!(f, "* **Network**: {}, residual, {millions:.1} million multiply-adds a picture", architecture.size)?;
         let [training, validation] = trained.pictures;

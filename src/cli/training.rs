@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     steps: u16,
     /// Weight of the perturbed pictures: for pgd a share in (0, 1], 0.7 if not given; for trades a factor, 3 if not given.
-    #[arg(long, value_name = "W", value_parser = positive)]
+    #[arg(long, value_name = "W", value_parser = positive::<f32>)]
     robust_weight: Option<f32>,
     /// Times that each picture is seen.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
@@ -74,8 +75,8 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(4..))]
     batch: u16,
     /// The largest learning rate of the cycle.
-    #[arg(long, value_name = "RATE", default_value_t = 3e-3, value_parser = positive)]
-    learning_rate: f32,
+    #[arg(long, value_name = "RATE", default_value_t = 3e-3, value_parser = positive::<f64>)]
+    learning_rate: f64,
     /// Mirror every other picture left to right: for photographs, not for signs or letters.
     #[arg(long)]
     mirror: bool,
@@ -195,7 +196,7 @@ impl TrainingArguments {
             augment: Augment { mirror: self.mirror, mix: self.mix.unwrap_or(task.mix), ..Augment::default() },
             epochs: usize::from(self.epochs),
             batch: usize::from(self.batch),
-            learning_rate: f64::from(self.learning_rate),
+            learning_rate: self.learning_rate,
             weight_decay: 0.02,
             patience: self.patience.map(usize::from),
             seed: self.seed,
@@ -224,7 +225,7 @@ impl TrainingArguments {
     }
 
     fn fit(&self, plan: &Plan, task: &Task<'_>, examples: &Examples<'_>) -> Result<Trained, TrainError> {
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} steps, {eta} left");
+        let style = ProgressStyle::with_template("{prefix}{msg} {wide_bar} {pos}/{len} steps, {eta} left");
         let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let checkpoint = self.out.join(CHECKPOINT);
         let trained = train(plan, examples, &task.supervision, self.device, &checkpoint, |event| match event {
@@ -234,7 +235,11 @@ impl TrainingArguments {
                 bar.set_position(done as u64);
                 bar.set_message(format!("loss {loss:.4}"));
             }
-            Event::Epoch(history) => bar.suspend(|| tell(history, plan.epochs)),
+            Event::Epoch(history) => {
+                bar.suspend(|| tell(history, plan.epochs));
+                let right = history.last().map_or(0.0, |epoch| epoch.agreement);
+                bar.set_prefix(format!("right {:.1}%, ", right * 100.0));
+            }
         });
         bar.finish_and_clear();
         trained
@@ -373,8 +378,8 @@ fn fraction(text: &str) -> Result<f32, String> {
         .ok_or_else(|| "it lies above 0 and is at most 1, as 8/255".into())
 }
 
-fn positive(text: &str) -> Result<f32, String> {
-    let value = text.parse::<f32>().ok().filter(|value| value.is_finite() && *value > 0.0);
+fn positive<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
+    let value = text.parse::<T>().ok().filter(|&value| value.into().is_finite() && value.into() > 0.0);
     value.ok_or_else(|| "it is a number above 0".into())
 }
 
