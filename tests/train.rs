@@ -220,6 +220,16 @@ fn a_picture_that_cannot_be_read_is_named_and_passed_over_or_stops() {
 }
 
 #[test]
+fn no_pictures_that_were_trained_on_are_called_a_test() {
+    let desk = Desk::new();
+    for half in ["train", "test"] {
+        let arguments = DISTIL.replace("--data data", &format!("--data data/{half}"));
+        let told = desk.run(&format!("{arguments} --epochs 1 --out out-{half}")).json();
+        assert!(told["test"].is_null(), "{told}");
+    }
+}
+
+#[test]
 fn a_teacher_that_cannot_be_one_is_refused_before_any_work() {
     let desk = Desk::new();
     let mut two = Graph::new("two");

@@ -141,6 +141,13 @@ impl TrainingArguments {
         )
     }
 
+    /// The test half, if it is another than the one that is trained on.
+    fn test_half(&self, input: &InputSpec) -> Option<Dataset> {
+        let first = |dataset: &Dataset| dataset.get(0).ok();
+        let [train, test] = [Split::Train, Split::Test].map(|split| self.half(input, Some(split)).ok());
+        test.filter(|test| train.is_some_and(|train| first(&train) != first(test)))
+    }
+
     /// The readable pictures of `dataset`.
     pub fn read<'a>(&self, dataset: &'a Dataset, input: &InputSpec) -> Result<Examples<'a>> {
         let count = self.count.unwrap_or(usize::MAX).min(dataset.len());
@@ -247,7 +254,7 @@ impl TrainingArguments {
 
     /// How often the written file agrees with the teacher, or the labels, on the test half, where there is one.
     fn test(&self, task: &Task<'_>, file: &Path) -> Result<Option<(f64, usize)>> {
-        let Ok(dataset) = self.half(&task.contract.input, Some(Split::Test)) else { return Ok(None) };
+        let Some(dataset) = self.test_half(&task.contract.input) else { return Ok(None) };
         let Loader { runtime, workers, intra_threads } = task.loader;
         let model = OnnxModel::load(runtime, file, workers.count(), *intra_threads)?;
         let Contract { input, output, .. } = &task.contract;
