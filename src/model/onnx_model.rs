@@ -70,10 +70,24 @@ impl OnnxModel {
     pub fn load(runtime: &Runtime, path: &Path, workers: usize, intra_threads: usize) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path)
             .map_err(|error| ModelError::Read { path: path.to_owned(), problem: error.to_string() })?;
+        Self::from_bytes(runtime, path, &bytes, workers, intra_threads)
+    }
+
+    /// As [`OnnxModel::load`], from a file's content; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// When it is no usable model.
+    pub fn from_bytes(
+        runtime: &Runtime,
+        path: &Path,
+        bytes: &[u8],
+        workers: usize,
+        intra_threads: usize,
+    ) -> Result<Self, ModelError> {
         let invalid = |error: ort::Error| ModelError::Invalid { path: path.to_owned(), problem: one_line(&error) };
         let prepacked = PrepackedWeights::new();
         let sessions = (0..workers.max(1))
-            .map(|_| open_session(runtime, &bytes, intra_threads, &prepacked))
+            .map(|_| open_session(runtime, bytes, intra_threads, &prepacked))
             .collect::<Result<Vec<_>, _>>()
             .map_err(invalid)?;
         let ports = |outlets: &[Outlet]| {
@@ -90,7 +104,7 @@ impl OnnxModel {
         let (inputs, outputs) = (ports(sessions[0].inputs())?, ports(sessions[0].outputs())?);
         Ok(Self {
             path: path.to_owned(),
-            sha256: hex::encode(Sha256::digest(&bytes)),
+            sha256: hex::encode(Sha256::digest(bytes)),
             inputs,
             outputs,
             sessions: sessions.into_iter().map(Mutex::new).collect(),

@@ -1,5 +1,6 @@
 //! A trained network as an ONNX file with its teacher's contract, checked against the trained one before it is written.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, activation};
@@ -9,7 +10,6 @@ use super::folded::{FoldedBlock, FoldedLayer};
 use super::network::{CENTRED_SCALE, CENTRED_SHIFT};
 use super::step::tensors;
 use super::{MOST_DIFFERENCE, TrainError};
-use crate::data::write_atomically;
 use crate::model::{Classifier, InputSpec, OnnxModel, OutputSpec, Runtime, Workers};
 use crate::onnx::{Convolution, Graph, Value};
 use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture};
@@ -86,12 +86,9 @@ impl Trained {
 
     /// The largest difference between the file's outputs and the network's, over some validation pictures.
     fn difference(&self, contract: &Contract, bytes: &[u8], runtime: &Runtime) -> Result<f32, TrainError> {
-        let failed = |path: std::path::PathBuf| move |source| TrainError::Write { path: path.clone(), source };
-        let folder = tempfile::tempdir().map_err(failed("a temporary folder".into()))?;
-        let path = folder.path().join("export.onnx");
-        write_atomically(&path, bytes).map_err(failed(path.clone()))?;
-        let model = Arc::new(OnnxModel::load(runtime, &path, 1, 1)?);
-        let workers = Arc::new(Workers::start(1, 1).map_err(failed("a thread".into()))?);
+        let model = Arc::new(OnnxModel::from_bytes(runtime, Path::new("the exported network"), bytes, 1, 1)?);
+        let workers =
+            Arc::new(Workers::start(1, 1).map_err(|source| TrainError::Write { path: "a thread".into(), source })?);
         let classifier = Classifier::new(model, workers, contract.input.clone(), contract.output.clone());
         let shape = [contract.input.colour.channels(), contract.input.height, contract.input.width];
         let device = Device::flex();
