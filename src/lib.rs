@@ -17,7 +17,7 @@
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
 //! | [`squeeze`] | one file a squeezer |
-//! | [`onnx`] | the ONNX graph as data: built, and written as a file |
+//! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
 //! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
 //! | [`config`] | TOML, environment and flags, checked as a whole |
 //! | [`proto`] | code that is generated from `proto/` |

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::proto::onnx::AttributeProto;
 use crate::tensor::{Datatype, Elements};
+
+/// The operator set that graphs are built with: ONNX 1.12 and everything newer know it.
+pub(super) const OPERATOR_SET: i64 = 17;
 
 /// A tensor that flows through the graph that made it: an input, a constant or what a node answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +19,9 @@ pub enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
     Float(f32),
+    Text(String),
+    /// One that was read from a file and is of no concern here: it is written as it was.
+    Other(AttributeProto),
 }
 
 /// Operators applied to values, from inputs and constants to outputs.
@@ -31,6 +38,8 @@ pub struct Graph {
     /// In the order in which they were added, so that a node's inputs come before it.
     pub(super) nodes: Vec<Node>,
     pub(super) outputs: Vec<Port>,
+    /// The versions of the operator sets that the nodes are written in: domain and version.
+    pub(super) operator_sets: Vec<(String, i64)>,
 }
 
 /// What a value is called.
@@ -46,9 +55,8 @@ pub(super) enum Name {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Port {
     pub(super) value: Value,
-    pub(super) datatype: Datatype,
-    /// Its dimensions; `None` where any size goes.
-    pub(super) shape: Vec<Option<usize>>,
+    /// Its datatype and dimensions, `None` where any size goes; nothing where the runtime finds out by itself.
+    pub(super) kind: Option<(Datatype, Vec<Option<usize>>)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -62,8 +70,12 @@ pub(super) struct Constant {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub(super) operator: String,
-    pub(super) inputs: Vec<Value>,
-    pub(super) output: Value,
+    /// Of the operator; empty for ONNX's own.
+    pub(super) domain: String,
+    /// `None` where an optional input is left out.
+    pub(super) inputs: Vec<Option<Value>>,
+    /// `None` where nobody asks for an output.
+    pub(super) outputs: Vec<Option<Value>>,
     pub(super) attributes: BTreeMap<String, Attribute>,
 }
 
@@ -77,14 +89,32 @@ impl Graph {
             constants: Vec::new(),
             nodes: Vec::new(),
             outputs: Vec::new(),
+            operator_sets: vec![(String::new(), OPERATOR_SET)],
         }
+    }
+
+    /// What `value` is the softmax of, where it is one: the logits of probabilities.
+    pub fn softmaxed(&self, value: Value) -> Option<Value> {
+        let made = self.nodes.iter().find(|node| node.outputs.contains(&Some(value)))?;
+        (made.operator == "Softmax").then(|| made.inputs.first().copied().flatten()).flatten()
+    }
+
+    /// Lets nothing out any more.
+    pub fn close(&mut self) {
+        self.outputs.clear();
+    }
+
+    /// The value of this name, if one was given it.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        let is_called = |candidate: &Name| matches!(candidate, Name::Given(given) if given == name);
+        self.names.iter().position(is_called).map(Value)
     }
 
     /// A tensor that comes in. `None` in `shape` stands for any size; the first dimension of all inputs and outputs is the
     /// batch, and where it may be any, it is the same for all.
     pub fn input(&mut self, name: impl Into<String>, datatype: Datatype, shape: &[Option<usize>]) -> Value {
         let value = self.value(Name::Given(name.into()));
-        self.inputs.push(Port { value, datatype, shape: shape.to_vec() });
+        self.inputs.push(Port { value, kind: Some((datatype, shape.to_vec())) });
         value
     }
 
@@ -102,7 +132,9 @@ impl Graph {
     ) -> Value {
         let output = self.value(Name::Numbered(operator.to_owned()));
         let attributes = attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect();
-        self.nodes.push(Node { operator: operator.to_owned(), inputs: inputs.to_vec(), output, attributes });
+        let (operator, domain) = (operator.to_owned(), String::new());
+        let inputs = inputs.iter().copied().map(Some).collect();
+        self.nodes.push(Node { operator, domain, inputs, outputs: vec![Some(output)], attributes });
         output
     }
 
@@ -117,7 +149,7 @@ impl Graph {
         let has_a_name = !matches!(self.names.get(value.0), Some(Name::Numbered(_)));
         let value = if has_a_name { self.node("Identity", &[value], []) } else { value };
         self.names[value.0] = Name::Given(name.into());
-        self.outputs.push(Port { value, datatype, shape: shape.to_vec() });
+        self.outputs.push(Port { value, kind: Some((datatype, shape.to_vec())) });
         value
     }
 
@@ -126,13 +158,18 @@ impl Graph {
         self.store(Name::Numbered(word.to_owned()), vec![values.len()], values.to_vec().into())
     }
 
-    fn store(&mut self, name: Name, shape: Vec<usize>, elements: Elements) -> Value {
+    /// One number that a node takes beside its input.
+    pub(super) fn number(&mut self, word: &str, value: f32) -> Value {
+        self.store(Name::Numbered(word.to_owned()), Vec::new(), vec![value].into())
+    }
+
+    pub(super) fn store(&mut self, name: Name, shape: Vec<usize>, elements: Elements) -> Value {
         let value = self.value(name);
         self.constants.push(Constant { value, shape, elements });
         value
     }
 
-    fn value(&mut self, name: Name) -> Value {
+    pub(super) fn value(&mut self, name: Name) -> Value {
         self.names.push(name);
         Value(self.names.len() - 1)
     }

@@ -14,9 +14,8 @@ use crate::proto::onnx::{
 };
 use crate::tensor::{Datatype, Elements, TensorError};
 
-/// ONNX 1.12 and everything newer read these.
+/// ONNX 1.12 and everything newer read this.
 const IR_VERSION: i64 = 8;
-const OPERATOR_SET: i64 = 17;
 
 /// The name of the first dimension where it may be any.
 const BATCH: &str = "N";
@@ -52,7 +51,7 @@ impl Graph {
             producer_name: env!("CARGO_PKG_NAME").into(),
             producer_version: env!("CARGO_PKG_VERSION").into(),
             graph: Some(self.message()?),
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPERATOR_SET }],
+            opset_import: self.operator_sets.iter().cloned().map(operator_set).collect(),
             metadata_props: metadata.iter().map(entry).collect(),
             ..ModelProto::default()
         };
@@ -64,7 +63,7 @@ impl Graph {
         let ports = |ports: &[Port]| ports.iter().map(|port| value_info(port, &names)).collect();
         Ok(GraphProto {
             name: self.name.clone(),
-            node: self.nodes.iter().map(|node| node_message(node, &names)).collect::<Result<_, _>>()?,
+            node: (0..).zip(&self.nodes).map(|(at, node)| node_message(at, node, &names)).collect::<Result<_, _>>()?,
             initializer: self.constants.iter().map(|constant| tensor(constant, &names)).collect::<Result<_, _>>()?,
             input: ports(&self.inputs),
             output: ports(&self.outputs),
@@ -101,34 +100,36 @@ impl Graph {
     }
 }
 
-/// A node is called as its output is.
-fn node_message(node: &Node, names: &[String]) -> Result<NodeProto, GraphError> {
-    let name = names[node.output.0].clone();
-    let earlier = |input: &Value| {
-        let input = Some(input.0).filter(|&input| input < node.output.0);
-        input.map(|input| names[input].clone()).ok_or_else(|| GraphError::ForeignValue(name.clone()))
-    };
+fn operator_set((domain, version): (String, i64)) -> OperatorSetIdProto {
+    OperatorSetIdProto { domain, version }
+}
+
+/// A node is called as its first output is. What is left out has an empty name.
+fn node_message(at: usize, node: &Node, names: &[String]) -> Result<NodeProto, GraphError> {
+    let named = |value: &Option<Value>| value.map_or(Some(String::new()), |value| names.get(value.0).cloned());
+    let output: Vec<String> = node.outputs.iter().filter_map(named).collect();
+    let name = output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_else(|| format!("node_{at}"));
+    let known = |value: &Option<Value>| named(value).ok_or_else(|| GraphError::ForeignValue(name.clone()));
     Ok(NodeProto {
-        input: node.inputs.iter().map(earlier).collect::<Result<_, _>>()?,
-        output: vec![name.clone()],
+        input: node.inputs.iter().map(known).collect::<Result<_, _>>()?,
         attribute: node.attributes.iter().map(|(name, attribute)| attribute_message(name, attribute)).collect(),
         op_type: node.operator.clone(),
+        domain: node.domain.clone(),
         name,
+        output,
         ..NodeProto::default()
     })
 }
 
 fn attribute_message(name: &str, attribute: &Attribute) -> AttributeProto {
-    let kind = match attribute {
-        Attribute::Int(_) => AttributeType::Int,
-        Attribute::Ints(_) => AttributeType::Ints,
-        Attribute::Float(_) => AttributeType::Float,
-    };
-    let message = AttributeProto { name: name.into(), r#type: kind.into(), ..AttributeProto::default() };
+    let message =
+        |kind: AttributeType| AttributeProto { name: name.into(), r#type: kind.into(), ..AttributeProto::default() };
     match attribute {
-        &Attribute::Int(i) => AttributeProto { i, ..message },
-        Attribute::Ints(ints) => AttributeProto { ints: ints.clone(), ..message },
-        &Attribute::Float(f) => AttributeProto { f, ..message },
+        &Attribute::Int(i) => AttributeProto { i, ..message(AttributeType::Int) },
+        Attribute::Ints(ints) => AttributeProto { ints: ints.clone(), ..message(AttributeType::Ints) },
+        &Attribute::Float(f) => AttributeProto { f, ..message(AttributeType::Float) },
+        Attribute::Text(text) => AttributeProto { s: text.clone().into(), ..message(AttributeType::String) },
+        Attribute::Other(other) => other.clone(),
     }
 }
 
@@ -149,6 +150,8 @@ fn tensor(constant: &Constant, names: &[String]) -> Result<TensorProto, GraphErr
 }
 
 fn value_info(port: &Port, names: &[String]) -> ValueInfoProto {
+    let name = names[port.value.0].clone();
+    let Some((datatype, shape)) = &port.kind else { return ValueInfoProto { name, ..ValueInfoProto::default() } };
     let dimension = |(index, size): (usize, &Option<usize>)| {
         let value = match size {
             Some(size) => Some(tensor_shape_proto::dimension::Value::DimValue(int(*size))),
@@ -157,10 +160,10 @@ fn value_info(port: &Port, names: &[String]) -> ValueInfoProto {
         };
         Dimension { value, ..Dimension::default() }
     };
-    let shape = TensorShapeProto { dim: port.shape.iter().enumerate().map(dimension).collect() };
-    let tensor = type_proto::Tensor { elem_type: data_type(port.datatype), shape: Some(shape) };
+    let shape = TensorShapeProto { dim: shape.iter().enumerate().map(dimension).collect() };
+    let tensor = type_proto::Tensor { elem_type: data_type(*datatype), shape: Some(shape) };
     ValueInfoProto {
-        name: names[port.value.0].clone(),
+        name,
         r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() }),
         ..ValueInfoProto::default()
     }

@@ -42,6 +42,11 @@ impl Datatype {
         (Self::Bytes, "BYTES", 0),
     ];
 
+    /// Each of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|row| row.0)
+    }
+
     fn row(self) -> (Self, &'static str, usize) {
         Self::ALL[self as usize]
     }

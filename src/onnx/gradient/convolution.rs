@@ -1,0 +1,100 @@
+//! Rules of convolutions and of what is folded into them.
+
+use super::Step;
+use crate::onnx::Value;
+use crate::onnx::graph::Attribute;
+
+/// The transposed convolution by the same weights. A bias adds nothing.
+pub(super) fn conv(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 {
+        return Err("its weights hang on the input".to_owned());
+    }
+    let (input, weight) = (step.input(0)?, step.input(1)?);
+    let (from, to) = (step.shape(input)?, step.shape(step.output()?)?);
+    let kernel = step.shape(weight)?;
+    let window = Window::of(step, &kernel[2..], &from[2..], &to[2..])?;
+    let cotangent = step.cotangent()?;
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(window.kernel.clone())),
+        ("strides", Attribute::Ints(window.strides.clone())),
+        ("dilations", Attribute::Ints(window.dilations.clone())),
+        ("group", Attribute::Int(step.int("group", 1))),
+        ("output_padding", Attribute::Ints(window.rest(&from[2..], &to[2..])?)),
+        ("pads", Attribute::Ints(window.pads)),
+    ];
+    Ok(step.graph.node("ConvTranspose", &[cotangent, weight], attributes))
+}
+
+/// How a window moves over a picture of any number of dimensions.
+pub(super) struct Window {
+    pub kernel: Vec<i64>,
+    pub strides: Vec<i64>,
+    pub dilations: Vec<i64>,
+    /// Before each dimension, then behind each.
+    pub pads: Vec<i64>,
+}
+
+impl Window {
+    /// Reads the attributes of a node that turns pictures `from` so large into maps `to` so large.
+    pub(super) fn of(step: &Step<'_>, kernel: &[usize], from: &[usize], to: &[usize]) -> Result<Self, String> {
+        let rank = kernel.len();
+        let ones = || vec![1; rank];
+        let mut window = Self {
+            kernel: kernel.iter().map(|&side| side as i64).collect(),
+            strides: step.ints("strides").unwrap_or_else(ones),
+            dilations: step.ints("dilations").unwrap_or_else(ones),
+            pads: step.ints("pads").unwrap_or_else(|| vec![0; 2 * rank]),
+        };
+        if window.strides.len() != rank || window.dilations.len() != rank || window.pads.len() != 2 * rank {
+            return Err("its attributes disagree".to_owned());
+        }
+        match step.text("auto_pad") {
+            None | Some("NOTSET") => {}
+            Some("VALID") => window.pads.fill(0),
+            Some(same) => {
+                for axis in 0..rank {
+                    let total = (window.reach(axis, to[axis]) - from[axis] as i64).max(0);
+                    let less = total / 2;
+                    let (before, behind) =
+                        if same == "SAME_LOWER" { (total - less, less) } else { (less, total - less) };
+                    (window.pads[axis], window.pads[rank + axis]) = (before, behind);
+                }
+            }
+        }
+        Ok(window)
+    }
+
+    /// The pixels that `steps` places of the window cover.
+    fn reach(&self, axis: usize, steps: usize) -> i64 {
+        (steps as i64 - 1) * self.strides[axis] + self.dilations[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// Pixels at the end that no window covers.
+    pub(super) fn rest(&self, from: &[usize], to: &[usize]) -> Result<Vec<i64>, String> {
+        let rank = self.kernel.len();
+        let rest = |axis: usize| {
+            let padded = from[axis] as i64 + self.pads[axis] + self.pads[rank + axis];
+            padded - self.reach(axis, to[axis])
+        };
+        let rests: Vec<i64> = (0..rank).map(rest).collect();
+        let fits = rests.iter().zip(&self.strides).all(|(&rest, &stride)| (0..stride).contains(&rest));
+        fits.then_some(rests).ok_or_else(|| "its window does not fit".to_owned())
+    }
+}
+
+/// `scale / sqrt(variance + epsilon)` a channel: statistics are fixed.
+pub(super) fn batch_normalization(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 || step.int("training_mode", 0) != 0 {
+        return Err("its statistics hang on the input".to_owned());
+    }
+    let epsilon = step.float("epsilon", 1e-5);
+    let rank = step.shape(step.input(0)?)?.len();
+    let (scale, variance, epsilon) = (step.input(1)?, step.input(4)?, step.scalar(epsilon));
+    let positive = step.graph.add(variance, epsilon);
+    let deviation = step.graph.node("Sqrt", &[positive], []);
+    let slope = step.graph.node("Div", &[scale, deviation], []);
+    let per_channel: Vec<i64> = (0..rank).map(|axis| if axis == 1 { -1 } else { 1 }).collect();
+    let slope = step.graph.reshape(slope, &per_channel);
+    let cotangent = step.cotangent()?;
+    Ok(step.graph.mul(cotangent, slope))
+}

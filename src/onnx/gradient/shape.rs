@@ -1,0 +1,116 @@
+//! Rules of operators that only move elements.
+
+use super::{Step, any_batch, from_start};
+use crate::onnx::Value;
+use crate::onnx::graph::Attribute;
+use crate::tensor::Datatype;
+
+pub(super) fn same(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
+    step.cotangent()
+}
+
+/// Numbers with a fraction are all FP32 on the way back.
+pub(super) fn cast(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
+    let cotangent = step.cotangent()?;
+    Ok(step.graph.cast(cotangent, Datatype::Fp32))
+}
+
+pub(super) fn reshaped(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    let (input, cotangent) = (step.input(index)?, step.cotangent()?);
+    step.reshape_like(cotangent, input)
+}
+
+pub(super) fn transpose(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
+    let cotangent = step.cotangent()?;
+    let rank = step.shape(step.output()?)?.len();
+    let order = step.ints("perm").unwrap_or_else(|| (0..rank as i64).rev().collect());
+    let mut back = vec![0; rank];
+    for (to, &from) in order.iter().enumerate() {
+        back[from_start(from, rank)?] = to;
+    }
+    Ok(step.graph.transpose(cotangent, &back))
+}
+
+/// The part that came from this input.
+pub(super) fn concat(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    let cotangent = step.cotangent()?;
+    let rank = step.shape(step.output()?)?.len();
+    let axis = step.axis("axis", 0, rank)?;
+    let length = |index: usize| Ok::<_, String>(step.shape(step.input(index)?)?[axis] as i64);
+    let before = (0..index).map(length).sum::<Result<i64, _>>()?;
+    let end = before + length(index)?;
+    Ok(part(step, cotangent, &[axis as i64], &[before], &[end]))
+}
+
+/// Zeros around, and between where every second element (or fewer) was taken.
+pub(super) fn slice(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 {
+        return Err("its places hang on the input".to_owned());
+    }
+    let input = step.input(0)?;
+    let (from, to) = (step.shape(input)?, step.shape(step.output()?)?);
+    let missing = || "its places are not known".to_owned();
+    let starts = step.integers(1)?.ok_or_else(missing)?;
+    let axes = step.integers(3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = step.integers(4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let mut value = step.cotangent()?;
+    let mut pads = [vec![0; from.len()], vec![0; from.len()]];
+    let mut sides = to.clone();
+    for ((&start, &axis), &stride) in starts.iter().zip(&axes).zip(&steps) {
+        let axis = from_start(axis, from.len())?;
+        let stride = usize::try_from(stride).ok().filter(|&stride| stride > 0).ok_or("it goes backwards")?;
+        let first = usize::try_from(if start < 0 { start + from[axis] as i64 } else { start }).unwrap_or(0);
+        if stride > 1 {
+            value = spread(step, value, &mut sides, axis, stride);
+        }
+        pads[0][axis] = first as i64;
+        pads[1][axis] = from[axis] as i64 - (first + sides[axis]) as i64;
+    }
+    if pads[0][0] != 0 || pads[1][0] != 0 {
+        return Err("it takes a part of the batch".to_owned());
+    }
+    Ok(padded(step, value, &pads.concat()))
+}
+
+/// Puts `stride - 1` zeros behind every element of a dimension.
+fn spread(step: &mut Step<'_>, value: Value, sides: &mut [usize], axis: usize, stride: usize) -> Value {
+    let apart = step.graph.unsqueeze(value, &[axis as i64 + 1]);
+    let rank = sides.len() + 1;
+    let mut pads = vec![0; 2 * rank];
+    pads[rank + axis + 1] = stride as i64 - 1;
+    let spread = padded(step, apart, &pads);
+    sides[axis] *= stride;
+    step.graph.reshape(spread, &any_batch(sides))
+}
+
+/// What is inside the padding. Edges and mirror images that are padded with are none of a constant's.
+pub(super) fn pad(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 || step.text("mode").is_some_and(|mode| mode != "constant") {
+        return Err("it pads with more than a constant".to_owned());
+    }
+    let cotangent = step.cotangent()?;
+    let from = step.shape(step.input(0)?)?;
+    let pads = step.integers(1)?.ok_or("its pads are not known")?;
+    let axes: Vec<i64> = (0..from.len() as i64).collect();
+    let (axes, starts) = (&axes[1..], &pads[1..from.len()]);
+    let ends: Vec<i64> = starts.iter().zip(&from[1..]).map(|(&start, &side)| start + side as i64).collect();
+    if pads[0] != 0 || pads[from.len()] != 0 || pads.iter().any(|&pad| pad < 0) {
+        return Err("it pads the batch, or takes away".to_owned());
+    }
+    Ok(part(step, cotangent, axes, starts, &ends))
+}
+
+fn part(step: &mut Step<'_>, value: Value, axes: &[i64], starts: &[i64], ends: &[i64]) -> Value {
+    let [starts, ends, axes] =
+        [("starts", starts), ("ends", ends), ("axes", axes)].map(|(word, numbers)| step.graph.integers(word, numbers));
+    step.graph.node("Slice", &[value, starts, ends, axes], [])
+}
+
+/// Zeros before each dimension, then behind each; negative numbers take away.
+fn padded(step: &mut Step<'_>, value: Value, pads: &[i64]) -> Value {
+    if pads.iter().all(|&pad| pad == 0) {
+        return value;
+    }
+    let pads = step.graph.integers("pads", pads);
+    step.graph.node("Pad", &[value, pads], [("mode", Attribute::Text("constant".to_owned()))])
+}

@@ -1,0 +1,302 @@
+//! Gradients of ONNX graphs are those that differences show, for every operator with a rule and for whole classifiers.
+#![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
+
+use std::path::Path;
+
+use portcullis::model::{OnnxModel, Runtime, Workers};
+use portcullis::onnx::{Attribute, Convolution, GradientError, Graph, Pooling, Trace, Value};
+use portcullis::tensor::{Datatype, Elements, Tensor};
+
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+/// Pictures in a batch; shapes are traced with another number.
+const BATCH: usize = 3;
+const TRACED: usize = 2;
+
+/// Numbers from -1 to 1 that look arbitrary, none of them near another or near zero.
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    let spread = |index: usize| ((index * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
+    (0..count).map(|index| spread(index) + if spread(index) < 0.0 { -0.05 } else { 0.05 }).collect()
+}
+
+fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> Tensor {
+    Tensor::new(name, shape.to_vec(), Elements::Fp32(values)).expect("a tensor")
+}
+
+struct Bench {
+    runtime: Runtime,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { runtime: Runtime::load(None).expect("ONNX Runtime") }
+    }
+
+    fn run(&self, graph: &Graph, inputs: Vec<Tensor>) -> Vec<Tensor> {
+        let bytes = graph.encode(&[]).expect("a sound graph");
+        let model = OnnxModel::from_bytes(&self.runtime, Path::new("a graph"), &bytes, 1, 1).expect("a model");
+        let workers = Workers::start(1, 1).expect("a thread");
+        let run = workers.submit_waiting(move |worker| model.run(worker, &inputs, &[]));
+        run.wait().expect("a worker").expect("an answer")
+    }
+
+    /// The largest relative error of `graph`'s gradient along some directions, with respect to `input` of these sides
+    /// without the batch.
+    fn error(
+        &self,
+        graph: &Graph,
+        input: &str,
+        output: &str,
+        sides: &[usize],
+        step: f32,
+    ) -> Result<f64, GradientError> {
+        let shape = |batch: usize| [&[batch], sides].concat();
+        let count = |batch: usize| shape(batch).iter().product::<usize>();
+        let traced = tensor(input, &shape(TRACED), numbers(count(TRACED), 1));
+        let mut run = self.run(&graph.exposed(), vec![traced.clone()]);
+        run.push(traced);
+        let trace = Trace::new(graph, &run);
+
+        let at = |moved: &[f32]| self.run(graph, vec![tensor(input, &shape(BATCH), moved.to_vec())]);
+        let here = numbers(count(BATCH), 2);
+        let answer = at(&here).into_iter().find(|tensor| tensor.name == output).expect("the output");
+        let worth = numbers(answer.elements.len(), 3);
+
+        let mut backward = graph.clone();
+        let free: Vec<Option<usize>> = answer.shape.iter().map(|_| None).collect();
+        let cotangent = backward.input("worth", Datatype::Fp32, &free);
+        let [x, y] = [input, output].map(|name| backward.find(name).expect("a name"));
+        let gradient = backward.gradient(y, cotangent, x, &trace)?;
+        backward.output(gradient, "gradient", Datatype::Fp32, &vec![None; sides.len() + 1]);
+        let inputs = vec![tensor(input, &shape(BATCH), here.clone()), tensor("worth", &answer.shape, worth.clone())];
+        let found = self.run(&backward, inputs).into_iter().find(|tensor| tensor.name == "gradient");
+        let found = found.expect("a gradient");
+        assert_eq!(found.shape, shape(BATCH));
+        let found = found.elements.to_f32().expect("numbers");
+
+        let value = |moved: &[f32]| {
+            let answer = at(moved).into_iter().find(|tensor| tensor.name == output).expect("the output");
+            let answer = answer.elements.to_f32().expect("numbers");
+            answer.iter().zip(&worth).map(|(&y, &worth)| f64::from(y) * f64::from(worth)).sum::<f64>()
+        };
+        let mut largest = 0.0_f64;
+        for seed in 4..7 {
+            let direction = numbers(here.len(), seed);
+            let moved = |by: f32| here.iter().zip(&direction).map(|(x, d)| x + by * d).collect::<Vec<_>>();
+            let difference = (value(&moved(step)) - value(&moved(-step))) / (2.0 * f64::from(step));
+            let slope: f64 = found.iter().zip(&direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
+            let length: f64 = found.iter().map(|&g| f64::from(g).abs()).sum();
+            largest = largest.max((difference - slope).abs() / difference.abs().max(1e-2 * length).max(1e-6));
+        }
+        Ok(largest)
+    }
+}
+
+/// The operator on `x`, with these sides beside the batch, and whatever else `build` adds.
+fn graph(sides: &[usize], build: impl Fn(&mut Graph, Value) -> Value) -> Graph {
+    let mut graph = Graph::new("one operator");
+    let free: Vec<Option<usize>> = std::iter::once(None).chain(sides.iter().copied().map(Some)).collect();
+    let x = graph.input("x", Datatype::Fp32, &free);
+    let y = build(&mut graph, x);
+    graph.output(y, "y", Datatype::Fp32, &[]);
+    // Every value gets a name by being written and read.
+    let mut bytes = graph.encode(&[]).expect("a sound graph");
+    bytes = unshaped(&bytes);
+    Graph::decode(&bytes).expect("what was written")
+}
+
+/// The model with outputs of any shape.
+fn unshaped(bytes: &[u8]) -> Vec<u8> {
+    use portcullis::proto::onnx::ModelProto;
+    use prost::Message;
+    let mut model = ModelProto::decode(bytes).expect("a model");
+    model.graph.iter_mut().flat_map(|graph| &mut graph.output).for_each(|output| output.r#type = None);
+    model.encode_to_vec()
+}
+
+fn ints(graph: &mut Graph, name: &str, values: &[i64]) -> Value {
+    graph.constant(name, &[values.len()], values.to_vec())
+}
+
+fn holds(sides: &[usize], build: impl Fn(&mut Graph, Value) -> Value) {
+    let error = Bench::new().error(&graph(sides, build), "x", "y", sides, 1e-3).expect("a gradient");
+    assert!(error < 1e-3, "relative error {error:.1e}");
+}
+
+#[test]
+fn convolutions_with_groups_strides_dilations_and_uneven_pads() {
+    let weight = |graph: &mut Graph, shape: [usize; 4]| graph.constant("w", &shape, numbers(shape.iter().product(), 9));
+    holds(&[2, 6, 5], |graph, x| {
+        let (w, b) = (weight(graph, [4, 2, 3, 3]), graph.constant("b", &[4], numbers(4, 8)));
+        graph.conv(x, w, Some(b), Convolution { padding: [1, 1], ..Convolution::default() })
+    });
+    holds(&[4, 8, 7], |graph, x| {
+        let w = weight(graph, [6, 2, 3, 3]);
+        graph.conv(x, w, None, Convolution { stride: [2, 3], padding: [1, 0], groups: 2 })
+    });
+    holds(&[2, 9, 9], |graph, x| {
+        let w = weight(graph, [3, 2, 3, 2]);
+        let attributes = [
+            ("dilations", Attribute::Ints(vec![2, 1])),
+            ("pads", Attribute::Ints(vec![0, 1, 2, 0])),
+            ("strides", Attribute::Ints(vec![2, 2])),
+        ];
+        graph.node("Conv", &[x, w], attributes)
+    });
+    for same in ["SAME_UPPER", "SAME_LOWER", "VALID"] {
+        holds(&[1, 8, 8], |graph, x| {
+            let w = weight(graph, [2, 1, 3, 3]);
+            let attributes = [("auto_pad", Attribute::Text(same.into())), ("strides", Attribute::Ints(vec![2, 2]))];
+            graph.node("Conv", &[x, w], attributes)
+        });
+    }
+}
+
+#[test]
+fn matrix_products_turned_either_way() {
+    for (turned, shape) in [(0, [5, 4]), (1, [4, 5])] {
+        holds(&[5], |graph, x| {
+            let (w, b) = (graph.constant("w", &shape, numbers(20, 9)), graph.constant("b", &[4], numbers(4, 8)));
+            graph.node("Gemm", &[x, w, b], [("transB", Attribute::Int(turned)), ("alpha", Attribute::Float(0.7))])
+        });
+    }
+    holds(&[5], |graph, x| {
+        let w = graph.constant("w", &[4, 5], numbers(20, 9));
+        let turned = graph.transpose(x, &[1, 0]);
+        let product = graph.node("MatMul", &[w, turned], []);
+        graph.transpose(product, &[1, 0])
+    });
+    holds(&[3, 5], |graph, x| {
+        let w = graph.constant("w", &[5, 2], numbers(10, 9));
+        graph.node("MatMul", &[x, w], [])
+    });
+    // Both factors hang on the input, and one is turned.
+    holds(&[3, 5], |graph, x| {
+        let turned = graph.transpose(x, &[0, 2, 1]);
+        graph.node("MatMul", &[x, turned], [])
+    });
+    holds(&[3], |graph, x| graph.node("Gemm", &[x, x], [("transA", Attribute::Int(1))]));
+}
+
+#[test]
+fn arithmetic_with_sides_of_one_stretched() {
+    for operator in ["Add", "Sub", "Mul", "Div"] {
+        for x_is_first in [true, false] {
+            holds(&[3, 1, 4], |graph, x| {
+                let wide: Vec<f32> = numbers(30, 9).iter().map(|value| value + 2.0 * value.signum()).collect();
+                let c = graph.constant("c", &[3, 10, 1], wide);
+                let far = graph.constant("far", &[], vec![4.0_f32]);
+                let shifted = graph.add(x, far);
+                let factors = if x_is_first { [shifted, c] } else { [c, shifted] };
+                graph.node(operator, &factors, [])
+            });
+        }
+    }
+    holds(&[4], |graph, x| {
+        let negative = graph.node("Neg", &[x], []);
+        graph.mul(negative, x)
+    });
+}
+
+#[test]
+fn activations() {
+    for operator in ["Relu", "Sigmoid", "Tanh", "LeakyRelu", "Identity"] {
+        holds(&[7], |graph, x| graph.node(operator, &[x], []));
+    }
+    for operator in ["Softmax", "LogSoftmax"] {
+        holds(&[4, 3], |graph, x| graph.node(operator, &[x], [("axis", Attribute::Int(1))]));
+        holds(&[4], |graph, x| graph.node(operator, &[x], []));
+    }
+    holds(&[4], |graph, x| {
+        let far = graph.constant("far", &[], vec![3.0_f32]);
+        let positive = graph.add(x, far);
+        graph.node("Log", &[positive], [])
+    });
+    holds(&[9], |graph, x| {
+        let [low, high] =
+            [("low", -0.5_f32), ("high", 0.6)].map(|(name, value)| graph.constant(name, &[], vec![value]));
+        graph.node("Clip", &[x, low, high], [])
+    });
+}
+
+#[test]
+fn normalisation_by_fixed_statistics() {
+    holds(&[3, 2, 2], |graph, x| {
+        let constant = |graph: &mut Graph, name: &str, values| graph.constant(name, &[3], values);
+        let statistics = [
+            constant(graph, "scale", vec![0.5, -1.0, 2.0]),
+            constant(graph, "bias", vec![0.0, 1.0, 0.0]),
+            constant(graph, "mean", vec![0.1, 0.2, -0.3]),
+            constant(graph, "variance", vec![0.5, 1.5, 1.0]),
+        ];
+        graph.batch_norm(x, statistics, 1e-3)
+    });
+}
+
+#[test]
+fn poolings_overlapping_too() {
+    for (size, stride, padding) in [([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]), ([3, 2], [1, 1], [0, 0])] {
+        holds(&[2, 7, 6], |graph, x| graph.max_pool(x, Pooling { size, stride, padding }));
+    }
+    holds(&[2, 7, 6], |graph, x| graph.average_pool(x, Pooling { size: [3, 2], stride: [2, 1], padding: [0, 0] }));
+    holds(&[3, 4, 5], Graph::global_average_pool);
+}
+
+#[test]
+fn moved_elements() {
+    holds(&[2, 3, 4], |graph, x| {
+        let flat = graph.flatten(x);
+        let weighted = graph.mul(flat, flat);
+        graph.reshape(weighted, &[0, 4, 6])
+    });
+    holds(&[2, 3, 4], |graph, x| graph.transpose(x, &[0, 3, 1, 2]));
+    holds(&[2, 3], |graph, x| {
+        let other = graph.relu(x);
+        let both = graph.node("Concat", &[x, other, x], [("axis", Attribute::Int(-1))]);
+        graph.mul(both, both)
+    });
+    holds(&[3, 7, 9], |graph, x| {
+        let named =
+            [("starts", vec![0, 1, -8]), ("ends", vec![99, 6, 9]), ("axes", vec![1, 2, 3]), ("steps", vec![1, 2, 3])];
+        let [starts, ends, axes, steps] = named.map(|(name, values)| ints(graph, name, &values));
+        graph.node("Slice", &[x, starts, ends, axes, steps], [])
+    });
+    holds(&[2, 4], |graph, x| {
+        let pads = ints(graph, "pads", &[0, 1, 0, 0, 0, 2]);
+        let padded = graph.node("Pad", &[x, pads], []);
+        graph.mul(padded, padded)
+    });
+}
+
+#[test]
+fn what_has_no_gradient_is_named() {
+    let refused = |build: &dyn Fn(&mut Graph, Value) -> Value| {
+        let refused = Bench::new().error(&graph(&[4], build), "x", "y", &[4], 1e-3);
+        refused.expect_err("no gradient").to_string()
+    };
+    let strange = refused(&|graph, x| graph.node("Selu", &[x], []));
+    assert!(strange.contains("'Selu'"), "{strange}");
+    let nothing = refused(&|graph, x| graph.node("Floor", &[x], []));
+    assert!(nothing.contains("does not depend"), "{nothing}");
+}
+
+#[test]
+fn whole_classifiers_that_people_use() {
+    if !Path::new(SHARED).exists() {
+        println!("skipped: ../shared is missing");
+        return;
+    }
+    let bench = Bench::new();
+    for (file, input, output, sides) in [
+        ("gtsrb_cnn", "image", "probabilities", [3, 32, 32]),
+        ("cifar10_resnet20", "input", "logits", [3, 32, 32]),
+        ("mnist_cnn", "image", "logits", [1, 28, 28]),
+        ("chest_xray", "radiograph", "probabilities", [1, 128, 128]),
+        ("students/cifar10", "input", "logits", [3, 32, 32]),
+    ] {
+        let path = Path::new(SHARED).join("models").join(file).with_extension("onnx");
+        let graph = Graph::decode(&std::fs::read(path).expect("a file")).expect("a model");
+        let error = bench.error(&graph, input, output, &sides, 2e-4).expect("a gradient");
+        println!("{file}: relative error {error:.1e}");
+        assert!(error < 0.02, "{file}: relative error {error:.1e}");
+    }
+}
