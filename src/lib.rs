@@ -11,6 +11,7 @@
 //! | `cli` | one file a command: arguments and wiring |
 //! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port |
 //! | [`train`] | distillation and training, also against an adversary; a feature of the build |
+//! | [`attack`] | attacks on a classifier, one file each |
 //! | [`report`] | tables, histograms and plots for the terminal and for files |
 //! | [`profile`] | calibration on benign inputs, the profile that comes of it, and evaluation against attacks |
 //! | [`telemetry`] | every metric, log line and event, one function each |
@@ -35,6 +36,7 @@
 //! 6. The false-positive rate on fresh benign inputs stays within the interval that the profile states.
 //! 7. `serve` binds nothing before configuration, models and profiles are valid, and names every mistake.
 
+pub mod attack;
 pub mod config;
 pub mod data;
 pub mod detect;

@@ -220,6 +220,23 @@ impl InputSpec {
         }
     }
 
+    /// The gradient by a picture's pixels (planar, in [0, 1]) of something whose gradient by one item's values is given:
+    /// the chain rule through [`InputSpec::encode`].
+    pub fn by_pixels(&self, gradient: &[f32]) -> Vec<f32> {
+        let (channels, area) = (self.colour.channels(), self.height * self.width);
+        let [low, high] = self.range;
+        let place = |channel: usize, at: usize| match self.layout {
+            Layout::Nchw => channel * area + at,
+            Layout::Nhwc => at * channels + channel,
+        };
+        let plane = |plane: usize| {
+            let channel = self.tensor_channel(plane);
+            let slope = (high - low) / self.std[channel];
+            (0..area).map(move |at| gradient[place(channel, at)] * slope)
+        };
+        (0..channels).flat_map(plane).collect()
+    }
+
     /// Where a picture's plane lies among the tensor's channels, and the other way round.
     fn tensor_channel(&self, plane: usize) -> usize {
         match self.colour {
@@ -301,6 +318,22 @@ mod tests {
             let decoded = spec.decode_item(&spec.encode(&picture)).unwrap();
             for (a, b) in decoded.pixels().iter().zip(picture.pixels()) {
                 prop_assert!((a - b).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_gradient_by_pixels_tells_how_values_change() {
+        for (layout, colour) in [(Layout::Nchw, Colour::Bgr), (Layout::Nhwc, Colour::Rgb)] {
+            let spec = InputSpec { std: vec![2.0, 4.0, 8.0], ..squeezenet(layout, colour) };
+            let gradient: Vec<f32> = (0..18).map(|value| value as f32).collect();
+            let worth = |picture: &Picture| spec.encode(picture).iter().zip(&gradient).map(|(v, g)| v * g).sum::<f32>();
+            let black = Picture::new(3, 2, 3, vec![0.0; 18]).unwrap();
+            for (pixel, &slope) in spec.by_pixels(&gradient).iter().enumerate() {
+                let mut pixels = vec![0.0; 18];
+                pixels[pixel] = 1.0;
+                let moved = Picture::new(3, 2, 3, pixels).unwrap();
+                assert!((worth(&moved) - worth(&black) - slope).abs() < 0.1, "{layout:?}, pixel {pixel}");
             }
         }
     }
