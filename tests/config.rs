@@ -290,6 +290,7 @@ fn values_that_would_do_harm_are_refused_with_the_reason() {
         ("models.signs.input.range", "[1, 0]", "black below white"),
         ("models.signs.input.std", "[0.2, 0.0, 0.2]", "above 0"),
         ("models.signs.input.height", "0", "at least 1"),
+        ("models.signs.input.mean", "[.5, .5, .5]", "write numbers as 0.5"),
         ("upstream.grpc", "http://classifier:8081", "excludes upstream.grpc"),
     ];
     for (key, value, reason) in refused {

@@ -128,7 +128,7 @@ impl Node {
     /// Sets the value at `key`. Tables on the way are made; items of lists are found by index or by `name`.
     pub(super) fn set(&mut self, key: &[String], text: &str, at: &Location) -> Result<(), String> {
         let Some((part, rest)) = key.split_first() else {
-            *self = typed(text, at);
+            *self = typed(text, at)?;
             return Ok(());
         };
         match &mut self.value {
@@ -157,11 +157,15 @@ impl Node {
     }
 }
 
-/// The text as a TOML value if it is one, else as a string.
-fn typed(text: &str, at: &Location) -> Node {
-    let mut parsed = DeValue::parse(text).map(|value| node(value, &|_| at.clone()));
-    if let Ok(Node { value: Value::Other(_), .. }) = parsed {
-        parsed = Ok(Node { value: Value::String(text.to_owned()), at: at.clone() });
+/// The text as a TOML value if it is one, else as a string; an error where it was meant as a list.
+fn typed(text: &str, at: &Location) -> Result<Node, String> {
+    let string = || Node { value: Value::String(text.to_owned()), at: at.clone() };
+    match DeValue::parse(text).map(|value| node(value, &|_| at.clone())) {
+        Ok(Node { value: Value::Other(_), .. }) => Ok(string()),
+        Ok(node) => Ok(node),
+        Err(_) if text.starts_with('[') && text.ends_with(']') => {
+            Err(format!("'{text}' is no list; write numbers as 0.5 and strings in quotes"))
+        }
+        Err(_) => Ok(string()),
     }
-    parsed.unwrap_or_else(|_| Node { value: Value::String(text.to_owned()), at: at.clone() })
 }

@@ -1,0 +1,124 @@
+//! `portcullis demo`
+
+mod subjects;
+mod told;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use portcullis::config::{Config, GuardedModel};
+use portcullis::gateway::{Answer, Client, Gateway, REVISION, lineup_with_profile};
+use portcullis::profile::{Lineup, Loader};
+use portcullis::telemetry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::subjects::{Kind, Victim};
+use self::told::Told;
+use super::{Common, http, pictures, setup};
+
+/// A gateway that guards the classifier of the project, and it alone.
+const CONFIG: &str = "deploy/examples/signs.toml";
+/// Calls under way at once.
+const AT_ONCE: usize = 8;
+/// How long the admin port may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Metrics that are quoted.
+const QUOTED: [&str; 2] = ["portcullis_decisions_total{", "portcullis_actions_total{"];
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Leave the gateway running, to be looked at, until it is interrupted.
+    #[arg(long)]
+    keep: bool,
+    /// Where to draw the contact sheet.
+    #[arg(long, value_name = "PNG", default_value = "target/demo/contact_sheet.png")]
+    sheet: PathBuf,
+}
+
+pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+    let path = Path::new(CONFIG);
+    if !path.exists() {
+        bail!("the demonstration needs {CONFIG}, which is not there (run it in the project's folder)");
+    }
+    let config = Config::load(path, std::env::vars(), &common.set)?;
+    let model = setup::choose(&config, None)?;
+    let loader = setup::loader(&config, config.workers.queue)?;
+    let (mut lineup, profile) =
+        lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
+    let classifier = lineup.teacher.take().context("the demonstration needs the classifier's file")?;
+    let victim = Victim::new(classifier, &loader)?;
+    let kinds = victim.kinds(&profile)?;
+
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
+    let running = runtime.block_on(start(&config, loader))?;
+    let sent = runtime.block_on(send(&running, &lineup, &kinds))?;
+    let told = Told::new(&victim.classes, model.fpr, &kinds, &sent);
+    let sheet = told.draw(&arguments.sheet)?;
+    let metrics = quoted(running.admin)?;
+    if common.json {
+        told.print_json(&running, &sheet, &metrics);
+    } else {
+        told.print(&running, &sheet, &metrics);
+    }
+    runtime.block_on(running.stop(arguments.keep, model))
+}
+
+/// A gateway that runs in this process, on ports of its own.
+struct Running {
+    clients: SocketAddr,
+    admin: SocketAddr,
+    shutdown: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+async fn start(config: &Config, loader: Loader) -> Result<Running> {
+    let exposition = telemetry::install(REVISION)?;
+    let gateway =
+        Gateway::assemble(config, loader, exposition).map_err(|mistakes| setup::mistakes(config, mistakes))?;
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (clients, admin) = (TcpListener::bind(free).await?, TcpListener::bind(free).await?);
+    let shutdown = CancellationToken::new();
+    Ok(Running {
+        clients: clients.local_addr()?,
+        admin: admin.local_addr()?,
+        serving: tokio::spawn(gateway.run(clients, admin, shutdown.clone())),
+        shutdown,
+    })
+}
+
+impl Running {
+    /// Stops the gateway, at once or when the user has seen enough.
+    async fn stop(self, keep: bool, model: &GuardedModel) -> Result<()> {
+        if keep {
+            eprintln!("The gateway goes on until you press Ctrl-C. To look around:");
+            eprintln!("  curl http://{}/metrics", self.admin);
+            eprintln!("  portcullis inspect --gateway http://{} --model {} FILE.png", self.admin, model.name.value);
+            tokio::signal::ctrl_c().await?;
+        }
+        self.shutdown.cancel();
+        Ok(self.serving.await?)
+    }
+}
+
+/// Sends everything through the gateway; the answers stand as the kinds and their subjects do.
+async fn send(running: &Running, lineup: &Lineup, kinds: &[Kind]) -> Result<Vec<Vec<Answer>>> {
+    let client = Client::connect(&format!("http://{}", running.clients), lineup.identity.clone()).await?;
+    let bar = pictures::progress("sending", kinds.iter().map(|kind| kind.subjects.len()).sum());
+    let mut answers = Vec::new();
+    for kind in kinds {
+        let pictures = kind.subjects.iter().map(|subject| subject.picture.clone());
+        answers.push(client.classify_all(pictures, AT_ONCE, || bar.inc(1)).await?);
+    }
+    bar.finish_and_clear();
+    Ok(answers)
+}
+
+/// The lines of the metrics that tell what was decided and done, without those that are zero.
+fn quoted(admin: SocketAddr) -> Result<Vec<String>> {
+    let (_, metrics) = http::get(admin, "/metrics", PATIENCE)?;
+    let wanted = |line: &&str| QUOTED.iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0");
+    Ok(metrics.lines().filter(wanted).map(str::to_owned).collect())
+}
