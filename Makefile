@@ -5,12 +5,12 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train students proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train students models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## Guard a classifier and show what is flagged; KEEP=1 leaves it running
+demo: onnxruntime ## Attack a guarded classifier and show what is refused; KEEP=1 leaves it running
 	$(CARGO) run --quiet --locked -- demo $(if $(KEEP),--keep)
 
 test: setup lint ## Check format and lints, run every test
@@ -54,6 +54,9 @@ bench: setup ## Print the latency of the upstream alone and through the gateway
 
 bench-train: ## Print how many pictures a second are trained on
 	$(CARGO) bench --quiet --locked --bench train
+
+models: build ## Train the traffic-sign models of models/signs anew: classifier, students, profile
+	PORTCULLIS=target/release/portcullis sh models/signs/make.sh
 
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh

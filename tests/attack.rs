@@ -1,15 +1,14 @@
 //! Attacks fool the classifier that comes with the project, within the bounds that they promise.
 #![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
-use std::path::Path;
-use std::sync::Arc;
-
 use portcullis::attack::{Fgsm, Goal, Pgd, Seed, WhiteBox};
-use portcullis::data::{Dataset, Sample};
-use portcullis::model::{Classifier, OnnxModel, Runtime, Signature, Workers, resolve_input, resolve_output};
+use portcullis::data::Sample;
+use portcullis::model::Classifier;
 use portcullis::tensor::Picture;
 
-const CLASSIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/signs/classifier/classifier.onnx");
+#[path = "support/signs.rs"]
+mod signs;
+
 const CLASSES: usize = 20;
 const EPS: f32 = 8.0 / 255.0;
 
@@ -22,26 +21,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let runtime = Runtime::load(None).expect("ONNX Runtime");
-        let workers = Arc::new(Workers::start(2, 64).expect("threads"));
-        let model = OnnxModel::load(&runtime, Path::new(CLASSIFIER), 2, 1).expect("the classifier");
-        let signature = Signature { inputs: model.inputs().to_vec(), outputs: model.outputs().to_vec() };
-        let input = resolve_input(&Default::default(), &signature).expect("its input");
-        let output = resolve_output(&Default::default(), &signature).expect("its output");
-        let classifier = Classifier::new(Arc::new(model), workers.clone(), input, output);
-        let white_box = WhiteBox::open(&runtime, &classifier, &workers).expect("gradients");
-        let mut bench = Self { classifier, white_box, signs: Vec::new() };
-        let signs = Dataset::open("signs:9:60", &Default::default()).expect("signs");
-        let samples: Vec<Sample> = signs.samples(true).collect::<Result<_, _>>().expect("signs");
-        let labelled = samples.into_iter().filter_map(|sample| Some((sample.picture, sample.label?)));
-        bench.signs = labelled.filter(|(picture, truth)| bench.read(picture) == *truth).collect();
-        bench
+        let (lineup, loader) = signs::line_up();
+        let classifier = lineup.teacher.expect("the classifier");
+        let white_box = WhiteBox::open(&loader.runtime, &classifier, &loader.workers).expect("gradients");
+        let samples = signs::drawn("signs:9:60");
+        let read = signs::readings(&classifier, &samples);
+        let rightly = samples.into_iter().zip(read).filter(|(sample, read)| sample.label == Some(*read));
+        let signs = rightly.map(|(sample, truth)| (sample.picture, truth)).collect();
+        Self { classifier, white_box, signs }
     }
 
-    fn read(&self, picture: &Picture) -> usize {
-        let picture = Arc::new(picture.clone());
-        let answer = self.classifier.predict_waiting(move || picture).wait();
-        answer.expect("a worker").expect("a prediction").top().0
+    fn read(&self, pictures: &[Picture]) -> Vec<usize> {
+        let sample = |picture: &Picture| Sample { picture: picture.clone(), label: None, name: String::new() };
+        signs::readings(&self.classifier, &pictures.iter().map(sample).collect::<Vec<_>>())
     }
 
     fn seeds(&self, goal: impl Fn(usize) -> Goal) -> Vec<Seed> {
@@ -52,7 +44,7 @@ impl Bench {
     fn success(&self, seeds: &[Seed], made: &[Picture]) -> f64 {
         assert_eq!(seeds.len(), made.len());
         let mut reached = 0;
-        for (seed, picture) in seeds.iter().zip(made) {
+        for ((seed, picture), read) in seeds.iter().zip(made).zip(self.read(made)) {
             let changes = picture.pixels().iter().zip(seed.picture.pixels()).map(|(a, b)| (a - b).abs());
             let farthest = changes.fold(0.0, f32::max);
             assert!(farthest <= EPS + 1e-6, "a pixel moved by {farthest}");
@@ -62,7 +54,7 @@ impl Bench {
                 Ok(picture),
                 "not what a client can send"
             );
-            reached += usize::from(seed.goal.is_reached(self.read(picture)));
+            reached += usize::from(seed.goal.is_reached(read));
         }
         reached as f64 / seeds.len() as f64
     }

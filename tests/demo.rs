@@ -6,18 +6,12 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-
 fn demo(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portcullis")).arg("demo").args(arguments).current_dir(folder).output().unwrap()
 }
 
 #[test]
 fn the_demonstration_refuses_adversarial_pictures_far_more_often_than_benign_ones() {
-    if !Path::new(SHARED).exists() {
-        println!("skipped: ../shared is missing");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let sheet = folder.path().join("sheet.png");
     let output = demo(Path::new(env!("CARGO_MANIFEST_DIR")), &["--json", "--sheet", sheet.to_str().unwrap()]);
@@ -31,15 +25,17 @@ fn the_demonstration_refuses_adversarial_pictures_far_more_often_than_benign_one
     assert!(attacks.len() >= 3 && attacks.iter().all(|attack| share(attack) > 3.0 * share(benign)), "{told}");
 
     let refused: u64 = pictures.iter().map(|kind| count(kind, "refused")).sum();
-    let blocked = format!("portcullis_actions_total{{model=\"traffic_signs\",action=\"block\"}} {refused}");
+    let blocked = format!("portcullis_actions_total{{model=\"signs\",action=\"block\"}} {refused}");
     assert!(told["quoted"].as_array().unwrap().contains(&blocked.into()), "the metrics count otherwise: {told}");
+    let example = told["example"].as_str().unwrap();
+    assert!(example.contains("\"stop\"") && example.contains("speed-limit"), "not the story: {example}");
     if !told["contact_sheet"].as_str().unwrap().contains("no font") {
         assert!(std::fs::read(sheet).unwrap().starts_with(b"\x89PNG"));
     }
 }
 
 #[test]
-fn without_its_data_it_says_in_one_line_what_is_missing() {
+fn outside_the_project_it_says_in_one_line_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let output = demo(folder.path(), &[]);
     let said = String::from_utf8(output.stderr).unwrap();

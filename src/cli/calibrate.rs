@@ -58,7 +58,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 
 /// Observes benign pictures that are no seeds of the `exclude`d sets, and makes the model's profile of them. Rates that
 /// are given are insisted on.
-pub fn fit(
+fn fit(
     config: &Config,
     model: &GuardedModel,
     loader: &Loader,
@@ -94,7 +94,7 @@ pub fn fit(
 }
 
 /// Writes the profile, making its folder.
-pub fn save(path: &Path, profile: &Profile) -> Result<()> {
+fn save(path: &Path, profile: &Profile) -> Result<()> {
     let mut json = serde_json::to_vec(profile).context("cannot serialise the profile")?;
     json.push(b'\n');
     pictures::write(path, &json)

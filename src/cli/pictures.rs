@@ -43,12 +43,6 @@ pub struct BenignArguments {
 }
 
 impl BenignArguments {
-    /// The first `count` pictures of the test half at `data`.
-    pub fn test_half(data: &Path, count: usize) -> Self {
-        let data = data.to_owned();
-        Self { data, format: None, training_half: false, count: Some(count), seed: SEED, strict: false }
-    }
-
     /// Opens the data, brought to the model's size.
     pub fn open(&self, input: &InputSpec) -> Result<Dataset> {
         let options = Options {

@@ -21,7 +21,7 @@ pub enum Attribute {
     Float(f32),
     Text(String),
     /// One that was read from a file and is of no concern here: it is written as it was.
-    Other(AttributeProto),
+    Other(Box<AttributeProto>),
 }
 
 /// Operators applied to values, from inputs and constants to outputs.

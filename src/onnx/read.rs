@@ -116,9 +116,9 @@ fn attribute(message: AttributeProto) -> Attribute {
         AttributeType::Float => Attribute::Float(message.f),
         AttributeType::String => match String::from_utf8(message.s.to_vec()) {
             Ok(text) => Attribute::Text(text),
-            Err(_) => Attribute::Other(message),
+            Err(_) => Attribute::Other(message.into()),
         },
-        _ => Attribute::Other(message),
+        _ => Attribute::Other(message.into()),
     }
 }
 

@@ -129,7 +129,7 @@ fn attribute_message(name: &str, attribute: &Attribute) -> AttributeProto {
         Attribute::Ints(ints) => AttributeProto { ints: ints.clone(), ..message(AttributeType::Ints) },
         &Attribute::Float(f) => AttributeProto { f, ..message(AttributeType::Float) },
         Attribute::Text(text) => AttributeProto { s: text.clone().into(), ..message(AttributeType::String) },
-        Attribute::Other(other) => other.clone(),
+        Attribute::Other(other) => *other.clone(),
     }
 }
 

@@ -45,9 +45,46 @@ pub(super) const CLASSES: [(Class, &str); 20] = [
     (Class::Yield, "yield"),
 ];
 
+/// How bad it is to read a sign as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Danger {
+    /// Nobody is hurt at once.
+    Low,
+    /// A sign to stop at that is read as any other, or a speed limit that is read as a higher one.
+    High,
+    /// A sign to stop at that is read as a speed limit.
+    Extreme,
+}
+
+/// How bad it is to read a sign of one class as another, by their indices in the synthetic set.
+pub fn danger(truth: usize, reading: usize) -> Danger {
+    let class = |index: usize| CLASSES.get(index).map(|class| class.0);
+    let speed = |index: usize| match class(index) {
+        Some(Class::SpeedLimit(limit)) => limit.parse::<u32>().ok(),
+        _ => None,
+    };
+    let halts = |index: usize| matches!(class(index), Some(Class::Stop | Class::Yield | Class::NoEntry));
+    match (halts(truth), speed(truth), speed(reading)) {
+        (true, _, Some(_)) => Danger::Extreme,
+        (true, ..) if !halts(reading) => Danger::High,
+        (_, Some(allowed), Some(read)) if read > allowed => Danger::High,
+        _ => Danger::Low,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_worse_than_a_stop_sign_that_is_read_as_a_speed_limit() {
+        let class = |name: &str| CLASSES.iter().position(|class| class.1 == name).unwrap();
+        let of = |truth: &str, reading: &str| danger(class(truth), class(reading));
+        assert_eq!(of("stop", "speed-limit-50"), Danger::Extreme);
+        assert_eq!([of("yield", "roundabout"), of("speed-limit-30", "speed-limit-100")], [Danger::High; 2]);
+        assert_eq!([of("stop", "no-entry"), of("speed-limit-100", "speed-limit-30")], [Danger::Low; 2]);
+        assert_eq!([of("roundabout", "turn-left"), danger(99, 0)], [Danger::Low; 2]);
+    }
 
     #[test]
     fn a_folder_a_class_is_numbered_as_the_set_itself() {

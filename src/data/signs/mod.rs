@@ -20,6 +20,8 @@ mod weather;
 
 use std::path::Path;
 
+pub use self::classes::{Danger, danger};
+
 use self::camera::Camera;
 use self::classes::{CLASSES, Class};
 use self::dice::Dice;

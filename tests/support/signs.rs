@@ -1,0 +1,39 @@
+//! The traffic-sign models that come with the project.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use portcullis::config::Config;
+use portcullis::data::{Dataset, Sample};
+use portcullis::model::{Classifier, Runtime, Workers};
+use portcullis::profile::{Lineup, Loader};
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples/signs.toml");
+
+/// The classifier, its students and what loaded them; they fit together and their profile belongs to them.
+pub fn line_up() -> (Lineup, Loader) {
+    let config = Config::load(Path::new(CONFIG), [], &[]).expect("a sound configuration");
+    let model = config.models.first().expect("a model");
+    let workers = Arc::new(Workers::start(2, 64).expect("threads"));
+    let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
+    let lineup = loader.line_up(model, None).expect("models that fit together");
+    lineup.profile(&model.profile.value).expect("a profile that belongs to the models");
+    (lineup, loader)
+}
+
+/// All signs of a set, as `signs:SEED:COUNT` names it.
+pub fn drawn(set: &str) -> Vec<Sample> {
+    let signs = Dataset::open(set, &Default::default()).expect("signs");
+    signs.samples(true).collect::<Result<_, _>>().expect("signs")
+}
+
+/// The class that a classifier reads on each picture.
+pub fn readings(classifier: &Classifier, samples: &[Sample]) -> Vec<usize> {
+    let ask = |sample: &Sample| {
+        let picture = Arc::new(sample.picture.clone());
+        classifier.predict_waiting(move || picture)
+    };
+    let pending: Vec<_> = samples.iter().map(ask).collect();
+    let answers = pending.into_iter().map(|pending| pending.wait().expect("a worker").expect("a prediction"));
+    answers.map(|answer| answer.top().0).collect()
+}
