@@ -1,6 +1,5 @@
 //! What the demonstration tells in the end.
 
-use std::cmp::Reverse;
 use std::path::Path;
 
 use anyhow::Result;
@@ -34,11 +33,12 @@ impl Told {
             .zip(sent)
             .flat_map(|(kind, answers)| {
                 let pairs = kind.subjects.iter().zip(answers).map(|(subject, answer)| (&*kind.name, subject, answer));
-                dangerous_first(pairs.collect()).into_iter().take(SHOWN)
+                worst_first(pairs).into_iter().take(SHOWN)
             })
             .collect();
         let exhibits: Vec<Exhibit> = chosen.iter().filter_map(|chosen| exhibit(classes, chosen)).collect();
-        let example = exhibits.iter().zip(&chosen).next().map(|(exhibit, (.., answer))| tell(exhibit, answer));
+        let worst = worst_first(chosen.iter().copied()).into_iter().next();
+        let example = worst.and_then(|sent| Some(tell(&exhibit(classes, &sent)?, sent.2)));
         Self {
             fpr,
             tallies: kinds.iter().zip(sent).map(tally).collect(),
@@ -53,7 +53,7 @@ impl Told {
         let shares: Vec<String> =
             self.tallies.iter().map(|tally| format!("{} {:.1}%", tally.kind, 100.0 * tally.refused_share())).collect();
         let notes = [
-            "For each attack the first pictures of its set that fool the classifier, dangerous mistakes before others."
+            "For each attack the worst mistakes: the most dangerous ones, and of these what the classifier is surest of."
                 .to_owned(),
             format!("Refused in all, at a threshold for {}% false positives: {}.", 100.0 * self.fpr, shares.join(", ")),
         ];
@@ -96,17 +96,17 @@ impl Told {
 
 type Sent<'a> = (&'a str, &'a Subject, &'a Answer);
 
-/// Adversarial pictures in their order, the most dangerous mistakes first. What the gateway made of them plays no part.
-fn dangerous_first(sent: Vec<Sent<'_>>) -> Vec<Sent<'_>> {
-    let mut adversarial: Vec<(Danger, Sent<'_>)> = sent
-        .into_iter()
-        .filter_map(|sent| {
-            let truth = sent.1.seed.as_ref()?.1;
-            Some((danger(truth, sent.1.reading.top().0), sent))
-        })
-        .collect();
-    adversarial.sort_by_key(|(danger, _)| Reverse(*danger));
-    adversarial.into_iter().map(|(_, sent)| sent).collect()
+/// The adversarial ones, the worst first: the most dangerous mistakes, of these what the classifier is surest of. What
+/// the gateway made of them plays no part.
+fn worst_first<'a>(sent: impl Iterator<Item = Sent<'a>>) -> Vec<Sent<'a>> {
+    let graded = |sent: Sent<'a>| {
+        let truth = sent.1.seed.as_ref()?.1;
+        let (reading, confidence) = sent.1.reading.top();
+        Some((danger(truth, reading), confidence, sent))
+    };
+    let mut graded: Vec<(Danger, f64, Sent<'a>)> = sent.filter_map(graded).collect();
+    graded.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    graded.into_iter().map(|(.., sent)| sent).collect()
 }
 
 fn exhibit(classes: &[String], (attack, subject, answer): &Sent<'_>) -> Option<Exhibit> {
