@@ -55,7 +55,8 @@ impl Told {
         let notes = [
             "For each attack the worst mistakes: the most dangerous ones, and of these what the classifier is surest of."
                 .to_owned(),
-            format!("Refused in all, at a threshold for {}% false positives: {}.", 100.0 * self.fpr, shares.join(", ")),
+            format!("Refused in all, at a threshold for {}% false positives:", 100.0 * self.fpr),
+            shares.join(", "),
         ];
         match (ContactSheet { title, notes: &notes, exhibits: &self.exhibits }).to_png() {
             Ok(png) => {

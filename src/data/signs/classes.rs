@@ -52,7 +52,7 @@ pub enum Danger {
     Low,
     /// A sign to stop at that is read as any other, or a speed limit that is read as a higher one.
     High,
-    /// A sign to stop at that is read as a speed limit.
+    /// A stop sign that is read as a speed limit.
     Extreme,
 }
 
@@ -64,10 +64,10 @@ pub fn danger(truth: usize, reading: usize) -> Danger {
         _ => None,
     };
     let halts = |index: usize| matches!(class(index), Some(Class::Stop | Class::Yield | Class::NoEntry));
-    match (halts(truth), speed(truth), speed(reading)) {
-        (true, _, Some(_)) => Danger::Extreme,
-        (true, ..) if !halts(reading) => Danger::High,
+    match (class(truth), speed(truth), speed(reading)) {
+        (Some(Class::Stop), _, Some(_)) => Danger::Extreme,
         (_, Some(allowed), Some(read)) if read > allowed => Danger::High,
+        _ if halts(truth) && !halts(reading) => Danger::High,
         _ => Danger::Low,
     }
 }
