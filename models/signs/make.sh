@@ -16,8 +16,7 @@ finished() { # NAME FILE ARGUMENTS
 finished classifier classifier.onnx train --data signs:1 --epochs 12
 teacher=$from/classifier/classifier.onnx
 finished plain student.onnx distill --teacher "$teacher" --data signs:2 --epochs 10
-finished robust student.onnx distill --teacher "$teacher" --data signs:2 --epochs 10 --robust pgd --steps 1 \
-    --temperature 1 --mix 0 --batch 32
+finished robust student.onnx distill --teacher "$teacher" --data signs:2 --epochs 10 --robust pgd --steps 1 --batch 32
 
 for name in classifier plain robust; do
     rm -rf "${to:?}/$name"

@@ -12,8 +12,11 @@ use portcullis::train::{Contract, Supervision};
 use super::training::{Task, TrainingArguments};
 use super::{Common, setup};
 
-/// Share of the pictures that are blended: the teacher answers for blends as for anything, so they are more data.
-const MIX: f32 = 0.5;
+/// Temperature, and share of the pictures that are blended: the teacher answers for blends as for anything, so they are
+/// more data.
+const PLAIN: (f32, f32) = (4.0, 0.5);
+/// The same against an adversary, who gives more than enough to learn: measured in `docs/training.md`.
+const ROBUST: (f32, f32) = (1.0, 0.0);
 /// What a teacher's file is guarded as, so that it is read as any guarded model.
 const TEACHER: &str = "upstream.embedded = true\n[[models]]\nname = \"teacher\"\nprofile = \"none\"\n\
                        [[models.detectors]]\nkind = \"feature_squeezing\"\nsqueezers = [\"bit_depth(5)\"]\n";
@@ -33,9 +36,9 @@ pub struct Arguments {
     /// The guarded model to imitate, where several are configured.
     #[arg(long, conflicts_with = "teacher")]
     model: Option<String>,
-    /// Softens the answers of both, so that the less probable classes teach as well.
-    #[arg(long, default_value_t = 4.0, value_parser = temperature)]
-    temperature: f32,
+    /// Softens the answers of both, so that the less probable classes teach as well; 4 if not given, 1 if robust.
+    #[arg(long, value_parser = temperature)]
+    temperature: Option<f32>,
     #[command(flatten)]
     training: TrainingArguments,
 }
@@ -61,12 +64,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let input = teacher.input().clone();
     let dataset = arguments.training.open(&input)?;
     let examples = arguments.training.read(&dataset, &input)?;
+    let (temperature, mix) = if arguments.training.is_robust() { ROBUST } else { PLAIN };
     let task = Task {
         name: "student",
         contract: contract(&teacher, input),
         supervision: Supervision::Teacher(teacher),
-        temperature: arguments.temperature,
-        mix: MIX,
+        temperature: arguments.temperature.unwrap_or(temperature),
+        mix,
         loader: &loader,
     };
     let result = arguments.training.run(&task, &examples)?;

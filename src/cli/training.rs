@@ -80,7 +80,7 @@ pub struct TrainingArguments {
     /// Mirror every other picture left to right: for photographs, not for signs or letters.
     #[arg(long)]
     mirror: bool,
-    /// Share of the pictures that are blended with another; 0.5 to distil, 0 to train on labels, if not given.
+    /// Share of the pictures that are blended with another; 0.5 for a plain student, 0 otherwise, if not given.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     mix: Option<f32>,
     /// Seed of everything random: the same command gives the same network.
@@ -164,6 +164,11 @@ impl TrainingArguments {
             tracing::warn!("left out in all because they could not be read: {broken}");
         }
         Ok(examples)
+    }
+
+    /// Whether it is against an adversary.
+    pub fn is_robust(&self) -> bool {
+        self.robust.is_some()
     }
 
     /// The folder to write to, which holds no finished network unless that may go.

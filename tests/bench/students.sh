@@ -19,7 +19,7 @@ distil() { # NAME ARGUMENTS
 }
 
 distil plain --epochs 12
-distil robust --epochs 14 --robust pgd --steps 1 --temperature 1 --mix 0 --batch 32
+distil robust --epochs 14 --robust pgd --steps 1 --batch 32
 for model in given plain robust together; do
     of_model() {
         command=$1
