@@ -11,7 +11,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: onnxruntime ## Attack a guarded classifier and show what is refused; KEEP=1 leaves it running
-	$(CARGO) run --quiet --locked -- demo $(if $(KEEP),--keep)
+	$(CARGO) run --quiet --locked --no-default-features -- demo $(if $(KEEP),--keep)
 
 test: setup lint ## Check format and lints, run every test
 	$(CARGO) test --locked
