@@ -23,7 +23,7 @@ impl Bench {
     fn new() -> Self {
         let (lineup, loader) = signs::line_up();
         let classifier = lineup.teacher.expect("the classifier");
-        let white_box = WhiteBox::open(&loader.runtime, &classifier, &loader.workers).expect("gradients");
+        let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("gradients");
         let samples = signs::drawn("signs:9:60");
         let read = signs::readings(&classifier, &samples);
         let rightly = samples.into_iter().zip(read).filter(|(sample, read)| sample.label == Some(*read));

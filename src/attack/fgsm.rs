@@ -1,8 +1,8 @@
 //! The fast gradient sign method (Goodfellow, Shlens, Szegedy 2015).
 
 use super::white_box::parted;
-use super::{AttackError, Seed, WhiteBox, rounded, with_pixels};
-use crate::tensor::Picture;
+use super::{AttackError, Seed, WhiteBox};
+use crate::tensor::{Picture, to_8_bit};
 
 /// One step as far as it may go, each pixel in the direction that helps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ impl Fgsm {
         let moved = pictures.iter().zip(gradients).map(|(picture, gradient)| {
             let pixels = picture.pixels().iter().zip(gradient);
             let pixels = pixels.map(|(pixel, slope)| (pixel + self.eps * sign(slope)).clamp(0.0, 1.0));
-            rounded(&with_pixels(picture, pixels.collect()))
+            to_8_bit(&picture.with_pixels(pixels.collect()))
         });
         Ok(moved.collect())
     }

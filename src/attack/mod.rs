@@ -46,16 +46,3 @@ impl Goal {
         }
     }
 }
-
-/// The picture as a client sends it.
-fn rounded(picture: &Picture) -> Picture {
-    let bytes = picture.to_interleaved_u8();
-    let rounded = Picture::from_interleaved_u8(picture.channels(), picture.height(), picture.width(), &bytes);
-    rounded.unwrap_or_else(|error| unreachable!("a picture stays one: {error}"))
-}
-
-/// The picture with other pixels, in [0, 1].
-fn with_pixels(picture: &Picture, pixels: Vec<f32>) -> Picture {
-    let changed = Picture::new(picture.channels(), picture.height(), picture.width(), pixels);
-    changed.unwrap_or_else(|error| unreachable!("a picture stays one: {error}"))
-}

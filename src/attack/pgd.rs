@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::fgsm::sign;
 use super::white_box::parted;
-use super::{AttackError, Seed, WhiteBox, rounded, with_pixels};
-use crate::tensor::Picture;
+use super::{AttackError, Seed, WhiteBox};
+use crate::tensor::{Picture, to_8_bit};
 
 /// Small steps from a random start, never farther than `eps` from the benign picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,7 @@ impl Pgd {
         let mut start = |pixel: &f32| (pixel + random.random_range(-self.eps..=self.eps)).clamp(0.0, 1.0);
         let mut moved: Vec<Picture> = benign
             .iter()
-            .map(|picture| with_pixels(picture, picture.pixels().iter().map(&mut start).collect()))
+            .map(|picture| picture.with_pixels(picture.pixels().iter().map(&mut start).collect()))
             .collect();
         for _ in 0..self.steps {
             let gradients = victim.ascent(&moved, &goals)?;
@@ -47,10 +47,10 @@ impl Pgd {
                     let inside = (pixel + self.step * sign(slope)).clamp(benign - self.eps, benign + self.eps);
                     inside.clamp(0.0, 1.0)
                 };
-                *picture = with_pixels(picture, pixels.map(step).collect());
+                *picture = picture.with_pixels(pixels.map(step).collect());
             }
             watch();
         }
-        Ok(moved.iter().map(rounded).collect())
+        Ok(moved.iter().map(to_8_bit).collect())
     }
 }

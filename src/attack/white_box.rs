@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Goal, Seed};
-use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, PredictError, Runtime, Workers};
+use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, Runtime, Workers};
 use crate::onnx::{GradientError, Graph, GraphError, ReadError, Trace};
 use crate::tensor::{Datatype, Elements, OutputKind, Picture, Tensor, TensorError};
 
@@ -48,9 +48,6 @@ pub enum AttackError {
     /// ONNX Runtime failed.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A prediction failed.
-    #[error(transparent)]
-    Predict(#[from] PredictError),
     /// A job was not run.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -73,7 +70,8 @@ impl WhiteBox {
     ///
     /// # Errors
     /// When the file can't be read or an operator has no gradient here.
-    pub fn open(runtime: &Runtime, classifier: &Classifier, workers: &Arc<Workers>) -> Result<Self, AttackError> {
+    pub fn open(runtime: &Runtime, classifier: &Classifier) -> Result<Self, AttackError> {
+        let workers = classifier.workers();
         let path = classifier.model().path().to_owned();
         let bytes = std::fs::read(&path).map_err(|source| AttackError::File { path: path.clone(), source })?;
         let graph = Graph::decode(&bytes).map_err(|source| AttackError::Read { path: path.clone(), source })?;
@@ -123,15 +121,12 @@ impl WhiteBox {
     fn inputs(&self, pictures: &[Picture], goals: &[Goal]) -> Result<Vec<Tensor>, AttackError> {
         let count = self.differentiated.fixed_batch().unwrap_or(pictures.len());
         let at = |index: usize| index.min(pictures.len() - 1);
-        let values = (0..count).flat_map(|index| self.input.encode(&pictures[at(index)])).collect();
         let mut wanted = vec![0.0; count * self.classes];
         for index in 0..count {
             wanted[index * self.classes + goals[at(index)].loss().0] = 1.0;
         }
-        let shape = std::iter::once(count).chain(self.input.item_shape()).collect();
-        let elements = Elements::from_f32(self.input.datatype, values)?;
         Ok(vec![
-            Tensor::new(&self.input.name, shape, elements)?,
+            self.input.batch((0..count).map(|index| &pictures[at(index)]))?,
             Tensor::new(WANTED, vec![count, self.classes], Elements::Fp32(wanted))?,
         ])
     }
@@ -151,9 +146,8 @@ fn trace(
     input: &InputSpec,
     batch: usize,
 ) -> Result<Trace, AttackError> {
-    let values = (0..batch).flat_map(|_| input.encode(&input.black())).collect();
-    let shape = std::iter::once(batch).chain(input.item_shape()).collect();
-    let black = Tensor::new(&input.name, shape, Elements::from_f32(input.datatype, values)?)?;
+    let black = input.black();
+    let black = input.batch(std::iter::repeat_n(black.as_ref(), batch))?;
     let model = OnnxModel::from_bytes(runtime, path, &graph.exposed().encode(&[])?, 1, 1)?;
     let given = vec![black.clone()];
     let mut run = workers.submit_waiting(move |worker| model.run(worker, &given, &[])).wait()??;

@@ -16,7 +16,7 @@ use crate::profile::ModelIdentity;
 use crate::proto::inference::ModelInferRequest;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
-use crate::tensor::{Elements, Picture, Tensor};
+use crate::tensor::{Picture, Tensor};
 
 /// Largest answer that is read.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -95,9 +95,7 @@ impl Client {
 
     fn request(&self, picture: &Picture) -> Result<ModelInferRequest, crate::tensor::TensorError> {
         let ModelIdentity { name, input, output, .. } = self.model.as_ref();
-        let elements = Elements::from_f32(input.datatype, input.encode(picture))?;
-        let shape = std::iter::once(1).chain(input.item_shape()).collect();
-        let tensor = Tensor::new(&input.name, shape, elements)?;
+        let tensor = input.batch([picture])?;
         Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
     }
 }

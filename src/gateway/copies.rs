@@ -14,7 +14,7 @@ use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::squeeze::Squeezer;
 use crate::telemetry::{Stage, stage_ended};
-use crate::tensor::{Elements, Picture, Tensor};
+use crate::tensor::{Picture, Tensor, TensorError};
 
 /// Copies of one request that are squeezed at a time, so that one large batch does not fill the workers' queue.
 const COPIES_UNDER_WAY: usize = 64;
@@ -195,10 +195,10 @@ fn copies_request(
     items: usize,
     only: Option<usize>,
 ) -> Result<ModelInferRequest, Reason> {
-    let values: Vec<f32> = variants.iter().flat_map(|picture| spec.encode(picture)).collect();
-    let elements = Elements::from_f32(spec.datatype, values).map_err(|_| Reason::Datatype)?;
-    let shape = std::iter::once(variants.len()).chain(spec.item_shape()).collect();
-    let guarded = Tensor::new(&spec.name, shape, elements).map_err(|_| Reason::Shape)?;
+    let guarded = spec.batch(variants.iter().map(Arc::as_ref)).map_err(|error| match error {
+        TensorError::NotNumeric => Reason::Datatype,
+        _ => Reason::Shape,
+    })?;
     let mut tensors = vec![guarded];
     for other in &template.others {
         tensors.push(ride_along(other, items, variants.len() / items.max(1), only)?);

@@ -7,7 +7,7 @@ use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
 use super::workers::{JobError, Pending, WorkerId, Workers};
-use crate::tensor::{Elements, Picture, PictureError, Tensor, TensorError};
+use crate::tensor::{Picture, PictureError, TensorError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,6 +49,11 @@ impl Classifier {
         &self.model
     }
 
+    /// The threads that it runs on.
+    pub fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
     /// How its input encodes a picture.
     pub fn input(&self) -> &InputSpec {
         &self.input
@@ -80,9 +85,7 @@ impl Classifier {
     }
 
     fn run(&self, worker: WorkerId, picture: &Picture) -> Result<Distribution, PredictError> {
-        let values = self.input.encode(self.input.fit(picture)?.as_ref());
-        let shape = std::iter::once(1).chain(self.input.item_shape()).collect();
-        let tensor = Tensor::new(&self.input.name, shape, Elements::from_f32(self.input.datatype, values)?)?;
+        let tensor = self.input.batch([self.input.fit(picture)?.as_ref()])?;
         let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;
         let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
         let expected = self.output.classes;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::distribution::{Distribution, DistributionError};
-use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, grey, resize, rgb};
+use crate::tensor::{
+    Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, Tensor, TensorError, grey, resize, rgb,
+};
 
 /// Why a tensor is not a picture of the stated kind.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -218,6 +220,17 @@ impl InputSpec {
                 .map(|(at, channel)| apply(channel, planes[self.tensor_channel(channel)][at]))
                 .collect(),
         }
+    }
+
+    /// The input tensor of a batch of pictures, each of this size and number of channels.
+    ///
+    /// # Errors
+    /// When the input takes no numbers.
+    pub fn batch<'a>(&self, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Tensor, TensorError> {
+        let mut items = 0;
+        let values = pictures.into_iter().inspect(|_| items += 1).flat_map(|picture| self.encode(picture)).collect();
+        let elements = Elements::from_f32(self.datatype, values)?;
+        Tensor::new(&self.name, std::iter::once(items).chain(self.item_shape()).collect(), elements)
     }
 
     /// The gradient by a picture's pixels (planar, in [0, 1]) of something whose gradient by one item's values is given:

@@ -47,7 +47,7 @@ pub struct Victim {
 impl Victim {
     /// Takes the classifier apart for those who know everything of it.
     pub fn new(classifier: Classifier, loader: &Loader) -> Result<Self> {
-        let white_box = WhiteBox::open(&loader.runtime, &classifier, &loader.workers)?;
+        let white_box = WhiteBox::open(&loader.runtime, &classifier)?;
         let classes = open(BENIGN, &classifier)?.classes().unwrap_or_default();
         let expected = classifier.output().classes;
         ensure!(classes.len() == expected, "the classifier has {expected} classes, the signs {}", classes.len());

@@ -13,13 +13,26 @@ pub(super) fn conv(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     let (from, to) = (step.shape(input)?, step.shape(step.output()?)?);
     let kernel = step.shape(weight)?;
     let window = Window::of(step, &kernel[2..], &from[2..], &to[2..])?;
+    let groups = step.int("group", 1);
+    transposed(step, weight, groups, window, [&from, &to])
+}
+
+/// The cotangent brought back by the transposed convolution of one that turns pictures of the first shape into maps of the
+/// second.
+pub(super) fn transposed(
+    step: &mut Step<'_>,
+    weight: Value,
+    groups: i64,
+    window: Window,
+    [from, to]: [&[usize]; 2],
+) -> Result<Value, String> {
     let cotangent = step.cotangent()?;
     let attributes = [
-        ("kernel_shape", Attribute::Ints(window.kernel.clone())),
-        ("strides", Attribute::Ints(window.strides.clone())),
-        ("dilations", Attribute::Ints(window.dilations.clone())),
-        ("group", Attribute::Int(step.int("group", 1))),
         ("output_padding", Attribute::Ints(window.rest(&from[2..], &to[2..])?)),
+        ("kernel_shape", Attribute::Ints(window.kernel)),
+        ("strides", Attribute::Ints(window.strides)),
+        ("dilations", Attribute::Ints(window.dilations)),
+        ("group", Attribute::Int(groups)),
         ("pads", Attribute::Ints(window.pads)),
     ];
     Ok(step.graph.node("ConvTranspose", &[cotangent, weight], attributes))

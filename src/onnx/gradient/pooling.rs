@@ -1,6 +1,6 @@
 //! Rules of poolings.
 
-use super::convolution::Window;
+use super::convolution::{Window, transposed};
 use super::{SCATTER_ADDS, Step};
 use crate::onnx::Value;
 use crate::onnx::graph::{Attribute, Name};
@@ -49,15 +49,7 @@ pub(super) fn average_pool(step: &mut Step<'_>, _: usize) -> Result<Value, Strin
     let shape: Vec<usize> = [channels, 1].into_iter().chain(kernel).collect();
     let shares = vec![1.0 / pixels as f32; channels * pixels];
     let shares = step.graph.store(Name::Numbered("shares".to_owned()), shape, shares.into());
-    let attributes = [
-        ("kernel_shape", Attribute::Ints(window.kernel.clone())),
-        ("strides", Attribute::Ints(window.strides.clone())),
-        ("group", Attribute::Int(channels as i64)),
-        ("output_padding", Attribute::Ints(window.rest(&from[2..], &to[2..])?)),
-        ("pads", Attribute::Ints(window.pads)),
-    ];
-    let cotangent = step.cotangent()?;
-    Ok(step.graph.node("ConvTranspose", &[cotangent, shares], attributes))
+    transposed(step, shares, channels as i64, window, [&from, &to])
 }
 
 /// Every pixel has its share.
