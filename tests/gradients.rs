@@ -199,9 +199,21 @@ fn arithmetic_with_sides_of_one_stretched() {
 
 #[test]
 fn activations() {
-    for operator in ["Relu", "Sigmoid", "Tanh", "LeakyRelu", "Identity"] {
+    for operator in ["Relu", "Sigmoid", "Tanh", "LeakyRelu", "Identity", "Elu", "Erf", "Exp", "HardSwish"] {
         holds(&[7], |graph, x| graph.node(operator, &[x], []));
     }
+    // Slopes beyond both bends, too.
+    for operator in ["HardSigmoid", "HardSwish", "Elu", "Erf"] {
+        holds(&[20], |graph, x| {
+            let wide = graph.constant("wide", &[], vec![5.0_f32]);
+            let wide = graph.mul(x, wide);
+            graph.node(operator, &[wide], [])
+        });
+    }
+    holds(&[3, 4], |graph, x| {
+        let slope = graph.constant("slope", &[3, 1], vec![0.1, 0.2, -0.3]);
+        graph.node("PRelu", &[x, slope], [])
+    });
     for operator in ["Softmax", "LogSoftmax"] {
         holds(&[4, 3], |graph, x| graph.node(operator, &[x], [("axis", Attribute::Int(1))]));
         holds(&[4], |graph, x| graph.node(operator, &[x], []));
@@ -210,6 +222,11 @@ fn activations() {
         let far = graph.constant("far", &[], vec![3.0_f32]);
         let positive = graph.add(x, far);
         graph.node("Log", &[positive], [])
+    });
+    holds(&[4], |graph, x| {
+        let far = graph.constant("far", &[], vec![3.0_f32]);
+        let positive = graph.add(x, far);
+        graph.node("Sqrt", &[positive], [])
     });
     holds(&[9], |graph, x| {
         let [low, high] =
@@ -233,7 +250,100 @@ fn normalisation_by_fixed_statistics() {
 }
 
 #[test]
+fn normalisation_by_what_comes_in() {
+    for (axis, shape) in [(-1, vec![4]), (1, vec![3, 4])] {
+        holds(&[3, 4], |graph, x| {
+            let count = shape.iter().product();
+            let (scale, bias) =
+                (graph.constant("scale", &shape, numbers(count, 9)), graph.constant("bias", &shape, numbers(count, 8)));
+            graph.node("LayerNormalization", &[x, scale, bias], [("axis", Attribute::Int(axis))])
+        });
+    }
+    for size in [3, 5] {
+        holds(&[6, 2, 3], |graph, x| {
+            let attributes = [("size", Attribute::Int(size)), ("alpha", Attribute::Float(0.8))];
+            graph.node("LRN", &[x], attributes)
+        });
+    }
+}
+
+#[test]
+fn powers() {
+    let positive = |graph: &mut Graph, x| {
+        let far = graph.constant("far", &[], vec![3.0_f32]);
+        graph.add(x, far)
+    };
+    holds(&[3, 2], |graph, x| {
+        let (base, exponent) = (positive(graph, x), graph.constant("exponent", &[2], vec![2.5_f32, -1.0]));
+        graph.node("Pow", &[base, exponent], [])
+    });
+    holds(&[3], |graph, x| {
+        let exponent = graph.constant("exponent", &[], vec![2_i64]);
+        graph.node("Pow", &[x, exponent], [])
+    });
+    holds(&[3], |graph, x| {
+        let base = graph.constant("base", &[], vec![2.5_f32]);
+        graph.node("Pow", &[base, x], [])
+    });
+}
+
+#[test]
+fn sums_and_means_over_dimensions() {
+    for keep in [0, 1] {
+        holds(&[3, 4, 2], |graph, x| {
+            let attributes = [("axes", Attribute::Ints(vec![-1, 1])), ("keepdims", Attribute::Int(keep))];
+            let mean = graph.node("ReduceMean", &[x], attributes);
+            graph.mul(mean, mean)
+        });
+        holds(&[3, 4, 2], |graph, x| {
+            let axes = ints(graph, "axes", &[2]);
+            let sum = graph.node("ReduceSum", &[x, axes], [("keepdims", Attribute::Int(keep))]);
+            graph.mul(sum, sum)
+        });
+    }
+}
+
+#[test]
+fn transposed_convolutions() {
+    holds(&[4, 4, 5], |graph, x| {
+        let w = graph.constant("w", &[4, 3, 3, 2], numbers(72, 9));
+        let attributes = [
+            ("group", Attribute::Int(2)),
+            ("strides", Attribute::Ints(vec![2, 3])),
+            ("pads", Attribute::Ints(vec![1, 0, 0, 1])),
+            ("output_padding", Attribute::Ints(vec![1, 2])),
+        ];
+        graph.node("ConvTranspose", &[x, w], attributes)
+    });
+}
+
+#[test]
+fn larger_and_smaller_pictures() {
+    let text = |value: &str| Attribute::Text(value.to_owned());
+    for coordinates in ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] {
+        for mode in ["nearest", "linear"] {
+            for scales in [[2.0_f32, 3.0], [0.5, 1.0], [1.7, 0.7]] {
+                holds(&[2, 6, 5], |graph, x| {
+                    let scales = graph.constant("scales", &[4], vec![1.0, 1.0, scales[0], scales[1]]);
+                    let nothing = graph.constant("roi", &[0], Vec::<f32>::new());
+                    let attributes = [("mode", text(mode)), ("coordinate_transformation_mode", text(coordinates))];
+                    graph.node("Resize", &[x, nothing, scales], attributes)
+                });
+            }
+        }
+    }
+    for nearest in ["floor", "ceil", "round_prefer_ceil", "round_prefer_floor"] {
+        holds(&[1, 6, 5], |graph, x| {
+            let scales = graph.constant("scales", &[4], vec![1.0_f32, 1.0, 1.5, 2.0]);
+            let nothing = graph.constant("roi", &[0], Vec::<f32>::new());
+            graph.node("Resize", &[x, nothing, scales], [("nearest_mode", text(nearest))])
+        });
+    }
+}
+
+#[test]
 fn poolings_overlapping_too() {
+    holds(&[3, 4, 5], |graph, x| graph.node("GlobalMaxPool", &[x], []));
     for (size, stride, padding) in [([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]), ([3, 2], [1, 1], [0, 0])] {
         holds(&[2, 7, 6], |graph, x| graph.max_pool(x, Pooling { size, stride, padding }));
     }
@@ -259,6 +369,14 @@ fn moved_elements() {
             [("starts", vec![0, 1, -8]), ("ends", vec![99, 6, 9]), ("axes", vec![1, 2, 3]), ("steps", vec![1, 2, 3])];
         let [starts, ends, axes, steps] = named.map(|(name, values)| ints(graph, name, &values));
         graph.node("Slice", &[x, starts, ends, axes, steps], [])
+    });
+    holds(&[3, 5, 2], |graph, x| {
+        let places = graph.constant("places", &[2, 3], vec![4_i64, 0, 0, -1, 2, 3]);
+        graph.node("Gather", &[x, places], [("axis", Attribute::Int(2))])
+    });
+    holds(&[3, 5], |graph, x| {
+        let place = graph.constant("place", &[], vec![1_i64]);
+        graph.node("Gather", &[x, place], [("axis", Attribute::Int(1))])
     });
     holds(&[2, 4], |graph, x| {
         let pads = ints(graph, "pads", &[0, 1, 0, 0, 0, 2]);

@@ -3,6 +3,7 @@
 use super::Step;
 use crate::onnx::Value;
 use crate::onnx::graph::Attribute;
+use crate::tensor::Datatype;
 
 pub(super) fn add(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     let cotangent = step.cotangent()?;
@@ -38,6 +39,22 @@ pub(super) fn div(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
 pub(super) fn neg(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
     let cotangent = step.cotangent()?;
     Ok(step.graph.node("Neg", &[cotangent], []))
+}
+
+/// `a^b`: `b a^(b - 1)` for `a`, `log(a) a^b` for `b`.
+pub(super) fn pow(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    let (cotangent, base, exponent, one) = (step.cotangent()?, step.input(0)?, step.input(1)?, step.scalar(1.0));
+    let slope = if index == 0 {
+        let exponent = step.graph.cast(exponent, Datatype::Fp32);
+        let less = step.graph.node("Sub", &[exponent, one], []);
+        let power = step.graph.node("Pow", &[base, less], []);
+        step.graph.mul(exponent, power)
+    } else {
+        let (logarithm, answer) = (step.graph.node("Log", &[base], []), step.output()?);
+        step.graph.mul(logarithm, answer)
+    };
+    let product = step.graph.mul(cotangent, slope);
+    unstretched(step, product, index)
 }
 
 /// Sums over the dimensions along which the input was stretched.

@@ -1,4 +1,4 @@
-//! Rules of convolutions and of what is folded into them.
+//! Rules of convolutions and of their reverse.
 
 use super::Step;
 use crate::onnx::Value;
@@ -15,6 +15,21 @@ pub(super) fn conv(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     let window = Window::of(step, &kernel[2..], &from[2..], &to[2..])?;
     let groups = step.int("group", 1);
     transposed(step, weight, groups, window, [&from, &to])
+}
+
+/// The convolution by the same weights.
+pub(super) fn conv_transpose(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 {
+        return Err("its weights hang on the input".to_owned());
+    }
+    if step.text("auto_pad").is_some_and(|pad| pad != "NOTSET") || step.ints("output_shape").is_some() {
+        return Err("its pads are not given".to_owned());
+    }
+    let (weight, cotangent) = (step.input(1)?, step.cotangent()?);
+    let kept = ["strides", "dilations", "pads"];
+    let kept = kept.into_iter().filter_map(|name| Some((name, Attribute::Ints(step.ints(name)?))));
+    let attributes: Vec<_> = kept.chain([("group", Attribute::Int(step.int("group", 1)))]).collect();
+    Ok(step.graph.node("Conv", &[cotangent, weight], attributes))
 }
 
 /// The cotangent brought back by the transposed convolution of one that turns pictures of the first shape into maps of the
@@ -93,21 +108,4 @@ impl Window {
         let fits = rests.iter().zip(&self.strides).all(|(&rest, &stride)| (0..stride).contains(&rest));
         fits.then_some(rests).ok_or_else(|| "its window does not fit".to_owned())
     }
-}
-
-/// `scale / sqrt(variance + epsilon)` a channel: statistics are fixed.
-pub(super) fn batch_normalization(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
-    if index > 0 || step.int("training_mode", 0) != 0 {
-        return Err("its statistics hang on the input".to_owned());
-    }
-    let epsilon = step.float("epsilon", 1e-5);
-    let rank = step.shape(step.input(0)?)?.len();
-    let (scale, variance, epsilon) = (step.input(1)?, step.input(4)?, step.scalar(epsilon));
-    let positive = step.graph.add(variance, epsilon);
-    let deviation = step.graph.node("Sqrt", &[positive], []);
-    let slope = step.graph.node("Div", &[scale, deviation], []);
-    let per_channel: Vec<i64> = (0..rank).map(|axis| if axis == 1 { -1 } else { 1 }).collect();
-    let slope = step.graph.reshape(slope, &per_channel);
-    let cotangent = step.cotangent()?;
-    Ok(step.graph.mul(cotangent, slope))
 }

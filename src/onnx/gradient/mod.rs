@@ -7,7 +7,10 @@ mod activation;
 mod arithmetic;
 mod convolution;
 mod matrix;
+mod normalization;
 mod pooling;
+mod reduction;
+mod resize;
 mod shape;
 
 use std::collections::{HashMap, HashSet};
@@ -144,27 +147,45 @@ fn rule(node: &Node) -> Option<Rule> {
         "Mul" => arithmetic::mul,
         "Div" => arithmetic::div,
         "Neg" => arithmetic::neg,
+        "Pow" => arithmetic::pow,
         "Log" => activation::log,
+        "Exp" => activation::exp,
+        "Sqrt" => activation::sqrt,
+        "Erf" => activation::erf,
         "Relu" => activation::relu,
         "LeakyRelu" => activation::leaky_relu,
+        "PRelu" => activation::p_relu,
+        "Elu" => activation::elu,
+        "Gelu" => activation::gelu,
+        "HardSigmoid" => activation::hard_sigmoid,
+        "HardSwish" => activation::hard_swish,
         "Clip" => activation::clip,
         "Sigmoid" => activation::sigmoid,
         "Tanh" => activation::tanh,
         "Softmax" => activation::softmax,
         "LogSoftmax" => activation::log_softmax,
         "Conv" => convolution::conv,
-        "BatchNormalization" => convolution::batch_normalization,
+        "ConvTranspose" => convolution::conv_transpose,
+        "BatchNormalization" => normalization::batch_normalization,
+        "LayerNormalization" => normalization::layer_normalization,
+        "LRN" => normalization::lrn,
         "Gemm" => matrix::gemm,
         "MatMul" => matrix::mat_mul,
         "MaxPool" => pooling::max_pool,
         "AveragePool" => pooling::average_pool,
         "GlobalAveragePool" => pooling::global_average_pool,
+        "GlobalMaxPool" => pooling::global_max_pool,
+        "ReduceSum" => reduction::reduce_sum,
+        "ReduceMean" => reduction::reduce_mean,
+        "Resize" => resize::resize,
         "Identity" | "Dropout" => shape::same,
         "Cast" => shape::cast,
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => shape::reshaped,
         "Transpose" => shape::transpose,
         "Concat" => shape::concat,
         "Slice" => shape::slice,
+        "Split" => shape::split,
+        "Gather" => shape::gather,
         "Pad" => shape::pad,
         _ => return None,
     })

@@ -4,6 +4,7 @@ use super::convolution::{Window, transposed};
 use super::{SCATTER_ADDS, Step};
 use crate::onnx::Value;
 use crate::onnx::graph::{Attribute, Name};
+use crate::tensor::Datatype;
 
 /// To where the largest of each window stood; where windows overlap, the sum.
 pub(super) fn max_pool(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
@@ -50,6 +51,18 @@ pub(super) fn average_pool(step: &mut Step<'_>, _: usize) -> Result<Value, Strin
     let shares = vec![1.0 / pixels as f32; channels * pixels];
     let shares = step.graph.store(Name::Numbered("shares".to_owned()), shape, shares.into());
     transposed(step, shares, channels as i64, window, [&from, &to])
+}
+
+/// To the largest pixel; where several are, each has its share.
+pub(super) fn global_max_pool(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
+    let (input, answer, cotangent) = (step.input(0)?, step.output()?, step.cotangent()?);
+    let axes: Vec<i64> = (2..step.shape(input)?.len() as i64).collect();
+    let axes = step.graph.integers("axes", &axes);
+    let is_largest = step.graph.node("Equal", &[input, answer], []);
+    let largest = step.graph.cast(is_largest, Datatype::Fp32);
+    let count = step.graph.node("ReduceSum", &[largest, axes], [("keepdims", Attribute::Int(1))]);
+    let share = step.graph.node("Div", &[cotangent, count], []);
+    Ok(step.graph.mul(largest, share))
 }
 
 /// Every pixel has its share.

@@ -2,7 +2,7 @@
 
 use super::{Step, any_batch, from_start};
 use crate::onnx::Value;
-use crate::onnx::graph::Attribute;
+use crate::onnx::graph::{Attribute, Name};
 use crate::tensor::Datatype;
 
 pub(super) fn same(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
@@ -113,4 +113,68 @@ fn padded(step: &mut Step<'_>, value: Value, pads: &[i64]) -> Value {
     }
     let pads = step.graph.integers("pads", pads);
     step.graph.node("Pad", &[value, pads], [("mode", Attribute::Text("constant".to_owned()))])
+}
+
+/// All parts together, zeros for one that nothing hangs on.
+pub(super) fn split(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 {
+        return Err("its places hang on the input".to_owned());
+    }
+    let rank = step.shape(step.input(0)?)?.len();
+    let axis = step.axis("axis", 0, rank)?;
+    if axis == 0 {
+        return Err("it takes a part of the batch".to_owned());
+    }
+    let mut parts = Vec::new();
+    for &output in &step.node.outputs {
+        let output = output.ok_or("one of its outputs is left out")?;
+        parts.push(match step.cotangents.get(&output) {
+            Some(&cotangent) => cotangent,
+            None => {
+                let shape = step.graph.node("Shape", &[output], []);
+                step.graph.node("ConstantOfShape", &[shape], [])
+            }
+        });
+    }
+    Ok(step.graph.node("Concat", &parts, [("axis", Attribute::Int(axis as i64))]))
+}
+
+/// By the matrix that says from where each element came.
+pub(super) fn gather(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
+    if index > 0 {
+        return Err("its places hang on the input".to_owned());
+    }
+    let from = step.shape(step.input(0)?)?;
+    let axis = step.axis("axis", 0, from.len())?;
+    let places = step.integers(1)?.ok_or("its places are not known")?;
+    let mut matrix = vec![0.0; places.len() * from[axis]];
+    for (row, &place) in matrix.chunks_exact_mut(from[axis]).zip(&places) {
+        row[from_start(place, from[axis])?] = 1.0;
+    }
+    let mut sides = from;
+    sides[axis] = places.len();
+    let cotangent = step.cotangent()?;
+    let flat = step.graph.reshape(cotangent, &any_batch(&sides));
+    by_matrix(step, flat, &mut sides, axis, matrix)
+}
+
+/// `value`, with these sides, times a matrix along a dimension; the sides become those of the product.
+pub(super) fn by_matrix(
+    step: &mut Step<'_>,
+    value: Value,
+    sides: &mut [usize],
+    axis: usize,
+    matrix: Vec<f32>,
+) -> Result<Value, String> {
+    if axis == 0 {
+        return Err("it takes a part of the batch".to_owned());
+    }
+    let (rows, columns) = (sides[axis], matrix.len() / sides[axis]);
+    let mut order: Vec<usize> = (0..sides.len()).collect();
+    order.swap(axis, sides.len() - 1);
+    let matrix = step.graph.store(Name::Numbered("matrix".to_owned()), vec![rows, columns], matrix.into());
+    let turned = step.graph.transpose(value, &order);
+    let product = step.graph.node("MatMul", &[turned, matrix], []);
+    sides[axis] = columns;
+    Ok(step.graph.transpose(product, &order))
 }
