@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Goal, Seed};
 use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, Runtime, Workers};
-use crate::onnx::{GradientError, Graph, GraphError, ReadError, Trace};
+use crate::onnx::{GradientError, Graph, GraphError, ReadError, Trace, UpgradeError};
 use crate::tensor::{Datatype, Elements, OutputKind, Picture, Tensor, TensorError};
 
 /// Pictures that one worker differentiates at once.
@@ -36,6 +36,9 @@ pub enum AttackError {
         /// What is wrong.
         source: ReadError,
     },
+    /// The classifier's file is of an operator set that can't be brought up to date.
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
     /// The classifier is not differentiable here.
     #[error(transparent)]
     Gradient(#[from] GradientError),
@@ -77,7 +80,7 @@ impl WhiteBox {
         let graph = Graph::decode(&bytes).map_err(|source| AttackError::Read { path: path.clone(), source })?;
         let fixed = classifier.model().fixed_batch();
         let trace = trace(runtime, workers, &path, &graph, classifier.input(), fixed.unwrap_or(TRACED))?;
-        let bytes = differentiated(graph, classifier, &trace)?.encode(&[])?;
+        let bytes = differentiated(graph.upgraded(&trace)?, classifier, &trace)?.encode(&[])?;
         let model = OnnxModel::from_bytes(runtime, &path, &bytes, workers.count(), 1)?;
         Ok(Self {
             differentiated: Arc::new(model),

@@ -6,6 +6,7 @@ mod graph;
 mod operators;
 mod read;
 mod trace;
+mod upgrade;
 mod write;
 
 pub use gradient::GradientError;
@@ -13,4 +14,5 @@ pub use graph::{Attribute, Graph, Value};
 pub use operators::{Convolution, Pooling};
 pub use read::ReadError;
 pub use trace::Trace;
+pub use upgrade::UpgradeError;
 pub use write::GraphError;

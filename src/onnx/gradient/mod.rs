@@ -86,10 +86,6 @@ impl Graph {
         cotangents.get(&input).copied().ok_or(GradientError::Independent)
     }
 
-    fn standard_operator_set(&self) -> i64 {
-        self.operator_sets.iter().find(|set| set.0.is_empty()).map_or(1, |set| set.1)
-    }
-
     /// The values that hang smoothly on `input`.
     fn reached_from(&self, input: Value) -> HashSet<Value> {
         let mut reached = HashSet::from([input]);
@@ -217,7 +213,8 @@ impl Step<'_> {
     /// The whole numbers of the input with this index; `None` where it is left out.
     fn integers(&self, index: usize) -> Result<Option<Vec<i64>>, String> {
         let Some(value) = self.node.inputs.get(index).copied().flatten() else { return Ok(None) };
-        let known = self.trace.integers(value).ok_or_else(|| format!("its input {index} is not of whole numbers"))?;
+        let known = self.trace.integers(value).or_else(|| self.graph.constant_integers(value));
+        let known = known.ok_or_else(|| format!("its input {index} is not of whole numbers"))?;
         Ok(Some(known.to_vec()))
     }
 
