@@ -1,7 +1,7 @@
 //! Attacks fool the classifier that comes with the project, within the bounds that they promise.
 #![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
-use portcullis::attack::{Fgsm, Goal, Pgd, Seed, WhiteBox};
+use portcullis::attack::{Attack, Ball, Fgsm, Goal, Pgd, Seed, WhiteBox};
 use portcullis::data::Sample;
 use portcullis::model::Classifier;
 use portcullis::tensor::Picture;
@@ -61,7 +61,7 @@ impl Bench {
 }
 
 fn pgd(seed: u64) -> Pgd {
-    Pgd { eps: EPS, step: EPS / 4.0, steps: 20, seed }
+    Pgd { ball: Ball::linf(EPS), step: EPS / 4.0, steps: 20, starts: 1, seed }
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn one_step_fools_it_often_and_many_nearly_always() {
     let bench = Bench::new();
     assert!(bench.signs.len() >= 50, "only {} signs are read rightly", bench.signs.len());
     let seeds = bench.seeds(Goal::Not);
-    let one = Fgsm { eps: EPS }.attack(&bench.white_box, &seeds).expect("an attack");
+    let one = Fgsm { eps: EPS }.run(&bench.white_box, &seeds, &mut || ()).expect("an attack");
     let mut steps = 0;
-    let many = pgd(1).attack(&bench.white_box, &seeds, || steps += 1).expect("an attack");
+    let many = pgd(1).run(&bench.white_box, &seeds, &mut || steps += 1).expect("an attack");
     let (one, many) = (bench.success(&seeds, &one), bench.success(&seeds, &many));
     println!("FGSM {one:.2}, PGD {many:.2} after {steps} steps");
     assert!(one > 0.4 && many > 0.95 && steps == 20, "FGSM {one}, PGD {many} after {steps} steps");
@@ -81,7 +81,7 @@ fn one_step_fools_it_often_and_many_nearly_always() {
 fn a_sign_becomes_the_one_that_was_asked_for() {
     let bench = Bench::new();
     let seeds = bench.seeds(|truth| Goal::Read((truth + 7) % CLASSES));
-    let made = pgd(1).attack(&bench.white_box, &seeds, || ()).expect("an attack");
+    let made = pgd(1).run(&bench.white_box, &seeds, &mut || ()).expect("an attack");
     let success = bench.success(&seeds, &made);
     assert!(success > 0.9, "{success}");
 }
@@ -90,7 +90,7 @@ fn a_sign_becomes_the_one_that_was_asked_for() {
 fn the_same_seed_gives_the_same_pictures_and_another_others() {
     let bench = Bench::new();
     let seeds = &bench.seeds(Goal::Not)[..5];
-    let attack = |seed| Pgd { steps: 2, ..pgd(seed) }.attack(&bench.white_box, seeds, || ()).expect("an attack");
+    let attack = |seed| Pgd { steps: 2, ..pgd(seed) }.run(&bench.white_box, seeds, &mut || ()).expect("an attack");
     assert_eq!(attack(3), attack(3));
     assert_ne!(attack(3), attack(4));
 }

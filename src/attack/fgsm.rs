@@ -1,7 +1,7 @@
 //! The fast gradient sign method (Goodfellow, Shlens, Szegedy 2015).
 
-use super::white_box::parted;
-use super::{AttackError, Seed, WhiteBox};
+use super::walk::Walk;
+use super::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// One step as far as it may go, each pixel in the direction that helps.
@@ -11,24 +11,15 @@ pub struct Fgsm {
     pub eps: f32,
 }
 
-impl Fgsm {
-    /// One adversarial picture a seed.
-    ///
-    /// # Errors
-    /// When the gradient can't be computed.
-    pub fn attack(self, victim: &WhiteBox, seeds: &[Seed]) -> Result<Vec<Picture>, AttackError> {
-        let (pictures, goals) = parted(seeds);
-        let gradients = victim.ascent(&pictures, &goals)?;
-        let moved = pictures.iter().zip(gradients).map(|(picture, gradient)| {
-            let pixels = picture.pixels().iter().zip(gradient);
-            let pixels = pixels.map(|(pixel, slope)| (pixel + self.eps * sign(slope)).clamp(0.0, 1.0));
-            to_8_bit(&picture.with_pixels(pixels.collect()))
-        });
-        Ok(moved.collect())
+impl Attack for Fgsm {
+    fn rounds(&self) -> usize {
+        1
     }
-}
 
-/// -1, 0 or 1.
-pub(super) fn sign(slope: f32) -> f32 {
-    if slope == 0.0 { 0.0 } else { slope.signum() }
+    fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
+        let walk = Walk { ball: Ball::linf(self.eps), step: self.eps, steps: 1 };
+        let heading = |_, gradient: &[f32]| Norm::Linf.steepest(gradient);
+        let made = walk.go(victim, seeds, pictures(seeds), heading, watch)?;
+        Ok(made.iter().map(to_8_bit).collect())
+    }
 }

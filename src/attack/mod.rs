@@ -1,15 +1,36 @@
 //! Attacks on a classifier, one file each: benign pictures go in, adversarial ones come out, in what a client can really
 //! send, 8 bits a pixel.
 
+mod ball;
+mod bim;
 mod fgsm;
+mod mi_fgsm;
+mod oracle;
 mod pgd;
+mod walk;
 mod white_box;
 
+pub use ball::{Ball, Norm};
+pub use bim::Bim;
 pub use fgsm::Fgsm;
+pub use mi_fgsm::MiFgsm;
+pub use oracle::{Answer, LocalOracle, Made, Oracle, QueryAttack};
 pub use pgd::Pgd;
-pub use white_box::{AttackError, WhiteBox};
+pub use white_box::{AttackError, Gradient, Loss, WhiteBox};
 
 use crate::tensor::Picture;
+
+/// An attack that knows the classifier, its gradients included.
+pub trait Attack: Send + Sync {
+    /// How often [`Attack::run`] calls `watch`, at most.
+    fn rounds(&self) -> usize;
+
+    /// One picture a seed, adversarial or not, of 8 bits a pixel. `watch` is called as the work goes on.
+    ///
+    /// # Errors
+    /// When the gradient can't be computed.
+    fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError>;
+}
 
 /// What an attack begins with.
 #[derive(Debug, Clone)]
@@ -38,6 +59,19 @@ impl Goal {
         }
     }
 
+    /// Whether the goal is reached by these scores, one a class.
+    pub fn is_reached_by(self, scores: &[f32]) -> bool {
+        self.is_reached(largest(scores))
+    }
+
+    /// How far scores are past the goal, the margin of Carlini and Wagner: positive once it is reached.
+    pub fn margin(self, scores: &[f32]) -> f32 {
+        let (class, sign) = self.loss();
+        let others = scores.iter().enumerate().filter(|(index, _)| *index != class);
+        let rival = others.map(|(_, &score)| score).fold(f32::NEG_INFINITY, f32::max);
+        sign * (rival - scores[class])
+    }
+
     /// The class whose loss counts, and whether it is to grow or to shrink.
     fn loss(self) -> (usize, f32) {
         match self {
@@ -45,4 +79,13 @@ impl Goal {
             Self::Read(target) => (target, -1.0),
         }
     }
+}
+
+/// The class with the largest score; the first of equals.
+pub fn largest(scores: &[f32]) -> usize {
+    (0..scores.len()).fold(0, |best, index| if scores[index] > scores[best] { index } else { best })
+}
+
+fn pictures(seeds: &[Seed]) -> Vec<Picture> {
+    seeds.iter().map(|seed| seed.picture.clone()).collect()
 }

@@ -1,56 +1,51 @@
-//! Projected gradient descent within the maximum norm (Madry et al. 2018).
+//! Projected gradient descent (Madry et al. 2018).
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::fgsm::sign;
-use super::white_box::parted;
-use super::{AttackError, Seed, WhiteBox};
+use super::walk::Walk;
+use super::{Attack, AttackError, Ball, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
-/// Small steps from a random start, never farther than `eps` from the benign picture.
+/// Small steps from a random start, never leaving the ball around the benign picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pgd {
-    /// Largest change of a pixel, pixels being in [0, 1].
-    pub eps: f32,
-    /// Change of a pixel in one step.
+    /// How far it may go.
+    pub ball: Ball,
+    /// Length of one step.
     pub step: f32,
     /// Number of steps.
     pub steps: usize,
+    /// How often it starts at most: again where it did not reach the goal.
+    pub starts: usize,
     /// Seed of the random starts.
     pub seed: u64,
 }
 
-impl Pgd {
-    /// One adversarial picture a seed. `watch` is called after each step.
-    ///
-    /// # Errors
-    /// When the gradient can't be computed.
-    pub fn attack(
-        self,
-        victim: &WhiteBox,
-        seeds: &[Seed],
-        mut watch: impl FnMut(),
-    ) -> Result<Vec<Picture>, AttackError> {
-        let (benign, goals) = parted(seeds);
+impl Attack for Pgd {
+    fn rounds(&self) -> usize {
+        self.steps * self.starts
+    }
+
+    fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut start = |pixel: &f32| (pixel + random.random_range(-self.eps..=self.eps)).clamp(0.0, 1.0);
-        let mut moved: Vec<Picture> = benign
-            .iter()
-            .map(|picture| picture.with_pixels(picture.pixels().iter().map(&mut start).collect()))
-            .collect();
-        for _ in 0..self.steps {
-            let gradients = victim.ascent(&moved, &goals)?;
-            for ((picture, gradient), benign) in moved.iter_mut().zip(gradients).zip(&benign) {
-                let pixels = picture.pixels().iter().zip(gradient).zip(benign.pixels());
-                let step = |((pixel, slope), benign): ((&f32, f32), &f32)| {
-                    let inside = (pixel + self.step * sign(slope)).clamp(benign - self.eps, benign + self.eps);
-                    inside.clamp(0.0, 1.0)
-                };
-                *picture = picture.with_pixels(pixels.map(step).collect());
+        let walk = Walk { ball: self.ball, step: self.step, steps: self.steps };
+        let mut made = pictures(seeds);
+        let mut left: Vec<usize> = (0..seeds.len()).collect();
+        for start in 1..=self.starts {
+            let tried: Vec<Seed> = left.iter().map(|&index| seeds[index].clone()).collect();
+            let begin = tried.iter().map(|seed| self.ball.random(&seed.picture, &mut random)).collect();
+            let heading = |_, gradient: &[f32]| self.ball.norm.steepest(gradient);
+            let found = walk.go(victim, &tried, begin, heading, watch)?;
+            left.iter().zip(&found).for_each(|(&index, picture)| made[index] = to_8_bit(picture));
+            if start < self.starts {
+                let rounded: Vec<Picture> = left.iter().map(|&index| made[index].clone()).collect();
+                let logits = victim.logits(&rounded)?;
+                let failed =
+                    left.into_iter().zip(logits).filter(|(index, logits)| !seeds[*index].goal.is_reached_by(logits));
+                left = failed.map(|(index, _)| index).collect();
             }
-            watch();
         }
-        Ok(moved.iter().map(to_8_bit).collect())
+        Ok(made)
     }
 }

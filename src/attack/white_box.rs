@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Goal, Seed};
-use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, Runtime, Workers};
-use crate::onnx::{GradientError, Graph, GraphError, ReadError, Trace, UpgradeError};
+use super::Goal;
+use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, PredictError, Runtime, Workers};
+use crate::onnx::{Attribute, GradientError, Graph, GraphError, ReadError, Trace, UpgradeError, Value};
 use crate::tensor::{Datatype, Elements, OutputKind, Picture, Tensor, TensorError};
 
 /// Pictures that one worker differentiates at once.
@@ -14,8 +14,12 @@ const BATCH: usize = 16;
 const TRACED: usize = 2;
 
 /// Names of what the differentiated model takes and answers beside the classifier's own.
-const WANTED: &str = "portcullis.wanted";
+const GIVEN: &str = "portcullis.given";
+const WEIGHTS: &str = "portcullis.weights";
+const LOGITS: &str = "portcullis.logits";
 const GRADIENT: &str = "portcullis.gradient";
+/// What keeps a class from being its own rival: larger than any logit.
+const OUT_OF_REACH: f32 = 1e9;
 
 /// Why an attack came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +58,41 @@ pub enum AttackError {
     /// A job was not run.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// The classifier gave no prediction.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// The gateway gave no answer.
+    #[error("the gateway was asked and failed: {0}")]
+    Gateway(String),
     /// Pixels are no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
 }
 
+/// What is to grow, as a function of the logits.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Loss {
+    /// The cross-entropy of the class to get away from, or minus that of the class to reach.
+    CrossEntropy(Goal),
+    /// The largest other logit minus that of the class to get away from, or the logit of the class to reach minus the
+    /// largest other (Carlini, Wagner 2017): positive once the goal is reached.
+    Margin(Goal),
+    /// The logits' sum, each times its number here: one a class.
+    Linear(Vec<f32>),
+}
+
+/// A loss's change with each pixel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradient {
+    /// The classifier's logits, one a class; logarithms of its probabilities where it has no others.
+    pub logits: Vec<f32>,
+    /// The gradient, planar as [`Picture::pixels`].
+    pub pixels: Vec<f32>,
+}
+
 /// A classifier with its gradients.
 pub struct WhiteBox {
+    forward: Arc<OnnxModel>,
     differentiated: Arc<OnnxModel>,
     workers: Arc<Workers>,
     input: InputSpec,
@@ -80,10 +112,15 @@ impl WhiteBox {
         let graph = Graph::decode(&bytes).map_err(|source| AttackError::Read { path: path.clone(), source })?;
         let fixed = classifier.model().fixed_batch();
         let trace = trace(runtime, workers, &path, &graph, classifier.input(), fixed.unwrap_or(TRACED))?;
-        let bytes = differentiated(graph.upgraded(&trace)?, classifier, &trace)?.encode(&[])?;
-        let model = OnnxModel::from_bytes(runtime, &path, &bytes, workers.count(), 1)?;
+        let mut graph = graph.upgraded(&trace)?;
+        let logits = logits(&mut graph, classifier)?;
+        let load = |graph: &Graph| -> Result<Arc<OnnxModel>, AttackError> {
+            let bytes = graph.encode(&[])?;
+            Ok(Arc::new(OnnxModel::from_bytes(runtime, &path, &bytes, workers.count(), 1)?))
+        };
         Ok(Self {
-            differentiated: Arc::new(model),
+            forward: load(&graph)?,
+            differentiated: load(&differentiated(graph, logits, classifier, &trace)?)?,
             workers: workers.clone(),
             input: classifier.input().clone(),
             classes: classifier.output().classes,
@@ -91,53 +128,91 @@ impl WhiteBox {
         })
     }
 
-    /// For each picture the gradient by its pixels (planar, as [`Picture::pixels`]) of what its goal wants to be large:
-    /// the cross-entropy of the class to get away from, or minus that of the class to reach.
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The logits of each picture.
     ///
     /// # Errors
     /// When ONNX Runtime fails.
-    pub fn ascent(&self, pictures: &[Picture], goals: &[Goal]) -> Result<Vec<Vec<f32>>, AttackError> {
-        let parts = pictures.chunks(self.batch).zip(goals.chunks(self.batch));
-        let pending: Vec<(usize, Pending<_>)> = parts
-            .map(|(pictures, goals)| {
-                let (inputs, model) = (self.inputs(pictures, goals), self.differentiated.clone());
-                let wanted = [GRADIENT.to_owned()];
-                let job =
-                    move |worker| -> Result<Vec<Tensor>, AttackError> { Ok(model.run(worker, &inputs?, &wanted)?) };
-                (pictures.len(), self.workers.submit_waiting(job))
-            })
-            .collect();
-        let mut gradients = Vec::with_capacity(pictures.len());
-        for (count, pending) in pending {
-            let answer = pending.wait()??.pop().and_then(|tensor| tensor.elements.to_f32()).unwrap_or_default();
-            let items = answer.chunks_exact(self.input.item_len()).take(count);
-            gradients.extend(items.map(|item| self.input.by_pixels(item)));
-        }
-        let signs = goals.iter().map(|goal| goal.loss().1);
-        for (gradient, sign) in gradients.iter_mut().zip(signs).filter(|(_, sign)| *sign < 0.0) {
-            gradient.iter_mut().for_each(|slope| *slope *= sign);
-        }
-        Ok(gradients)
+    pub fn logits(&self, pictures: &[Picture]) -> Result<Vec<Vec<f32>>, AttackError> {
+        let inputs = |part: &[Picture], _| Ok(vec![self.input.batch(self.filled(part))?]);
+        let answers = self.run(&self.forward, &[LOGITS], pictures, inputs)?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
-    /// The tensors of one batch; the last picture again where the model insists on more.
-    fn inputs(&self, pictures: &[Picture], goals: &[Goal]) -> Result<Vec<Tensor>, AttackError> {
+    /// For each picture the gradient of its loss, and the logits that it was taken at.
+    ///
+    /// # Errors
+    /// When ONNX Runtime fails.
+    pub fn gradients(&self, pictures: &[Picture], losses: &[Loss]) -> Result<Vec<Gradient>, AttackError> {
+        let inputs = |part: &[Picture], first: usize| self.inputs(part, &losses[first..first + part.len()]);
+        let answers = self.run(&self.differentiated, &[LOGITS, GRADIENT], pictures, inputs)?;
+        let gradients = answers.into_iter().map(|answer| {
+            let [logits, gradient] = <[Vec<f32>; 2]>::try_from(answer).unwrap_or_default();
+            Gradient { logits, pixels: self.input.by_pixels(&gradient) }
+        });
+        Ok(gradients.collect())
+    }
+
+    /// Runs `model` on batches, which the workers share; each picture's part of each wanted output.
+    fn run(
+        &self,
+        model: &Arc<OnnxModel>,
+        wanted: &[&str],
+        pictures: &[Picture],
+        inputs: impl Fn(&[Picture], usize) -> Result<Vec<Tensor>, AttackError>,
+    ) -> Result<Vec<Vec<Vec<f32>>>, AttackError> {
+        let mut pending: Vec<(usize, Pending<_>)> = Vec::new();
+        let share = pictures.len().div_ceil(self.workers.count().max(1)).max(1);
+        let size = model.fixed_batch().unwrap_or(self.batch.min(share));
+        for (at, part) in pictures.chunks(size).enumerate() {
+            let (inputs, model) = (inputs(part, at * size)?, model.clone());
+            let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+            pending.push((part.len(), self.workers.submit_waiting(move |worker| model.run(worker, &inputs, &wanted))));
+        }
+        let mut answers = Vec::with_capacity(pictures.len());
+        for (count, pending) in pending {
+            let first = answers.len();
+            answers.resize(first + count, Vec::with_capacity(wanted.len()));
+            for output in pending.wait()?? {
+                let (items, elements) = (output.shape[0].max(1), output.elements.to_f32().unwrap_or_default());
+                let parts = elements.chunks_exact((elements.len() / items).max(1));
+                answers[first..].iter_mut().zip(parts).for_each(|(answer, part)| answer.push(part.to_vec()));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The pictures; the last one again where the model insists on more.
+    fn filled<'a>(&self, pictures: &'a [Picture]) -> impl Iterator<Item = &'a Picture> + use<'a> {
         let count = self.differentiated.fixed_batch().unwrap_or(pictures.len());
-        let at = |index: usize| index.min(pictures.len() - 1);
-        let mut wanted = vec![0.0; count * self.classes];
-        for index in 0..count {
-            wanted[index * self.classes + goals[at(index)].loss().0] = 1.0;
+        (0..count).map(|index| &pictures[index.min(pictures.len() - 1)])
+    }
+
+    fn inputs(&self, pictures: &[Picture], losses: &[Loss]) -> Result<Vec<Tensor>, AttackError> {
+        let count = self.filled(pictures).count();
+        let mut given = vec![0.0; count * self.classes];
+        let mut weights = vec![0.0; count * 2];
+        let rows = given.chunks_exact_mut(self.classes).zip(weights.chunks_exact_mut(2));
+        for ((given, weights), loss) in rows.zip(losses) {
+            match loss {
+                Loss::CrossEntropy(goal) | Loss::Margin(goal) => {
+                    let (class, sign) = goal.loss();
+                    given[class] = -sign;
+                    weights[usize::from(matches!(loss, Loss::Margin(_)))] = sign;
+                }
+                Loss::Linear(factors) => given.copy_from_slice(factors),
+            }
         }
         Ok(vec![
-            self.input.batch((0..count).map(|index| &pictures[at(index)]))?,
-            Tensor::new(WANTED, vec![count, self.classes], Elements::Fp32(wanted))?,
+            self.input.batch(self.filled(pictures))?,
+            Tensor::new(GIVEN, vec![count, self.classes], Elements::Fp32(given))?,
+            Tensor::new(WEIGHTS, vec![count, 2], Elements::Fp32(weights))?,
         ])
     }
-}
-
-/// Pictures of the seeds, and their goals.
-pub(super) fn parted(seeds: &[Seed]) -> (Vec<Picture>, Vec<Goal>) {
-    seeds.iter().map(|seed| (seed.picture.clone(), seed.goal)).unzip()
 }
 
 /// Runs the model once on black pictures and notes every shape.
@@ -158,23 +233,48 @@ fn trace(
     Ok(Trace::new(graph, &run))
 }
 
-/// The graph with the gradient of the cross-entropy as its only output. Probabilities are taken apart into logits, where
-/// a sure classifier's gradient does not vanish.
-fn differentiated(mut graph: Graph, classifier: &Classifier, trace: &Trace) -> Result<Graph, AttackError> {
-    let (input, output) = (classifier.input(), classifier.output());
-    let find = |graph: &Graph, name: &str| graph.find(name).ok_or_else(|| AttackError::Missing(name.to_owned()));
-    let (x, answer) = (find(&graph, &input.name)?, find(&graph, &output.name)?);
+fn find(graph: &Graph, name: &str) -> Result<Value, AttackError> {
+    graph.find(name).ok_or_else(|| AttackError::Missing(name.to_owned()))
+}
+
+/// Makes the logits, a row a picture, the graph's only output. Probabilities are taken apart into logits, where a sure
+/// classifier's gradient does not vanish.
+fn logits(graph: &mut Graph, classifier: &Classifier) -> Result<Value, AttackError> {
+    let output = classifier.output();
+    let answer = find(graph, &output.name)?;
     let is_logits = output.kind == OutputKind::Logits;
     let softmaxed = if is_logits { Some(answer) } else { graph.softmaxed(answer) };
-    let wanted = graph.input(WANTED, Datatype::Fp32, &[None, Some(output.classes)]);
     let mut flat = graph.reshape(softmaxed.unwrap_or(answer), &[-1, output.classes as i64]);
     if softmaxed.is_none() {
         flat = graph.node("Log", &[flat], []);
     }
-    let probabilities = graph.softmax(flat);
-    let slope = graph.node("Sub", &[probabilities, wanted], []);
-    let gradient = graph.gradient(flat, slope, x, trace)?;
     graph.close();
+    Ok(graph.output(flat, LOGITS, Datatype::Fp32, &[None, Some(output.classes)]))
+}
+
+/// The graph with the gradient of any [`Loss`] as another output. The loss is its slope by the logits: what is given, and
+/// a weight each for softmax and for the largest logit other than those with something given.
+fn differentiated(
+    mut graph: Graph,
+    logits: Value,
+    classifier: &Classifier,
+    trace: &Trace,
+) -> Result<Graph, AttackError> {
+    let (input, classes) = (classifier.input(), classifier.output().classes);
+    let x = find(&graph, &input.name)?;
+    let given = graph.input(GIVEN, Datatype::Fp32, &[None, Some(classes)]);
+    let weights = graph.input(WEIGHTS, Datatype::Fp32, &[None, Some(2)]);
+    let far = graph.constant("portcullis.far", &[], vec![-OUT_OF_REACH]);
+    let [soft, rival] = [0, 1].map(|column| graph.gather(weights, &[column], 1));
+    let probabilities = graph.softmax(logits);
+    let own = graph.node("Abs", &[given], []);
+    let own = graph.mul(own, far);
+    let others = graph.add(logits, own);
+    let largest = graph.node("Hardmax", &[others], [("axis", Attribute::Int(1))]);
+    let (soft, rival) = (graph.mul(soft, probabilities), graph.mul(rival, largest));
+    let both = graph.add(soft, rival);
+    let slope = graph.add(both, given);
+    let gradient = graph.gradient(logits, slope, x, trace)?;
     let sides = input.item_shape().map(Some);
     graph.output(gradient, GRADIENT, Datatype::Fp32, &[None, sides[0], sides[1], sides[2]]);
     Ok(graph)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use portcullis::attack::{Fgsm, Goal, Pgd, Seed, WhiteBox};
+use portcullis::attack::{Attack, Ball, Fgsm, Goal, Pgd, Seed, WhiteBox};
 use portcullis::data::{Dataset, Options};
 use portcullis::model::{Classifier, Distribution};
 use portcullis::profile::{Loader, Profile};
@@ -77,10 +77,11 @@ impl Victim {
         let towards: Vec<(Seed, usize)> = others.map(|seed| aim(seed, Goal::Read(target))).collect();
         let bar = pictures::progress("attacking", 3 * STEPS);
         let pgd = |levels: f32, seeds: &[Seed]| {
-            let pgd = Pgd { eps: levels * LEVEL, step: levels * LEVEL / 4.0, steps: STEPS, seed: 1 };
-            pgd.attack(&self.white_box, seeds, || bar.inc(1))
+            let ball = Ball::linf(levels * LEVEL);
+            let pgd = Pgd { ball, step: ball.eps / 4.0, steps: STEPS, starts: 1, seed: 1 };
+            pgd.run(&self.white_box, seeds, &mut || bar.inc(1))
         };
-        let fgsm = |seeds: &[Seed]| Fgsm { eps: 8.0 * LEVEL }.attack(&self.white_box, seeds);
+        let fgsm = |seeds: &[Seed]| Fgsm { eps: 8.0 * LEVEL }.run(&self.white_box, seeds, &mut || ());
         let kinds = vec![
             self.kind("FGSM 8/255", &away, fgsm)?,
             self.kind("PGD 4/255", &away, |seeds| pgd(4.0, seeds))?,
