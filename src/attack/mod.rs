@@ -1,15 +1,18 @@
 //! Attacks on a classifier, one file each: benign pictures go in, adversarial ones come out, in what a client can really
 //! send, 8 bits a pixel.
 
+mod apgd;
 mod ball;
 mod bim;
 mod fgsm;
 mod mi_fgsm;
+mod objective;
 mod oracle;
 mod pgd;
 mod walk;
 mod white_box;
 
+pub use apgd::{Apgd, ApgdLoss};
 pub use ball::{Ball, Norm};
 pub use bim::Bim;
 pub use fgsm::Fgsm;

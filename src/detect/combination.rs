@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::ranks::Ranks;
-use super::{Detector, Observation};
+use super::{Detector, Observation, ObservationGradient};
+
+/// What counts as around a score, as a share of it.
+const SURROUNDINGS: f64 = 0.1;
+/// Scores below this are taken for this in a slope.
+const SMALLEST: f64 = 1e-6;
 
 /// Why an observation has no score.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +93,26 @@ impl Combination {
             .collect();
         Ok((evidence, combined))
     }
+
+    /// How the combined score changes with the logits behind each prediction. Surprisal moves by ranks, in steps; what
+    /// counts is how it rises around each detector's score.
+    pub fn gradient(&self, detectors: &[Box<dyn Detector>], observation: &Observation) -> ObservationGradient {
+        let mut sum = ObservationGradient::none(observation);
+        for (weighted, detector) in self.detectors.iter().zip(detectors) {
+            let slope = weighted.weight * steepness(&weighted.ranks, detector.score(observation));
+            if slope != 0.0 {
+                sum.add(slope, detector.gradient(observation));
+            }
+        }
+        sum
+    }
+}
+
+/// How much surprisal rises with the score around it; where it is flat there, how much it rose from zero so far.
+fn steepness(ranks: &Ranks, score: f64) -> f64 {
+    let reach = SURROUNDINGS * score.abs() + f64::MIN_POSITIVE;
+    let rise = (ranks.surprisal(score + reach) - ranks.surprisal(score - reach)) / (2.0 * reach);
+    if rise > 0.0 { rise } else { ranks.surprisal(score) / score.abs().max(SMALLEST) }
 }
 
 /// The raw score of each detector.

@@ -1,6 +1,6 @@
 //! Disagreement of a distilled student with its teacher.
 
-use super::{Detector, Observation};
+use super::{Detector, Observation, ObservationGradient, by_logits};
 use crate::config::Measure;
 use crate::model::Distribution;
 
@@ -47,6 +47,33 @@ impl Detector for Disagreement {
             Measure::JensenShannon => jensen_shannon(&teacher, &student),
             Measure::Surprise => surprise(&teacher, &student),
         }
+    }
+
+    fn gradient(&self, observation: &Observation) -> ObservationGradient {
+        let teacher = observation.original.at_temperature(self.temperature);
+        let student = observation.students[self.student].at_temperature(self.temperature);
+        let (p, q) = (teacher.probabilities(), student.probabilities());
+        let log_ratio = |a: &[f64], b: &[f64]| -> Vec<f64> {
+            a.iter().zip(b).map(|(a, b)| (a.max(FLOOR) / b.max(FLOOR)).ln()).collect()
+        };
+        let middle = || -> Vec<f64> { p.iter().zip(q).map(|(p, q)| (p + q) / 2.0).collect() };
+        let halved = |gradient: Vec<f64>| gradient.into_iter().map(|slope| slope / 2.0).collect::<Vec<_>>();
+        let (by_teacher, by_student) = match self.measure {
+            Measure::Kl => (by_logits(p, &log_ratio(p, q)), q.iter().zip(p).map(|(q, p)| q - p).collect::<Vec<_>>()),
+            Measure::JensenShannon => {
+                (by_logits(p, &halved(log_ratio(p, &middle()))), by_logits(q, &halved(log_ratio(q, &middle()))))
+            }
+            Measure::Surprise => {
+                let class = teacher.top().0;
+                let by_student = (0..).zip(q).map(|(index, q)| q - f64::from(u8::from(index == class)));
+                (vec![0.0; p.len()], by_student.collect())
+            }
+        };
+        let at_temperature = |gradient: Vec<f64>| gradient.into_iter().map(|slope| slope / self.temperature).collect();
+        let mut gradient = ObservationGradient::none(observation);
+        gradient.original = at_temperature(by_teacher);
+        gradient.students[self.student] = Some(at_temperature(by_student));
+        gradient
     }
 }
 

@@ -1,6 +1,6 @@
 //! Feature squeezing (Xu, Evans, Qi, NDSS 2018): how far the prediction moves when the input is squeezed.
 
-use super::{Detector, Observation};
+use super::{Detector, Observation, ObservationGradient, by_logits};
 use crate::model::Distribution;
 
 /// Joint feature squeezing: the largest L1 distance between the prediction on the input and the predictions on its
@@ -33,6 +33,21 @@ impl Detector for FeatureSqueezing {
             .iter()
             .map(|&(position, _)| l1_distance(&observation.original, &observation.squeezed[position]))
             .fold(0.0, f64::max)
+    }
+
+    /// Of the squeezer that moves the prediction most.
+    fn gradient(&self, observation: &Observation) -> ObservationGradient {
+        let distance = |position: &usize| l1_distance(&observation.original, &observation.squeezed[*position]);
+        let positions = self.squeezers.iter().map(|squeezer| squeezer.0);
+        let mut gradient = ObservationGradient::none(observation);
+        if let Some(farthest) = positions.max_by(|a, b| distance(a).total_cmp(&distance(b))) {
+            let (p, q) = (observation.original.probabilities(), observation.squeezed[farthest].probabilities());
+            let up: Vec<f64> = p.iter().zip(q).map(|(p, q)| (p - q).signum()).collect();
+            let down: Vec<f64> = up.iter().map(|sign| -sign).collect();
+            gradient.original = by_logits(p, &up);
+            gradient.squeezed[farthest] = Some(by_logits(q, &down));
+        }
+        gradient
     }
 }
 
