@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train students models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train strength students models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-train: ## Print how many pictures a second are trained on
 
 models: build ## Train the traffic-sign models of models/signs anew: classifier, students, profile
 	PORTCULLIS=target/release/portcullis sh models/signs/make.sh
+
+strength: onnxruntime ## Print how strong the attacks are beside those of a public attack library
+	$(CARGO) test --release --locked --test attack_strength -- --ignored --nocapture
 
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh

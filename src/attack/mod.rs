@@ -1,24 +1,29 @@
 //! Attacks on a classifier, one file each: benign pictures go in, adversarial ones come out, in what a client can really
 //! send, 8 bits a pixel.
 
+mod adam;
 mod apgd;
 mod ball;
 mod bim;
+mod cw_2;
 mod fgsm;
 mod mi_fgsm;
 mod objective;
 mod oracle;
 mod pgd;
+mod square;
 mod walk;
 mod white_box;
 
 pub use apgd::{Apgd, ApgdLoss};
 pub use ball::{Ball, Norm};
 pub use bim::Bim;
+pub use cw_2::CarliniWagner2;
 pub use fgsm::Fgsm;
 pub use mi_fgsm::MiFgsm;
 pub use oracle::{Answer, LocalOracle, Made, Oracle, QueryAttack};
 pub use pgd::Pgd;
+pub use square::Square;
 pub use white_box::{AttackError, Gradient, Loss, WhiteBox};
 
 use crate::tensor::Picture;
