@@ -82,7 +82,8 @@ impl Ball {
         self.inside(benign, benign.pixels().iter().zip(change).map(|(pixel, change)| pixel + change))
     }
 
-    fn shorten(self, change: &mut [f32]) {
+    /// Brings a change back into the ball.
+    pub(super) fn shorten(self, change: &mut [f32]) {
         match self.norm {
             Norm::Linf => change.iter_mut().for_each(|value| *value = value.clamp(-self.eps, self.eps)),
             Norm::L2 => {

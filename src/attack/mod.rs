@@ -1,32 +1,27 @@
-//! Attacks on a classifier, one file each: benign pictures go in, adversarial ones come out, in what a client can really
+//! Attacks on a classifier, one file each in `gradient`, `query` and `adaptive`: benign pictures go in, adversarial ones come out, in what a client can really
 //! send, 8 bits a pixel.
 
-mod adam;
-mod apgd;
+mod adaptive;
 mod ball;
-mod bim;
-mod cw_2;
-mod fgsm;
-mod mi_fgsm;
-mod objective;
+mod gradient;
+mod nearest;
 mod oracle;
-mod pgd;
-mod square;
-mod walk;
+mod query;
+mod warp;
 mod white_box;
 
-pub use apgd::{Apgd, ApgdLoss};
+pub use adaptive::{AdaptiveAttack, AdaptiveCarliniWagner, AdaptivePgd, Guarded, Look, Rule};
 pub use ball::{Ball, Norm};
-pub use bim::Bim;
-pub use cw_2::CarliniWagner2;
-pub use fgsm::Fgsm;
-pub use mi_fgsm::MiFgsm;
+pub use gradient::{
+    Apgd, ApgdLoss, Bim, CarliniWagner0, CarliniWagner2, CarliniWagnerInf, DeepFool, Ead, Fab, Fgsm, Jsma, MiFgsm,
+    Patch, Pgd, Place, Universal,
+};
 pub use oracle::{Answer, LocalOracle, Made, Oracle, QueryAttack};
-pub use pgd::Pgd;
-pub use square::Square;
+pub use query::{Boundary, HopSkipJump, Nes, SimBa, Spatial, Square};
 pub use white_box::{AttackError, Gradient, Loss, WhiteBox};
 
 use crate::tensor::Picture;
+use ball::sign;
 
 /// An attack that knows the classifier, its gradients included.
 pub trait Attack: Send + Sync {
@@ -96,4 +91,21 @@ pub fn largest(scores: &[f32]) -> usize {
 
 fn pictures(seeds: &[Seed]) -> Vec<Picture> {
     seeds.iter().map(|seed| seed.picture.clone()).collect()
+}
+
+/// By how much each pixel of `to` differs from that of `from`.
+fn change(from: &Picture, to: &Picture) -> Vec<f32> {
+    from.pixels().iter().zip(to.pixels()).map(|(from, to)| to - from).collect()
+}
+
+/// What `attack` makes of each half of the seeds, every other one, when it knows the other half: it is called with the
+/// known and the unknown ones.
+fn crossed(
+    seeds: &[Seed],
+    mut attack: impl FnMut(&[Seed], &[Seed]) -> Result<Vec<Picture>, AttackError>,
+) -> Result<Vec<Picture>, AttackError> {
+    let half = |odd: usize| -> Vec<Seed> { seeds.iter().skip(odd).step_by(2).cloned().collect() };
+    let (even, odd) = (half(0), half(1));
+    let mut made = [attack(&odd, &even)?.into_iter(), attack(&even, &odd)?.into_iter()];
+    Ok((0..seeds.len()).filter_map(|index| made[index % 2].next()).collect())
 }

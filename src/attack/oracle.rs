@@ -48,8 +48,8 @@ pub struct Made {
 
 /// An attack that only asks.
 pub trait QueryAttack: Send + Sync {
-    /// How often [`QueryAttack::run`] calls `watch`, at most.
-    fn rounds(&self) -> usize;
+    /// How often [`QueryAttack::run`] calls `watch` on so many seeds, at most.
+    fn rounds(&self, seeds: usize) -> usize;
 
     /// One result a seed. A refused question counts and is no success. `watch` is called as the work goes on.
     ///

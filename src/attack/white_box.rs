@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Goal;
 use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, PredictError, Runtime, Workers};
 use crate::onnx::{Attribute, GradientError, Graph, GraphError, ReadError, Trace, UpgradeError, Value};
-use crate::tensor::{Datatype, Elements, OutputKind, Picture, Tensor, TensorError};
+use crate::tensor::{Datatype, Elements, OutputKind, Picture, PictureError, Tensor, TensorError};
 
 /// Pictures that one worker differentiates at once.
 const BATCH: usize = 16;
@@ -67,6 +67,20 @@ pub enum AttackError {
     /// Pixels are no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+    /// A student sees other pictures than the classifier, so that no gradient leads through both.
+    #[error(
+        "student '{0}' takes pictures of another shape than the classifier: adaptive attacks can't go through both"
+    )]
+    StudentShape(String),
+    /// An observation has no score.
+    #[error(transparent)]
+    Score(#[from] crate::detect::ScoreError),
+    /// Logits are no prediction.
+    #[error(transparent)]
+    Distribution(#[from] crate::model::DistributionError),
+    /// Pixels are no picture.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
 }
 
 /// What is to grow, as a function of the logits.

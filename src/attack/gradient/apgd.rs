@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::objective::Objective;
-use super::{Attack, AttackError, Ball, Seed, WhiteBox, largest, pictures};
+use crate::attack::{Attack, AttackError, Ball, Seed, WhiteBox, largest, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// The share of a step that is taken anew; the rest goes on as the step before.
@@ -73,7 +73,7 @@ impl Attack for Apgd {
 impl Apgd {
     /// Start by start, what is to grow for each seed.
     fn aims(&self, victim: &WhiteBox, seeds: &[Seed]) -> Result<Vec<Vec<Option<Objective>>>, AttackError> {
-        let same = |objective: fn(super::Goal) -> Objective| {
+        let same = |objective: fn(crate::attack::Goal) -> Objective| {
             vec![seeds.iter().map(|seed| Some(objective(seed.goal))).collect()]
         };
         let ApgdLoss::TargetedDlr(classes) = self.loss else {

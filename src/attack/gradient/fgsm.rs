@@ -1,7 +1,7 @@
 //! The fast gradient sign method (Goodfellow, Shlens, Szegedy 2015).
 
 use super::walk::Walk;
-use super::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
+use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// One step as far as it may go, each pixel in the direction that helps.

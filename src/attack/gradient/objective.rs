@@ -1,6 +1,6 @@
 //! Losses of which an attack wants to know the value too.
 
-use super::{Goal, Loss};
+use crate::attack::{Goal, Loss};
 
 /// Keeps differences of equal logits from dividing by zero.
 const TINY: f32 = 1e-12;

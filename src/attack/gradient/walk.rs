@@ -1,6 +1,6 @@
 //! What the attacks share that go up the gradient of the cross-entropy step by step.
 
-use super::{AttackError, Ball, Loss, Seed, WhiteBox};
+use crate::attack::{AttackError, Ball, Loss, Seed, WhiteBox};
 use crate::tensor::Picture;
 
 /// A walk within a ball around each benign picture.

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Answer, AttackError, Ball, Made, Oracle, QueryAttack, Seed};
+use crate::attack::{Answer, AttackError, Ball, Made, Oracle, QueryAttack, Seed};
 use crate::tensor::{Picture, to_8_bit};
 
 /// After so many of ten thousand queries the squares' share of the picture is halved.
@@ -24,7 +24,7 @@ pub struct Square {
 }
 
 impl QueryAttack for Square {
-    fn rounds(&self) -> usize {
+    fn rounds(&self, _: usize) -> usize {
         self.queries
     }
 

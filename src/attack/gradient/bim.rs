@@ -1,7 +1,7 @@
 //! The basic iterative method (Kurakin, Goodfellow, Bengio 2017).
 
 use super::walk::Walk;
-use super::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
+use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// Small steps of the fast gradient sign method, from the benign picture itself.

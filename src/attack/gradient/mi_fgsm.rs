@@ -1,7 +1,7 @@
 //! The momentum iterative fast gradient sign method (Dong et al. 2018), whose examples fool other classifiers more often.
 
 use super::walk::Walk;
-use super::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
+use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// Small steps along a mean of all gradients so far.

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::walk::Walk;
-use super::{Attack, AttackError, Ball, Seed, WhiteBox, pictures};
+use crate::attack::{Attack, AttackError, Ball, Seed, WhiteBox, pictures};
 use crate::tensor::{Picture, to_8_bit};
 
 /// Small steps from a random start, never leaving the ball around the benign picture.
