@@ -130,12 +130,23 @@ impl Graph {
         inputs: &[Value],
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> Value {
-        let output = self.value(Name::Numbered(operator.to_owned()));
+        let [output] = self.nodes(operator, inputs, attributes);
+        output
+    }
+
+    /// Applies an operator that gives several answers.
+    pub fn nodes<const N: usize>(
+        &mut self,
+        operator: &str,
+        inputs: &[Value],
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> [Value; N] {
+        let outputs = [(); N].map(|()| self.value(Name::Numbered(operator.to_owned())));
         let attributes = attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect();
         let (operator, domain) = (operator.to_owned(), String::new());
         let inputs = inputs.iter().copied().map(Some).collect();
-        self.nodes.push(Node { operator, domain, inputs, outputs: vec![Some(output)], attributes });
-        output
+        self.nodes.push(Node { operator, domain, inputs, outputs: outputs.map(Some).to_vec(), attributes });
+        outputs
     }
 
     /// Lets `value` out under a name. See [`Graph::input`] for its shape.

@@ -1,11 +1,13 @@
 //! Older operator sets brought to the one that gradients are written in.
 
-use super::graph::{Attribute, Graph, Name, Node, OPERATOR_SET, Value};
+use super::graph::{Attribute, Graph, Name, Node, Value};
 use super::trace::Trace;
 use crate::tensor::Elements;
 
 /// The oldest operator set whose arithmetic stretches sides as today.
 const OLDEST: i64 = 7;
+/// The set that graphs are brought to.
+pub(super) const UPGRADED: i64 = 20;
 
 /// Why a graph stays as old as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,13 +28,13 @@ pub enum UpgradeError {
 }
 
 impl Graph {
-    /// The same graph in operator set 17, or as it is where it is newer. Values stay what they are, so `trace` holds for both.
+    /// The same graph in operator set 20, or as it is where it is newer. Values stay what they are, so `trace` holds for both.
     ///
     /// # Errors
     /// When it is older than operator set 7, or an operator means what newer ones can't say.
     pub fn upgraded(mut self, trace: &Trace) -> Result<Self, UpgradeError> {
         let version = self.standard_operator_set();
-        if version >= OPERATOR_SET {
+        if version >= UPGRADED {
             return Ok(self);
         }
         if version < OLDEST {
@@ -46,7 +48,7 @@ impl Graph {
             }
         }
         self.operator_sets.retain(|set| !set.0.is_empty());
-        self.operator_sets.push((String::new(), OPERATOR_SET));
+        self.operator_sets.push((String::new(), UPGRADED));
         Ok(self)
     }
 
@@ -71,7 +73,20 @@ impl Graph {
                 self.append(at, [starts, ends, axes].map(|numbers| (vec![numbers.len()], numbers.into())));
             }
             "Squeeze" | "Unsqueeze" | "ReduceSum" if from < 13 => self.append_ints(at, "axes"),
-            "Split" if from < 13 => self.append_ints(at, "split"),
+            "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2" | "ReduceSumSquare"
+            | "ReduceLogSum" | "ReduceLogSumExp"
+                if from < 18 =>
+            {
+                self.append_ints(at, "axes")
+            }
+            "Split" if from < 18 => {
+                self.append_ints(at, "split");
+                let node = &mut self.nodes[at];
+                if node.inputs.len() < 2 {
+                    let count = Attribute::Int(node.outputs.len() as i64);
+                    node.attributes.insert("num_outputs".to_owned(), count);
+                }
+            }
             "Dropout" => {
                 let node = &mut self.nodes[at];
                 "Identity".clone_into(&mut node.operator);

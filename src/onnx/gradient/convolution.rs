@@ -13,8 +13,8 @@ pub(super) fn conv(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     let (from, to) = (step.shape(input)?, step.shape(step.output()?)?);
     let kernel = step.shape(weight)?;
     let window = Window::of(step, &kernel[2..], &from[2..], &to[2..])?;
-    let groups = step.int("group", 1);
-    transposed(step, weight, groups, window, [&from, &to])
+    let (cotangent, groups) = (step.cotangent()?, step.int("group", 1));
+    transposed(step, cotangent, weight, groups, window, [&from, &to])
 }
 
 /// The convolution by the same weights.
@@ -32,16 +32,16 @@ pub(super) fn conv_transpose(step: &mut Step<'_>, index: usize) -> Result<Value,
     Ok(step.graph.node("Conv", &[cotangent, weight], attributes))
 }
 
-/// The cotangent brought back by the transposed convolution of one that turns pictures of the first shape into maps of the
+/// `maps` brought back by the transposed convolution of one that turns pictures of the first shape into maps of the
 /// second.
 pub(super) fn transposed(
     step: &mut Step<'_>,
+    maps: Value,
     weight: Value,
     groups: i64,
     window: Window,
     [from, to]: [&[usize]; 2],
 ) -> Result<Value, String> {
-    let cotangent = step.cotangent()?;
     let attributes = [
         ("output_padding", Attribute::Ints(window.rest(&from[2..], &to[2..])?)),
         ("kernel_shape", Attribute::Ints(window.kernel)),
@@ -50,7 +50,7 @@ pub(super) fn transposed(
         ("group", Attribute::Int(groups)),
         ("pads", Attribute::Ints(window.pads)),
     ];
-    Ok(step.graph.node("ConvTranspose", &[cotangent, weight], attributes))
+    Ok(step.graph.node("ConvTranspose", &[maps, weight], attributes))
 }
 
 /// How a window moves over a picture of any number of dimensions.
@@ -95,6 +95,19 @@ impl Window {
     /// The pixels that `steps` places of the window cover.
     fn reach(&self, axis: usize, steps: usize) -> i64 {
         (steps as i64 - 1) * self.strides[axis] + self.dilations[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// How many pixels each place of the window covers, those around the picture only where `padding_counts`.
+    pub(super) fn counts(&self, from: &[usize], to: &[usize], padding_counts: bool) -> Vec<usize> {
+        let along = |axis: usize, place: usize| {
+            let first = place as i64 * self.strides[axis] - self.pads[axis];
+            let pixels = (0..self.kernel[axis]).map(|step| first + step * self.dilations[axis]);
+            pixels.filter(|&pixel| padding_counts || (0..from[axis] as i64).contains(&pixel)).count()
+        };
+        (0..to.len()).fold(vec![1], |counts, axis| {
+            let sides: Vec<usize> = (0..to[axis]).map(|place| along(axis, place)).collect();
+            counts.iter().flat_map(|count| sides.iter().map(move |side| count * side)).collect()
+        })
     }
 
     /// Pixels at the end that no window covers.

@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::graph::{Attribute, Graph, Node, Value};
 use super::trace::Trace;
+use super::upgrade::UPGRADED;
 
 /// Why there is no gradient.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,19 +37,17 @@ pub enum GradientError {
     #[error("the model's answer does not depend on its input in a way that has a gradient")]
     Independent,
     /// The operators are of a set whose gradients are not known.
-    #[error("the model is written in ONNX operator set {0}; gradients need {OLDEST} to {NEWEST}: convert it")]
+    #[error("the model is written in ONNX operator set {0}; gradients need {UPGRADED} to {NEWEST}: convert it")]
     OperatorSet(i64),
 }
 
-/// Operator sets that all rules hold for.
-const OLDEST: i64 = 13;
-const NEWEST: i64 = 17;
-/// The first set whose `ScatterElements` adds.
-const SCATTER_ADDS: i64 = 16;
+/// The newest operator set that all rules hold for; the oldest is the one that graphs are brought to.
+const NEWEST: i64 = 25;
 
 impl Graph {
     /// Adds the gradient of `sum(answer * cotangent)` with respect to `input`, of the input's shape, and returns it. Shapes
-    /// come from `trace`; all batches but the traced one's size may differ from it.
+    /// come from `trace`; the batch may be of another size than the traced one. The graph must be
+    /// [upgraded](Graph::upgraded).
     ///
     /// # Errors
     /// When an operator between the two has no rule.
@@ -60,7 +59,7 @@ impl Graph {
         trace: &Trace,
     ) -> Result<Value, GradientError> {
         let version = self.standard_operator_set();
-        if !(OLDEST..=NEWEST).contains(&version) {
+        if !(UPGRADED..=NEWEST).contains(&version) {
             return Err(GradientError::OperatorSet(version));
         }
         let active = self.reached_from(input);

@@ -1,7 +1,7 @@
 //! Rules of poolings.
 
 use super::convolution::{Window, transposed};
-use super::{SCATTER_ADDS, Step};
+use super::Step;
 use crate::onnx::Value;
 use crate::onnx::graph::{Attribute, Name};
 use crate::tensor::Datatype;
@@ -10,10 +10,6 @@ use crate::tensor::Datatype;
 pub(super) fn max_pool(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
     if step.int("storage_order", 0) != 0 {
         return Err("its storage_order is not by rows".to_owned());
-    }
-    let version = step.graph.standard_operator_set();
-    if version < SCATTER_ADDS {
-        return Err(format!("it needs operator set {SCATTER_ADDS}, the model is written in {version}"));
     }
     let (input, cotangent, places) = (step.input(0)?, step.cotangent()?, places(step));
     let [flat, cotangent, places] = [input, cotangent, places].map(|value| step.graph.reshape(value, &[-1]));
@@ -36,21 +32,25 @@ fn places(step: &mut Step<'_>) -> Value {
     places
 }
 
-/// A transposed depthwise convolution by one over the number of pixels.
+/// Each window's share to all its pixels: a transposed depthwise convolution by ones.
 pub(super) fn average_pool(step: &mut Step<'_>, _: usize) -> Result<Value, String> {
     let (from, to) = (step.shape(step.input(0)?)?, step.shape(step.output()?)?);
     let kernel = step.ints("kernel_shape").ok_or("its kernel_shape is missing")?;
     let kernel: Vec<usize> = kernel.iter().map(|&side| side as usize).collect();
     let window = Window::of(step, &kernel, &from[2..], &to[2..])?;
-    let counts_padding = step.int("count_include_pad", 0) != 0;
-    if step.int("ceil_mode", 0) != 0 || (!counts_padding && window.pads.iter().any(|&pad| pad > 0)) {
-        return Err("its windows differ in the number of pixels that count".to_owned());
+    if step.int("ceil_mode", 0) != 0 {
+        return Err("its windows go beyond the picture".to_owned());
     }
-    let (channels, pixels) = (from[1], kernel.iter().product::<usize>());
-    let shape: Vec<usize> = [channels, 1].into_iter().chain(kernel).collect();
-    let shares = vec![1.0 / pixels as f32; channels * pixels];
-    let shares = step.graph.store(Name::Numbered("shares".to_owned()), shape, shares.into());
-    transposed(step, shares, channels as i64, window, [&from, &to])
+    let padding_counts = step.int("count_include_pad", 0) != 0;
+    let shares = window.counts(&from[2..], &to[2..], padding_counts).into_iter().map(|count| 1.0 / count as f32);
+    let of_places = [&[1, 1], &to[2..]].concat();
+    let shares = step.graph.store(Name::Numbered("shares".to_owned()), of_places, shares.collect::<Vec<f32>>().into());
+    let cotangent = step.cotangent()?;
+    let shared = step.graph.mul(cotangent, shares);
+    let channels = from[1];
+    let ones = vec![1.0_f32; channels * kernel.iter().product::<usize>()];
+    let ones = step.graph.store(Name::Numbered("ones".to_owned()), [&[channels, 1], &kernel[..]].concat(), ones.into());
+    transposed(step, shared, ones, channels as i64, window, [&from, &to])
 }
 
 /// To the largest pixel; where several are, each has its share.

@@ -6,7 +6,8 @@ use crate::onnx::Value;
 use crate::tensor::Elements;
 
 pub(super) fn resize(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
-    if index > 0 || step.ints("axes").is_some() || step.int("antialias", 0) != 0 {
+    let stretches = step.text("keep_aspect_ratio_policy").is_none_or(|policy| policy == "stretch");
+    if index > 0 || step.ints("axes").is_some() || step.int("antialias", 0) != 0 || !stretches {
         return Err("it does more than nearest and linear interpolation by fixed scales".to_owned());
     }
     let (from, mut sides) = (step.shape(step.input(0)?)?, step.shape(step.output()?)?);

@@ -91,13 +91,20 @@ pub(super) fn pad(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     let cotangent = step.cotangent()?;
     let from = step.shape(step.input(0)?)?;
     let pads = step.integers(1)?.ok_or("its pads are not known")?;
-    let axes: Vec<i64> = (0..from.len() as i64).collect();
-    let (axes, starts) = (&axes[1..], &pads[1..from.len()]);
-    let ends: Vec<i64> = starts.iter().zip(&from[1..]).map(|(&start, &side)| start + side as i64).collect();
-    if pads[0] != 0 || pads[from.len()] != 0 || pads.iter().any(|&pad| pad < 0) {
-        return Err("it pads the batch, or takes away".to_owned());
+    let axes = step.integers(3)?.unwrap_or_else(|| (0..from.len() as i64).collect());
+    let (mut places, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    for (&axis, (&before, &behind)) in axes.iter().zip(pads.iter().zip(&pads[axes.len()..])) {
+        let axis = from_start(axis, from.len())?;
+        if before < 0 || behind < 0 || (axis == 0 && before + behind > 0) {
+            return Err("it pads the batch, or takes away".to_owned());
+        }
+        if axis > 0 {
+            places.push(axis as i64);
+            starts.push(before);
+            ends.push(before + from[axis] as i64);
+        }
     }
-    Ok(part(step, cotangent, axes, starts, &ends))
+    Ok(part(step, cotangent, &places, &starts, &ends))
 }
 
 fn part(step: &mut Step<'_>, value: Value, axes: &[i64], starts: &[i64], ends: &[i64]) -> Value {
