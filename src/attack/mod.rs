@@ -1,8 +1,9 @@
-//! Attacks on a classifier, one file each in `gradient`, `query` and `adaptive`: benign pictures go in, adversarial ones come out, in what a client can really
-//! send, 8 bits a pixel.
+//! Attacks on a classifier, one file each in `gradient`, `query` and `adaptive`: benign pictures go in, adversarial ones
+//! come out, in what a client can really send, 8 bits a pixel.
 
 mod adaptive;
 mod ball;
+mod catalogue;
 mod gradient;
 mod nearest;
 mod oracle;
@@ -12,6 +13,7 @@ mod white_box;
 
 pub use adaptive::{AdaptiveAttack, AdaptiveCarliniWagner, AdaptivePgd, Guarded, Look, Rule};
 pub use ball::{Ball, Norm};
+pub use catalogue::{Effort, Level, Method, Named, catalogue};
 pub use gradient::{
     Apgd, ApgdLoss, Bim, CarliniWagner0, CarliniWagner2, CarliniWagnerInf, DeepFool, Ead, Fab, Fgsm, Jsma, MiFgsm,
     Patch, Pgd, Place, Universal,
@@ -27,6 +29,11 @@ use ball::sign;
 pub trait Attack: Send + Sync {
     /// How often [`Attack::run`] calls `watch`, at most.
     fn rounds(&self) -> usize;
+
+    /// How many gradients it takes for each seed in each of these rounds.
+    fn gradients_a_round(&self) -> usize {
+        1
+    }
 
     /// One picture a seed, adversarial or not, of 8 bits a pixel. `watch` is called as the work goes on.
     ///
@@ -94,7 +101,7 @@ fn pictures(seeds: &[Seed]) -> Vec<Picture> {
 }
 
 /// By how much each pixel of `to` differs from that of `from`.
-fn change(from: &Picture, to: &Picture) -> Vec<f32> {
+pub fn change(from: &Picture, to: &Picture) -> Vec<f32> {
     from.pixels().iter().zip(to.pixels()).map(|(from, to)| to - from).collect()
 }
 

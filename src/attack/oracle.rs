@@ -51,6 +51,14 @@ pub trait QueryAttack: Send + Sync {
     /// How often [`QueryAttack::run`] calls `watch` on so many seeds, at most.
     fn rounds(&self, seeds: usize) -> usize;
 
+    /// How many questions it asks for each seed, at most.
+    fn queries(&self) -> usize;
+
+    /// Whether it moves pixels instead of changing them, so that how far they are from the seed's says nothing.
+    fn moves_pixels(&self) -> bool {
+        false
+    }
+
     /// One result a seed. A refused question counts and is no success. `watch` is called as the work goes on.
     ///
     /// # Errors

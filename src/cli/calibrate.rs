@@ -30,7 +30,8 @@ pub struct Arguments {
     /// if not given.
     #[arg(long, value_delimiter = ',', value_parser = rate)]
     fpr: Option<Vec<f64>>,
-    /// Adversarial sets whose seeds must not be calibrated on, so that detection can be measured with them.
+    /// Adversarial sets, or folders of such, whose seeds must not be calibrated on, so that detection can be measured with
+    /// them.
     #[arg(long, value_name = "NPZ")]
     exclude: Vec<PathBuf>,
     /// Where to write the profile; the configured place if not given.
@@ -72,7 +73,7 @@ fn fit(
     let teacher = setup::offline_teacher(config, model, loader, &mut lineup, &runtime)?;
 
     let dataset = benign.open(&lineup.identity.input)?;
-    let excluded = pictures::seeds_of(exclude)?;
+    let excluded = pictures::seeds_of(&pictures::sets_in(exclude)?)?;
     let chosen = benign.read(&dataset, |picture| excluded.contains(&PictureId::of(picture)))?;
     let expected = benign.count.unwrap_or(dataset.len()).min(dataset.len());
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };

@@ -1,26 +1,32 @@
 //! `portcullis evaluate`
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use portcullis::data::{AdversarialSet, AttackResult};
-use portcullis::detect::{Combination, Observation, Panel, scores};
+use portcullis::attack::Goal;
+use portcullis::data::{AdversarialSet, AttackResult, Sample};
 use portcullis::gateway::lineup_with_profile;
 use portcullis::model::InputSpec;
-use portcullis::profile::{AttackDetection, AttackScores, Evaluation, PictureId, Profile, Proportion};
-use portcullis::report::Table;
+use portcullis::profile::PictureId;
+use portcullis::report::Assessment;
 use portcullis::tensor::Picture;
 
-use super::pictures::{self, BenignArguments, Observed, Watcher};
+use super::assess::{self, Judge, Made};
+use super::pictures::{self, BenignArguments, Watcher};
 use super::{Common, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     benign: BenignArguments,
-    /// Adversarial sets (`x`, `y`, `adv_NAME`, `ok_NAME`); without one only false positives are measured.
+    /// Adversarial sets (`x`, `y`, `adv_NAME`, `ok_NAME`), or folders of such, as `redteam` makes them; without one only
+    /// false positives are measured.
     #[arg(long, value_name = "NPZ")]
     adversarial: Vec<PathBuf>,
+    /// A folder for the report as page and JSON.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// The guarded model; not needed where only one is configured.
     #[arg(long)]
     model: Option<String>,
@@ -37,35 +43,43 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
 
     let dataset = arguments.benign.open(&lineup.identity.input)?;
-    let seeds = pictures::seeds_of(&arguments.adversarial)?;
+    let classes = assess::class_names(&dataset, lineup.identity.output.classes);
+    let judge = Judge { watcher: &watcher, profile: &profile, classes: &classes };
+    let sets = pictures::sets_in(&arguments.adversarial)?;
+    let seeds = pictures::seeds_of(&sets)?;
     let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&PictureId::of(picture));
-    let benign = arguments.benign.read(&dataset, used)?;
-    let left = dataset.len().saturating_sub(profile.benign_inputs);
-    let observed = watcher.observe("benign inputs", arguments.benign.count.unwrap_or(left).min(left), benign)?;
-    let benign = rows(&lineup.panel, &profile.combination, &observed);
+    let benign = judge.benign(arguments.benign.read(&dataset, used)?.collect::<Result<_>>()?)?;
     if benign.is_empty() {
         bail!("no benign input is left that was not calibrated on; calibrate on fewer with --count");
     }
 
-    let mut attacks = Vec::new();
-    let mut seeds_left_out = 0;
-    for path in &arguments.adversarial {
+    let (mut trials, mut seeds_left_out) = (Vec::new(), 0);
+    let mut numbers: HashMap<PictureId, usize> = HashMap::new();
+    for path in &sets {
         let set = AdversarialSet::open(path)?;
         check_shape(path, &set, &lineup.identity.input)?;
-        let fresh: Vec<bool> = set.seeds().iter().map(|seed| !profile.has_seen(&seed.picture)).collect();
-        seeds_left_out += fresh.iter().filter(|fresh| !**fresh).count();
-        for attack in set.results() {
-            let pictures = successful(attack, &fresh);
-            let observed = watcher.observe(&attack.name, pictures.len(), pictures.into_iter().map(Ok))?;
-            let rows = rows(&lineup.panel, &profile.combination, &observed);
-            attacks.push(AttackScores { name: attack.name.clone(), rows });
+        let is_fresh: Vec<bool> = set.seeds().iter().map(|seed| !profile.has_seen(&seed.picture)).collect();
+        seeds_left_out += is_fresh.iter().filter(|is_fresh| !**is_fresh).count();
+        let seeds = labelled(fresh(set.seeds(), &is_fresh), &watcher)?;
+        for result in set.results() {
+            let made = Made {
+                pictures: fresh(&result.pictures, &is_fresh),
+                goals: goals(&seeds, result, &is_fresh),
+                queries: None,
+                moves_pixels: false,
+            };
+            let mut trial = judge.trial([String::new(), result.name.clone(), String::new()], &seeds, &made)?;
+            for (outcome, seed) in trial.outcomes.iter_mut().zip(&seeds) {
+                let next = numbers.len();
+                outcome.seed = *numbers.entry(PictureId::of(&seed.picture)).or_insert(next);
+            }
+            trials.push(trial);
         }
     }
-    let evaluation = Evaluation::new(&profile, &benign, &attacks);
-    if common.json {
-        println!("{}", serde_json::to_string_pretty(&evaluation)?);
-    } else {
-        show(&profile, &evaluation, seeds_left_out);
+    let assessment = Assessment::new(&profile, &benign, trials, Vec::new());
+    assess::publish(common, &assessment, arguments.out.as_deref())?;
+    if seeds_left_out > 0 && !common.json {
+        println!("{seeds_left_out} seeds were calibrated on and left out; calibrate with --exclude to keep them");
     }
     Ok(())
 }
@@ -87,71 +101,24 @@ fn check_shape(path: &Path, set: &AdversarialSet, input: &InputSpec) -> Result<(
     Ok(())
 }
 
-/// The adversarial examples that fooled the classifier and whose seeds were not calibrated on.
-fn successful(attack: &AttackResult, fresh: &[bool]) -> Vec<Picture> {
-    let chosen = attack.pictures.iter().zip(&attack.successful).zip(fresh);
-    chosen.filter(|((_, fooled), fresh)| **fooled && **fresh).map(|((picture, _), _)| picture.clone()).collect()
+/// Those whose seeds were not calibrated on.
+fn fresh<T: Clone>(all: &[T], is_fresh: &[bool]) -> Vec<T> {
+    all.iter().zip(is_fresh).filter(|(_, is_fresh)| **is_fresh).map(|(one, _)| one.clone()).collect()
 }
 
-/// Scores of each detector, then the combined one, a row an input.
-fn rows(panel: &Panel, combination: &Combination, observed: &Observed) -> Vec<Vec<f64>> {
-    let row = |observation: &Observation| {
-        let mut row = scores(panel.detectors(), observation).ok()?;
-        row.push(combination.weigh(panel.detectors(), observation).ok()?.1);
-        Some(row)
-    };
-    observed.iter().filter_map(|(_, observation)| row(observation.as_ref()?)).collect()
-}
-
-fn show(profile: &Profile, evaluation: &Evaluation, seeds_left_out: usize) {
-    let rates: Vec<String> = profile.rates.iter().map(|rate| format!("{}%", rate.target * 100.0)).collect();
-    println!("{}: {} benign inputs that were not calibrated on\n", profile.model.name, evaluation.benign_inputs);
-    println!("{}\n", false_positives(evaluation, &rates));
-    if !evaluation.attacks.is_empty() {
-        println!("{}\n", by_attack(evaluation, &rates));
-        println!("{}", by_detector(evaluation, &rates));
+/// The seeds with their labels; where the set has none, with what the classifier reads.
+fn labelled(mut seeds: Vec<Sample>, watcher: &Watcher) -> Result<Vec<Sample>> {
+    if seeds.iter().any(|seed| seed.label.is_none()) {
+        let observed = watcher.observe("seeds", seeds.len(), seeds.iter().map(|seed| Ok(seed.picture.clone())))?;
+        for (seed, (_, observation)) in seeds.iter_mut().zip(observed) {
+            seed.label = seed.label.or(observation.map(|seen| seen.original.top().0));
+        }
     }
-    if seeds_left_out > 0 {
-        println!("{seeds_left_out} seeds were calibrated on and left out; calibrate with --exclude to keep them");
-    }
+    Ok(seeds)
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
-}
-
-fn interval(rate: &Proportion) -> String {
-    format!("{:.2}% to {:.2}%", rate.interval[0] * 100.0, rate.interval[1] * 100.0)
-}
-
-fn false_positives(evaluation: &Evaluation, rates: &[String]) -> Table {
-    let mut table = Table::with_numbers("asked FPR", ["measured FPR", "95% interval"]);
-    for (asked, rate) in rates.iter().zip(&evaluation.false_positives) {
-        table.row([asked.clone(), format!("{:.2}%", rate.rate * 100.0), interval(rate)]);
-    }
-    table
-}
-
-/// The attacks, the one that is detected least first.
-fn by_attack(evaluation: &Evaluation, rates: &[String]) -> Table {
-    let per_rate = rates.iter().flat_map(|rate| [format!("TPR at {rate}"), "95% interval".to_owned()]);
-    let headings = ["examples".to_owned(), "AUC".to_owned()].into_iter().chain(per_rate);
-    let mut table = Table::with_numbers("attack", headings);
-    for AttackDetection { name, examples, combined, .. } in &evaluation.attacks {
-        let cells = [name.clone(), examples.to_string(), format!("{:.3}", combined.auc)];
-        let detected = combined.detected.iter().flat_map(|rate| [percent(rate.rate), interval(rate)]);
-        table.row(cells.into_iter().chain(detected));
-    }
-    table
-}
-
-/// The worst and the mean attack for the combination and for each detector alone.
-fn by_detector(evaluation: &Evaluation, rates: &[String]) -> Table {
-    let per_rate = rates.iter().flat_map(|rate| [format!("worst at {rate}"), format!("mean at {rate}")]);
-    let mut table = Table::with_numbers("detector", per_rate);
-    for detector in &evaluation.summary {
-        let cells = detector.rates.iter().flat_map(|rate| [percent(rate.worst), percent(rate.mean)]);
-        table.row(std::iter::once(detector.name.clone()).chain(cells));
-    }
-    table
+/// What an attack was after, where the set says that it succeeded.
+fn goals(seeds: &[Sample], result: &AttackResult, is_fresh: &[bool]) -> Vec<Option<Goal>> {
+    let successful = fresh(&result.successful, is_fresh);
+    seeds.iter().zip(successful).map(|(seed, successful)| Some(Goal::Not(seed.label.filter(|_| successful)?))).collect()
 }

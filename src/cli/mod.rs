@@ -1,5 +1,6 @@
 //! One file a command: arguments and the wiring, nothing else.
 
+mod assess;
 mod calibrate;
 #[cfg(feature = "train")]
 mod card;
@@ -11,8 +12,10 @@ mod distill;
 mod evaluate;
 mod healthcheck;
 mod http;
+mod in_process;
 mod inspect;
 mod pictures;
+mod redteam;
 mod serve;
 mod setup;
 #[cfg(feature = "train")]
@@ -51,7 +54,7 @@ pub struct Common {
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
     /// What to log: `error`, `warn`, `info`, `debug`, or directives such as `portcullis=debug`; `info` if not given,
-    /// `error` for `demo`.
+    /// `error` for `demo` and `redteam`.
     #[arg(long, global = true, env = "PORTCULLIS_LOG")]
     log: Option<String>,
     /// How log lines look; `auto` is human on a terminal and JSON otherwise.
@@ -86,6 +89,9 @@ enum Command {
     Train(train::Arguments),
     /// Measure how well adversarial sets are detected.
     Evaluate(evaluate::Arguments),
+    /// Attack a guarded model at every threat level, and say what gets through.
+    #[command(name = "redteam")]
+    RedTeam(redteam::Arguments),
     /// Examine pictures and say what each detector, squeezer and student makes of them.
     Inspect(inspect::Arguments),
     /// See a gateway at work: benign and adversarial pictures sent to a guarded classifier.
@@ -100,7 +106,7 @@ enum Command {
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
     let Cli { common, command } = cli;
-    let filter = if matches!(command, Command::Demo(_)) { "error" } else { "info" };
+    let filter = if matches!(command, Command::Demo(_) | Command::RedTeam(_)) { "error" } else { "info" };
     start_logs(
         common.log.as_deref().unwrap_or(filter),
         match common.log_format {
@@ -118,6 +124,7 @@ pub fn run(cli: Cli) -> Result<()> {
         #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(&common, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
+        Command::RedTeam(arguments) => redteam::run(&common, &arguments),
         Command::Inspect(arguments) => inspect::run(&common, &arguments),
         Command::Demo(arguments) => demo::run(&common, &arguments),
         Command::Data(command) => data::run(&common, &command),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
 use npyz::{AutoSerialize, WriterBuilder};
+use zip::DateTime;
+use zip::write::FileOptions;
 
 use super::error::{DataError, broken};
 use super::source::{Source, check_expansion, invalid};
@@ -246,7 +248,9 @@ pub(super) fn write_array<W: Write + Seek, T: AutoSerialize>(
     values: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-    let mut writer = archive.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+    // No time of day: the same arrays make the same file.
+    let options = FileOptions::default().last_modified_time(DateTime::default());
+    let mut writer = archive.array(name, options)?.default_dtype().shape(&shape).begin_nd()?;
     writer.extend(values)?;
     writer.finish()?;
     archive.zip_writer().flush()

@@ -1,16 +1,14 @@
 //! The profile: what calibration learnt from benign inputs about one guarded model.
 
 mod calibration;
-mod evaluation;
 mod interval;
 mod lineup;
+mod statistics;
 
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
-pub use evaluation::{
-    AttackDetection, AttackScores, Detection, DetectorSummary, Evaluation, Proportion, WorstAndMean, auc,
-};
 pub use interval::clopper_pearson;
 pub use lineup::{Lineup, Loader};
+pub use statistics::{Proportion, auc};
 
 use std::path::{Path, PathBuf};
 

@@ -58,7 +58,7 @@ impl Exhibit {
     }
 
     /// The change on grey, amplified.
-    fn perturbation(&self) -> Picture {
+    pub(super) fn perturbation(&self) -> Picture {
         let factor = self.amplification();
         self.original.with_pixels(self.change().map(|change| (0.5 + factor * change).clamp(0.0, 1.0)).collect())
     }

@@ -2,29 +2,23 @@
 
 use std::ops::Range;
 
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::number::{extent, tick};
 use super::plot::{
-    ADVERSARIAL, Area, BENIGN, Drawn, FAINT, GRID, HEADING, LABEL, MARGIN, ReportError, legend, svg, text_style, title,
-    upright,
+    Area, COLOURS, Drawn, FAINT, GRID, HEADING, LABEL, MARGIN, ReportError, legend, svg, text_style, title, upright,
 };
+use super::scale::Scale;
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (480, 400);
 /// Width of the labels left of a panel.
 const GUTTER: i32 = 60;
-/// The most epochs that are marked under a panel.
-const MOST_MARKS: f64 = 10.0;
 /// Points that stand so close that dots would hide the line.
 const CROWDED: usize = 40;
-/// Colours of curves, in the order in which their names first come up.
-const COLOURS: [RGBColor; 5] =
-    [BENIGN, ADVERSARIAL, RGBColor(46, 139, 87), RGBColor(126, 87, 194), RGBColor(109, 76, 65)];
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Epochs, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, RangedCoordf64>>;
 
 /// One line of a panel.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +101,7 @@ impl LearningCurves<'_> {
             .margin_left(MARGIN)
             .x_label_area_size(48)
             .y_label_area_size(GUTTER)
-            .build_cartesian_2d(Epochs(first..last), low..high)?;
+            .build_cartesian_2d(Scale::Whole(first..last), low..high)?;
         axes(&mut chart, panel)?;
         for curve in panel.curves {
             line(&mut chart, curve, colour(curve))?;
@@ -130,31 +124,6 @@ impl LearningCurves<'_> {
         }
         let position = names.iter().position(|known| *known == name).unwrap_or(0);
         COLOURS[position % COLOURS.len()]
-    }
-}
-
-/// The axis of all panels, marked at whole epochs only.
-struct Epochs(Range<f64>);
-
-impl Ranged for Epochs {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, epoch: &f64, pixels: (i32, i32)) -> i32 {
-        RangedCoordf64::from(self.range()).map(epoch, pixels)
-    }
-
-    /// Multiples of 1, 2 or 5 times a power of ten, so that there are ten at most.
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        let Range { start, end } = self.range();
-        let steps = (0..).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
-        let step = steps.into_iter().find(|step| (end - start) / step < MOST_MARKS).unwrap_or(f64::MAX);
-        let marks = (0..MOST_MARKS as u32).map(|index| ((start / step).ceil() + f64::from(index)) * step);
-        marks.take_while(|epoch| *epoch <= end).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.0.clone()
     }
 }
 
@@ -258,14 +227,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn epochs_are_marked_whole_and_at_most_ten_times(first in 0..500_u32, more in 1..100_000_u32) {
-            let (first, last) = (f64::from(first), f64::from(first + more));
-            let marks = Epochs(first..last).key_points(10);
-            prop_assert!((1..=10).contains(&marks.len()), "{:?}", marks);
-            prop_assert!(marks.iter().all(|mark| mark.fract() == 0.0 && (first..=last).contains(mark)));
-        }
-
         #[test]
         fn any_values_are_drawn(values in prop::collection::vec(any::<f32>(), 1..20)) {
             let points: Vec<_> = (1..).zip(&values).map(|(epoch, &value)| (f64::from(epoch), f64::from(value))).collect();

@@ -1,15 +1,21 @@
 //! Tables, plots and contact sheets.
 
+mod assessment;
 mod class_sheet;
 mod contact_sheet;
 mod curves;
 mod histogram;
+mod lines;
 mod number;
 mod plot;
 mod raster;
+mod scale;
 mod table;
 mod tally;
 
+pub use assessment::{
+    Assessment, Cost, Detection, Distortion, Finding, MeasuredRate, Outcome, Summary, Trial, WorstAndMean,
+};
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};
 pub use curves::{Curve, LearningCurves, Panel};

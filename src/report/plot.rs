@@ -10,6 +10,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub(super) const HEADING: i32 = 64;
 /// Height of the label above a dashed line.
 pub(super) const LABEL: i32 = 18;
+/// Where the first line of a legend stands.
+const LEGEND: i32 = 42;
 /// Left and right margin.
 pub(super) const MARGIN: i32 = 20;
 
@@ -18,6 +20,9 @@ pub(super) const FAINT: RGBColor = RGBColor(144, 158, 166);
 pub(super) const GRID: RGBColor = RGBColor(232, 236, 239);
 pub(super) const BENIGN: RGBColor = RGBColor(31, 119, 180);
 pub(super) const ADVERSARIAL: RGBColor = RGBColor(214, 84, 40);
+/// Colours of lines, in the order in which their names first come up.
+pub(super) const COLOURS: [RGBColor; 5] =
+    [BENIGN, ADVERSARIAL, RGBColor(46, 139, 87), RGBColor(126, 87, 194), RGBColor(109, 76, 65)];
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +71,34 @@ pub(super) fn title(root: &Area<'_>, text: &str) -> Drawn {
     root.draw(&Text::new(text.to_owned(), (MARGIN, 12), bold_style(19)))
 }
 
-/// What each colour means, from `left` on, at the foot of a heading.
+/// What each colour means, from `left` on, at the foot of a heading; in more lines below it where one is too short.
 pub(super) fn legend(area: &Area<'_>, left: i32, entries: impl IntoIterator<Item = (String, RGBAColor)>) -> Drawn {
-    let mut left = left;
-    for (text, colour) in entries {
-        area.draw(&Rectangle::new([(left, 43), (left + 12, 55)], colour.filled()))?;
-        let width = text_width(&text);
-        area.draw(&Text::new(text, (left + 18, 42), text_style(14)))?;
-        left += 18 + width + 16;
+    let entries: Vec<(String, RGBAColor)> = entries.into_iter().collect();
+    let places = legend_places(left, area.dim_in_pixel().0 as i32, entries.iter().map(|(text, _)| text.as_str()));
+    for ((text, colour), (left, top)) in entries.into_iter().zip(places) {
+        area.draw(&Rectangle::new([(left, top + 1), (left + 12, top + 13)], colour.filled()))?;
+        area.draw(&Text::new(text, (left + 18, top), text_style(14)))?;
     }
     Ok(())
+}
+
+/// How far a legend on an area of this width reaches below a heading.
+pub(super) fn legend_overhang<'a>(left: i32, width: i32, texts: impl Iterator<Item = &'a str>) -> i32 {
+    legend_places(left, width, texts).last().map_or(0, |&(_, top)| top - LEGEND)
+}
+
+fn legend_places<'a>(left: i32, width: i32, texts: impl Iterator<Item = &'a str>) -> Vec<(i32, i32)> {
+    let (mut x, mut top) = (left, LEGEND);
+    let place = |text: &str| {
+        let needed = 18 + text_width(text) + 16;
+        if x > left && x + needed > width {
+            (x, top) = (left, top + LABEL);
+        }
+        let place = (x, top);
+        x += needed;
+        place
+    };
+    texts.map(place).collect()
 }
 
 /// A dashed line from its foot up to its label at `top`, which stands on the side with room. The foot is where the
@@ -95,5 +118,5 @@ pub(super) fn upright(area: &Area<'_>, label: String, foot: (i32, i32), top: i32
 
 /// Room enough for a text of 14 pixels.
 fn text_width(text: &str) -> i32 {
-    8 * text.chars().count() as i32
+    15 * text.chars().count() as i32 / 2
 }

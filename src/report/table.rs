@@ -52,6 +52,11 @@ impl Table {
         self
     }
 
+    /// Headings and rows.
+    pub(super) fn into_cells(self) -> (Vec<String>, Vec<Vec<String>>) {
+        (self.columns.into_iter().map(|column| column.heading).collect(), self.rows)
+    }
+
     /// The table as text, without a newline at its end.
     pub fn render(&self, on_terminal: bool) -> String {
         let mut table = comfy_table::Table::new();

@@ -17,6 +17,11 @@ pub trait AdaptiveAttack: Send + Sync {
     /// How often [`AdaptiveAttack::run`] calls `watch`, at most.
     fn rounds(&self) -> usize;
 
+    /// How often it looks at each seed in each of these rounds.
+    fn looks_a_round(&self) -> usize {
+        1
+    }
+
     /// One picture a seed, of 8 bits a pixel: one that reaches the goal, and of those the one with the smallest combined
     /// score or the nearest that is not flagged at `threshold`. `watch` is called as the work goes on.
     ///

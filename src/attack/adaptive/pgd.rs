@@ -45,6 +45,10 @@ impl AdaptiveAttack for AdaptivePgd {
         self.steps * self.starts
     }
 
+    fn looks_a_round(&self) -> usize {
+        self.samples
+    }
+
     fn run(
         &self,
         guarded: &Guarded,

@@ -25,6 +25,10 @@ impl Attack for DeepFool {
         self.steps
     }
 
+    fn gradients_a_round(&self) -> usize {
+        self.rivals + 1
+    }
+
     fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
         let mut made = pictures(seeds);
         let way =

@@ -37,6 +37,10 @@ impl Attack for Fab {
         self.steps * self.starts
     }
 
+    fn gradients_a_round(&self) -> usize {
+        self.rivals + 1
+    }
+
     fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let goals: Vec<Goal> = seeds.iter().map(|seed| seed.goal).collect();

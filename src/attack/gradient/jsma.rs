@@ -21,6 +21,10 @@ impl Attack for Jsma {
         self.steps
     }
 
+    fn gradients_a_round(&self) -> usize {
+        2
+    }
+
     fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
         let start = pictures(seeds);
         let likeliest = victim.logits(&start)?;

@@ -33,6 +33,10 @@ impl QueryAttack for HopSkipJump {
         seeds
     }
 
+    fn queries(&self) -> usize {
+        self.queries
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut made = Vec::with_capacity(seeds.len());
         for (index, seed) in seeds.iter().enumerate() {

@@ -28,6 +28,10 @@ impl QueryAttack for Nes {
         self.queries / (2 * self.pairs + 1)
     }
 
+    fn queries(&self) -> usize {
+        self.queries
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut made: Vec<Made> = seeds.iter().map(|seed| Made { picture: seed.picture.clone(), queries: 0 }).collect();

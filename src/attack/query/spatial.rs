@@ -25,6 +25,14 @@ impl QueryAttack for Spatial {
         self.queries
     }
 
+    fn queries(&self) -> usize {
+        self.queries
+    }
+
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut made: Vec<Made> =

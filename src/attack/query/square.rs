@@ -28,6 +28,10 @@ impl QueryAttack for Square {
         self.queries
     }
 
+    fn queries(&self) -> usize {
+        self.queries
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut climbs: Vec<Climb> = seeds.iter().map(Climb::new).collect();

@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use portcullis::config::{Config, GuardedModel};
-use portcullis::gateway::{Answer, Client, Gateway, REVISION, lineup_with_profile};
-use portcullis::profile::{Lineup, Loader};
-use portcullis::telemetry;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use portcullis::gateway::{Answer, Client, lineup_with_profile};
+use portcullis::profile::Lineup;
 
 use self::subjects::{Kind, Victim};
 use self::told::Told;
+use super::in_process::Running;
 use super::{Common, http, pictures, setup};
 
 /// A gateway that guards the classifier of the project, and it alone.
@@ -53,7 +51,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let kinds = victim.kinds(&profile)?;
 
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
-    let running = runtime.block_on(start(&config, loader))?;
+    let running = runtime.block_on(Running::start(&config, loader))?;
     let sent = runtime.block_on(send(&running, &lineup, &kinds))?;
     let told = Told::new(&victim.classes, model.fpr, &kinds, &sent);
     let sheet = told.draw(&arguments.sheet)?;
@@ -63,44 +61,18 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     } else {
         told.print(&running, &sheet, &metrics);
     }
-    runtime.block_on(running.stop(arguments.keep, model))
+    runtime.block_on(stop(running, arguments.keep, model))
 }
 
-/// A gateway that runs in this process, on ports of its own.
-struct Running {
-    clients: SocketAddr,
-    admin: SocketAddr,
-    shutdown: CancellationToken,
-    serving: tokio::task::JoinHandle<()>,
-}
-
-async fn start(config: &Config, loader: Loader) -> Result<Running> {
-    let exposition = telemetry::install(REVISION)?;
-    let gateway =
-        Gateway::assemble(config, loader, exposition).map_err(|mistakes| setup::mistakes(config, mistakes))?;
-    let free = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (clients, admin) = (TcpListener::bind(free).await?, TcpListener::bind(free).await?);
-    let shutdown = CancellationToken::new();
-    Ok(Running {
-        clients: clients.local_addr()?,
-        admin: admin.local_addr()?,
-        serving: tokio::spawn(gateway.run(clients, admin, shutdown.clone())),
-        shutdown,
-    })
-}
-
-impl Running {
-    /// Stops the gateway, at once or when the user has seen enough.
-    async fn stop(self, keep: bool, model: &GuardedModel) -> Result<()> {
-        if keep {
-            eprintln!("The gateway goes on until you press Ctrl-C. To look around:");
-            eprintln!("  curl http://{}/metrics", self.admin);
-            eprintln!("  portcullis inspect --gateway http://{} --model {} FILE.png", self.admin, model.name.value);
-            tokio::signal::ctrl_c().await?;
-        }
-        self.shutdown.cancel();
-        Ok(self.serving.await?)
+/// Stops the gateway, at once or when the user has seen enough.
+async fn stop(running: Running, keep: bool, model: &GuardedModel) -> Result<()> {
+    if keep {
+        eprintln!("The gateway goes on until you press Ctrl-C. To look around:");
+        eprintln!("  curl http://{}/metrics", running.admin);
+        eprintln!("  portcullis inspect --gateway http://{} --model {} FILE.png", running.admin, model.name.value);
+        tokio::signal::ctrl_c().await?;
     }
+    running.stop().await
 }
 
 /// Sends everything through the gateway; the answers stand as the kinds and their subjects do.

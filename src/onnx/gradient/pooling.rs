@@ -1,7 +1,7 @@
 //! Rules of poolings.
 
-use super::convolution::{Window, transposed};
 use super::Step;
+use super::convolution::{Window, transposed};
 use crate::onnx::Value;
 use crate::onnx::graph::{Attribute, Name};
 use crate::tensor::Datatype;

@@ -1,0 +1,125 @@
+//! What commands that measure detection have in common: pictures judged, and the report published.
+
+use std::path::Path;
+
+use anyhow::Result;
+use portcullis::attack::Goal;
+use portcullis::data::{Dataset, Sample};
+use portcullis::detect::{Observation, scores};
+use portcullis::profile::Profile;
+use portcullis::report::{Assessment, Distortion, Exhibit, Outcome, Trial};
+use portcullis::tensor::Picture;
+
+use super::Common;
+use super::pictures::{self, Watcher};
+
+/// Pictures of an attack that are kept for the page.
+const EXHIBITS: usize = 3;
+
+/// What an attack made of its seeds.
+pub struct Made {
+    pub pictures: Vec<Picture>,
+    /// What it was after; nothing where it is known to have come to nothing.
+    pub goals: Vec<Option<Goal>>,
+    pub queries: Option<Vec<usize>>,
+    /// Whether pixels were moved instead of changed.
+    pub moves_pixels: bool,
+}
+
+/// Names of the classes; their numbers where nobody named them.
+pub fn class_names(dataset: &Dataset, classes: usize) -> Vec<String> {
+    let named = dataset.classes().unwrap_or_default();
+    (0..classes).map(|class| named.get(class).cloned().unwrap_or_else(|| format!("class {class}"))).collect()
+}
+
+/// Who tells what classifier and detectors make of pictures.
+pub struct Judge<'a> {
+    pub watcher: &'a Watcher<'a>,
+    pub profile: &'a Profile,
+    pub classes: &'a [String],
+}
+
+impl Judge<'_> {
+    /// The scores of benign pictures: each detector's, then the combined one.
+    pub fn benign(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f64>>> {
+        let observed = self.watcher.observe("benign pictures", pictures.len(), pictures.into_iter().map(Ok))?;
+        Ok(observed.iter().filter_map(|(_, observation)| self.row(observation.as_ref()?)).collect())
+    }
+
+    /// What became of what an attack made; `labels` are level, attack and definition.
+    pub fn trial(&self, labels: [String; 3], seeds: &[Sample], made: &Made) -> Result<Trial> {
+        let [level, attack, definition] = labels;
+        let observed = self.watcher.observe("judging", made.pictures.len(), made.pictures.iter().cloned().map(Ok))?;
+        let mut outcomes = Vec::with_capacity(seeds.len());
+        let mut exhibits: Vec<Exhibit> = Vec::new();
+        let threshold = self.profile.rates.first().map_or(f64::INFINITY, |rate| rate.threshold);
+        for (index, (_, observation)) in observed.iter().enumerate() {
+            let (seed, picture) = (&seeds[index], &made.pictures[index]);
+            let reading = observation.as_ref().map(|seen| seen.original.top());
+            let outcome = Outcome {
+                seed: index,
+                fooled: reading.zip(made.goals[index]).is_some_and(|((class, _), goal)| goal.is_reached(class)),
+                scores: observation.as_ref().and_then(|seen| self.row(seen)),
+                distortion: (!made.moves_pixels).then(|| Distortion::between(&seed.picture, picture)),
+                queries: made.queries.as_ref().map(|queries| queries[index]),
+            };
+            if let Some((class, confidence)) = reading.filter(|_| outcome.gets_through(threshold)) {
+                exhibits.push(Exhibit {
+                    original: seed.picture.clone(),
+                    adversarial: picture.clone(),
+                    attack: format!("{level} {attack}").trim_start().to_owned(),
+                    truth: seed.label.map_or_else(String::new, |label| self.name(label)),
+                    reading: self.name(class),
+                    confidence,
+                    refused: false,
+                });
+                exhibits.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+                exhibits.truncate(EXHIBITS);
+            }
+            outcomes.push(outcome);
+        }
+        Ok(Trial { level, attack, definition, outcomes, exhibits })
+    }
+
+    fn name(&self, class: usize) -> String {
+        self.classes.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+    }
+
+    /// Scores of each detector, then the combined one.
+    fn row(&self, observation: &Observation) -> Option<Vec<f64>> {
+        let detectors = self.watcher.panel.detectors();
+        let mut row = scores(detectors, observation).ok()?;
+        row.push(self.profile.combination.weigh(detectors, observation).ok()?.1);
+        Some(row)
+    }
+}
+
+/// Prints the report, and writes it as page and JSON into the folder, if there is one.
+pub fn publish(common: &Common, assessment: &Assessment, folder: Option<&Path>) -> Result<()> {
+    let json = serde_json::to_string_pretty(assessment)?;
+    let page = folder.map(|folder| folder.join("report.html"));
+    if let (Some(page), Some(folder)) = (&page, folder) {
+        let made = format!("Portcullis {}, {}", env!("CARGO_PKG_VERSION"), pictures::now());
+        pictures::write(page, assessment.to_html(&made)?.as_bytes())?;
+        pictures::write(&folder.join("report.json"), json.as_bytes())?;
+    }
+    if common.json {
+        println!("{json}");
+        return Ok(());
+    }
+    println!("{}: held against {} benign pictures\n", assessment.model, assessment.benign);
+    if let Some(worst) = assessment.worst() {
+        println!("{worst}\n");
+        println!("{}\n", assessment.by_attack());
+        println!("{}\n", assessment.by_detector());
+        println!("{}\n", assessment.by_cost());
+    }
+    println!("{}", assessment.false_positives());
+    for (attack, reason) in &assessment.not_made {
+        println!("\nnot made: {attack}: {reason}");
+    }
+    if let Some(page) = page {
+        println!("\ncurves and pictures: {}", page.display());
+    }
+    Ok(())
+}

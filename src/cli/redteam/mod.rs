@@ -1,0 +1,150 @@
+//! `portcullis redteam`
+
+mod access;
+mod campaign;
+mod seeds;
+mod store;
+mod through;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use portcullis::attack::{Effort, Level};
+use portcullis::config::Policy;
+use portcullis::gateway::{OfflineTeacher, lineup_with_profile};
+use portcullis::report::{Assessment, Trial};
+
+use self::access::Access;
+use self::campaign::{Aim, Campaign};
+use self::store::Store;
+use super::assess::{self, Judge};
+use super::pictures::{BenignArguments, Watcher};
+use super::{Common, setup};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    benign: BenignArguments,
+    /// Pictures that are attacked; 100 if not given, 16 with --quick.
+    #[arg(long, value_name = "N")]
+    seeds: Option<usize>,
+    /// A first answer within two minutes: few attacks, few pictures.
+    #[arg(long)]
+    quick: bool,
+    /// Largest change of a pixel, in 8-bit steps, where an attack has one.
+    #[arg(long, default_value_t = 8.0, value_parser = eps)]
+    eps: f32,
+    /// Seed of the attacks.
+    #[arg(long, default_value_t = 1)]
+    attack_seed: u64,
+    /// Only these levels: oblivious, transfer, black-box, adaptive.
+    #[arg(long, value_delimiter = ',', value_name = "LEVEL")]
+    levels: Vec<Level>,
+    /// Only these attacks, whatever their level: pgd, cw_2, square, ...
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    attacks: Vec<String>,
+    /// What the classifier is to be made to read: any-other, next, least-likely, or a class by name or number. Several
+    /// repeat every attack.
+    #[arg(long, value_delimiter = ',', value_name = "TARGET", default_value = "any-other")]
+    targets: Vec<String>,
+    /// Other configured models that examples are made on to be carried over, beside the students.
+    #[arg(long, value_delimiter = ',', value_name = "MODEL")]
+    surrogates: Vec<String>,
+    /// A running gateway to ask (http://host:port) instead of one that is started here.
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
+    /// Where the adversarial sets go, one an attack, and the report as page and JSON. What is there already is not made
+    /// again, so that an interrupted run goes on where it stopped.
+    #[arg(long, value_name = "DIR", default_value = "redteam")]
+    out: PathBuf,
+    /// The guarded model; not needed where only one is configured.
+    #[arg(long)]
+    model: Option<String>,
+}
+
+const SEEDS: usize = 100;
+const QUICK_SEEDS: usize = 16;
+
+pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+    let mut config = common.load()?;
+    // The gateway that is attacked refuses what it flags, whatever the one in production does.
+    config.models.iter_mut().for_each(|model| model.policy = Policy::Block);
+    let model = setup::choose(&config, arguments.model.as_deref())?;
+    let loader = setup::offline_loader(&config)?;
+    let (lineup, profile) =
+        lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
+    let classifier = lineup.teacher.clone().context("a red team needs the classifier's file: give the model's path")?;
+    let teacher = OfflineTeacher::Local(classifier);
+    let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
+
+    let dataset = arguments.benign.open(&lineup.identity.input)?;
+    let classes = assess::class_names(&dataset, lineup.identity.output.classes);
+    let aims: Vec<Aim> = arguments.targets.iter().map(|text| Aim::parse(text, &classes)).collect::<Result<_>>()?;
+    let wanted = arguments.seeds.unwrap_or(if arguments.quick { QUICK_SEEDS } else { SEEDS });
+    let chosen = seeds::choose(&arguments.benign, &dataset, &profile, &watcher, &aims, wanted)?;
+    let judge = Judge { watcher: &watcher, profile: &profile, classes: &classes };
+    let benign = judge.benign(chosen.benign)?;
+    let access = Access::open(&config, &lineup, &profile, &loader, arguments)?;
+    let campaigns = campaign::plan(arguments, &aims, &chosen.seeds, &access)?;
+    let store = Store::open(&arguments.out, &profile, &chosen.seeds)?;
+    let (trials, not_made) = fight(access, campaigns, &store, &judge)?;
+    let assessment = Assessment::new(&profile, &benign, trials, not_made);
+    assess::publish(common, &assessment, Some(&arguments.out))
+}
+
+type NotMade = Vec<(String, String)>;
+
+/// Makes what is not there yet, and judges everything.
+fn fight(mut access: Access, campaigns: Vec<Campaign>, store: &Store, judge: &Judge) -> Result<(Vec<Trial>, NotMade)> {
+    announce(&mut access, &campaigns, store)?;
+    let (mut trials, mut not_made) = (Vec::new(), Vec::new());
+    let count = campaigns.len();
+    for (at, campaign) in (1..).zip(&campaigns) {
+        let made = match store.kept(campaign) {
+            Some(made) => made,
+            None => match access.run(campaign, &format!("{at}/{count} {}", campaign.title())) {
+                Ok(made) => made,
+                Err(reason) => {
+                    not_made.push((campaign.title(), format!("{reason:#}")));
+                    continue;
+                }
+            },
+        };
+        let trial = judge.trial(campaign.labels(), &campaign.samples, &made)?;
+        store.keep(campaign, &made, &trial)?;
+        trials.push(trial);
+    }
+    access.close()?;
+    Ok((trials, not_made))
+}
+
+/// Says how long what is still to be made will take at most.
+fn announce(access: &mut Access, campaigns: &[Campaign], store: &Store) -> Result<()> {
+    let missing: Vec<&Campaign> = campaigns.iter().filter(|campaign| store.kept(campaign).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let longest = missing.iter().map(|campaign| access.estimate(campaign)).sum::<Result<Duration>>()?;
+    eprintln!(
+        "{} attacks on {} pictures, {} to be made: at most about {}",
+        campaigns.len(),
+        missing[0].samples.len(),
+        missing.len(),
+        humantime::format_duration(Duration::from_secs(longest.as_secs().max(1)))
+    );
+    Ok(())
+}
+
+fn eps(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(eps) if eps > 0.0 && eps <= 255.0 => Ok(eps),
+        _ => Err("a change lies above 0 and is at most 255".into()),
+    }
+}
+
+impl Arguments {
+    fn effort(&self) -> Effort {
+        if self.quick { Effort::Quick } else { Effort::Full }
+    }
+}
