@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection bench bench-squeezers bench-train strength students models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam bench bench-attack bench-squeezers bench-train strength students models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ target/venv/ready: tests/support/requirements.txt
 target/golden/ready: tests/golden/requirements.txt
 	$(environment)
 
+target/pytorch/ready: tests/bench/requirements.txt
+	$(PYTHON) -m venv --clear --without-pip $(@D)
+	$(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 build: onnxruntime ## Build the release binary, target/release/portcullis
 	$(CARGO) build --release --locked
 
@@ -63,6 +68,10 @@ strength: onnxruntime ## Print how strong the attacks are beside those of a publ
 
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
+
+bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes beside PyTorch (which takes 5 GB of disk)
+	$(CARGO) bench --locked --bench attack --no-run
+	CARGO=$(CARGO) target/pytorch/bin/python -W ignore tests/bench/attack.py
 
 bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers take beside OpenCV and SciPy
 	$(CARGO) bench --locked --bench squeezers --no-run

@@ -62,8 +62,8 @@ fn findings(report: &Value) -> &[Value] {
 }
 
 fn names(report: &Value) -> BTreeSet<String> {
-    let name =
-        |finding: &Value| format!("{} {}", finding["level"].as_str().unwrap(), finding["attack"].as_str().unwrap());
+    let part = |finding: &Value, key: &str| finding[key].as_str().expect("a word").to_owned();
+    let name = |finding: &Value| format!("{} {}", part(finding, "level"), part(finding, "attack"));
     findings(report).iter().map(name).collect()
 }
 

@@ -8,18 +8,20 @@ mod gradient;
 mod nearest;
 mod oracle;
 mod query;
+mod target;
 mod warp;
 mod white_box;
 
 pub use adaptive::{AdaptiveAttack, AdaptiveCarliniWagner, AdaptivePgd, Guarded, Look, Rule};
 pub use ball::{Ball, Norm};
-pub use catalogue::{Effort, Level, Method, Named, catalogue};
+pub use catalogue::{Level, Method, Named, Suite};
 pub use gradient::{
     Apgd, ApgdLoss, Bim, CarliniWagner0, CarliniWagner2, CarliniWagnerInf, DeepFool, Ead, Fab, Fgsm, Jsma, MiFgsm,
     Patch, Pgd, Place, Universal,
 };
 pub use oracle::{Answer, LocalOracle, Made, Oracle, QueryAttack};
 pub use query::{Boundary, HopSkipJump, Nes, SimBa, Spatial, Square};
+pub use target::Target;
 pub use white_box::{AttackError, Gradient, Loss, WhiteBox};
 
 use crate::tensor::Picture;

@@ -81,11 +81,6 @@ impl<'a> Access<'a> {
         self.surrogates.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Number of the classifier's classes.
-    pub fn classes(&self) -> usize {
-        self.classifier.output().classes
-    }
-
     /// What the classifier gives each class.
     pub fn scores(&self, samples: &[Sample]) -> Result<Vec<Vec<f32>>> {
         let pictures: Vec<Picture> = samples.iter().map(|sample| sample.picture.clone()).collect();
@@ -132,7 +127,7 @@ impl<'a> Access<'a> {
             Method::Adaptive(attack) => (attack.rounds() * attack.looks_a_round(), self.look_time(campaign)),
             Method::Questions(attack) => (attack.queries(), self.question_time(campaign)),
         };
-        Ok(unit.unwrap_or_default() * (times * campaign.seeds.len()) as u32)
+        Ok(unit.unwrap_or_default().mul_f64((times * campaign.seeds.len()) as f64))
     }
 
     /// Stops the gateway.

@@ -3,60 +3,36 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use portcullis::attack::{Goal, Level, Method, Named, Seed, catalogue, largest};
+use portcullis::attack::{Level, Method, Named, Seed, Target};
 use portcullis::data::Sample;
 
 use super::Arguments;
 use super::access::Access;
 
-/// What the classifier is to be made to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Aim {
-    AnyOther,
-    /// The class after the right one.
-    Next,
-    LeastLikely,
-    /// A class, with its name.
-    Class(usize, String),
+/// Reads a target: any-other, next, least-likely, or a class by its name or number.
+pub fn target(text: &str, classes: &[String]) -> Result<Target> {
+    Ok(match text {
+        "any-other" => Target::AnyOther,
+        "next" => Target::Next,
+        "least-likely" => Target::LeastLikely,
+        name => {
+            let by_name = classes.iter().position(|class| class == name);
+            let class = by_name.or_else(|| name.parse().ok().filter(|&class| class < classes.len()));
+            Target::Class(class.with_context(|| {
+                let count = classes.len();
+                format!("there is no class '{name}' among the {count}; a target is any-other, next, least-likely, or a class")
+            })?)
+        }
+    })
 }
 
-impl Aim {
-    pub fn parse(text: &str, classes: &[String]) -> Result<Self> {
-        Ok(match text {
-            "any-other" => Self::AnyOther,
-            "next" => Self::Next,
-            "least-likely" => Self::LeastLikely,
-            name => {
-                let by_name = classes.iter().position(|class| class == name);
-                let class = by_name.or_else(|| name.parse().ok().filter(|&class| class < classes.len()));
-                let class = class.with_context(|| {
-                    format!(
-                        "there is no class '{name}' among the {}; a target is any-other, next, least-likely, or a class",
-                        classes.len()
-                    )
-                })?;
-                Self::Class(class, classes[class].clone())
-            }
-        })
-    }
-
-    /// What an attack's name ends with.
-    fn suffix(&self) -> String {
-        match self {
-            Self::AnyOther => String::new(),
-            Self::Next => " next".to_owned(),
-            Self::LeastLikely => " least-likely".to_owned(),
-            Self::Class(_, name) => format!(" to {name}"),
-        }
-    }
-
-    fn goal(&self, truth: usize, least_likely: usize, classes: usize) -> Goal {
-        match self {
-            Self::AnyOther => Goal::Not(truth),
-            Self::Next => Goal::Read((truth + 1) % classes),
-            Self::LeastLikely => Goal::Read(least_likely),
-            Self::Class(class, _) => Goal::Read(*class),
-        }
+/// What an attack's name ends with.
+fn suffix(target: Target, classes: &[String]) -> String {
+    match target {
+        Target::AnyOther => String::new(),
+        Target::Next => " next".to_owned(),
+        Target::LeastLikely => " least-likely".to_owned(),
+        Target::Class(class) => format!(" to {}", classes[class]),
     }
 }
 
@@ -89,9 +65,14 @@ impl Campaign {
 }
 
 /// Everything that the arguments ask for.
-pub fn plan(arguments: &Arguments, aims: &[Aim], samples: &Arc<Vec<Sample>>, access: &Access) -> Result<Vec<Campaign>> {
-    let eps = arguments.eps / 255.0;
-    let all = catalogue(arguments.effort(), eps, arguments.attack_seed);
+pub fn plan(
+    arguments: &Arguments,
+    targets: &[Target],
+    classes: &[String],
+    samples: &Arc<Vec<Sample>>,
+    access: &Access,
+) -> Result<Vec<Campaign>> {
+    let all = arguments.suite().attacks(arguments.eps / 255.0, arguments.attack_seed);
     for name in &arguments.attacks {
         let mut known: Vec<&str> = all.iter().map(|attack| attack.name).collect();
         known.dedup();
@@ -101,15 +82,15 @@ pub fn plan(arguments: &Arguments, aims: &[Aim], samples: &Arc<Vec<Sample>>, acc
         (arguments.levels.is_empty() || arguments.levels.contains(&attack.level))
             && (arguments.attacks.is_empty() || arguments.attacks.iter().any(|name| name == attack.name))
     };
-    let aimed: Vec<(&Aim, Arc<Vec<Seed>>)> =
-        aims.iter().map(|aim| Ok((aim, Arc::new(aim_at(aim, samples, access)?)))).collect::<Result<_>>()?;
+    let scores = access.scores(samples)?;
     let mut campaigns = Vec::new();
-    for Named { level, name, definition, method } in all.into_iter().filter(is_wanted) {
+    for Named { level, name, definition, target, method } in all.into_iter().filter(is_wanted) {
         let method = Arc::new(method);
-        for (aim, seeds) in &aimed {
-            let campaign = |suffix: &str, surrogate| Campaign {
+        for target in target.map_or_else(|| targets.to_vec(), |target| vec![target]) {
+            let seeds = Arc::new(aimed(target, samples, &scores));
+            let campaign = |from: &str, surrogate| Campaign {
                 level,
-                name: format!("{name}{}{suffix}", aim.suffix()),
+                name: format!("{name}{}{from}", suffix(target, classes)),
                 definition: definition.clone(),
                 method: method.clone(),
                 surrogate,
@@ -128,13 +109,9 @@ pub fn plan(arguments: &Arguments, aims: &[Aim], samples: &Arc<Vec<Sample>>, acc
     Ok(campaigns)
 }
 
-fn aim_at(aim: &Aim, samples: &[Sample], access: &Access) -> Result<Vec<Seed>> {
-    let scores = if *aim == Aim::LeastLikely { access.scores(samples)? } else { Vec::new() };
-    let seed = |(index, sample): (usize, &Sample)| {
-        let turned: Vec<f32> = scores.get(index).into_iter().flatten().map(|score| -score).collect();
-        let least = if turned.is_empty() { 0 } else { largest(&turned) };
-        let goal = aim.goal(sample.label?, least, access.classes());
-        Some(Seed { picture: sample.picture.clone(), goal })
+fn aimed(target: Target, samples: &[Sample], scores: &[Vec<f32>]) -> Vec<Seed> {
+    let seed = |(sample, scores): (&Sample, &Vec<f32>)| {
+        Some(Seed { picture: sample.picture.clone(), goal: target.goal(sample.label?, scores) })
     };
-    Ok(samples.iter().enumerate().filter_map(seed).collect())
+    samples.iter().zip(scores).filter_map(seed).collect()
 }

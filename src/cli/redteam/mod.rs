@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use portcullis::attack::{Effort, Level};
+use portcullis::attack::{Level, Suite};
 use portcullis::config::Policy;
 use portcullis::gateway::{OfflineTeacher, lineup_with_profile};
 use portcullis::report::{Assessment, Trial};
 
 use self::access::Access;
-use self::campaign::{Aim, Campaign};
+use self::campaign::Campaign;
 use self::store::Store;
 use super::assess::{self, Judge};
 use super::pictures::{BenignArguments, Watcher};
@@ -29,10 +29,14 @@ pub struct Arguments {
     /// Pictures that are attacked; 100 if not given, 16 with --quick.
     #[arg(long, value_name = "N")]
     seeds: Option<usize>,
-    /// A first answer within two minutes: few attacks, few pictures.
-    #[arg(long)]
+    /// A first answer within two minutes: few attacks, few pictures. The same as --suite quick.
+    #[arg(long, conflicts_with = "suite")]
     quick: bool,
-    /// Largest change of a pixel, in 8-bit steps, where an attack has one.
+    /// Which attacks: full, quick, library (those of docs/attacks.md), or those of the paper of feature squeezing for a
+    /// data set: squeezing-mnist, squeezing-cifar10, squeezing-imagenet.
+    #[arg(long, default_value_t = Suite::Full)]
+    suite: Suite,
+    /// Largest change of a pixel, in 8-bit steps, where an attack has one and the suite leaves it open.
     #[arg(long, default_value_t = 8.0, value_parser = eps)]
     eps: f32,
     /// Seed of the attacks.
@@ -48,6 +52,10 @@ pub struct Arguments {
     /// repeat every attack.
     #[arg(long, value_delimiter = ',', value_name = "TARGET", default_value = "any-other")]
     targets: Vec<String>,
+    /// Adversarial sets, or folders of such, whose seeds must not be attacked or held against: those that something was
+    /// chosen by.
+    #[arg(long, value_name = "NPZ")]
+    exclude: Vec<PathBuf>,
     /// Other configured models that examples are made on to be carried over, beside the students.
     #[arg(long, value_delimiter = ',', value_name = "MODEL")]
     surrogates: Vec<String>,
@@ -80,13 +88,12 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 
     let dataset = arguments.benign.open(&lineup.identity.input)?;
     let classes = assess::class_names(&dataset, lineup.identity.output.classes);
-    let aims: Vec<Aim> = arguments.targets.iter().map(|text| Aim::parse(text, &classes)).collect::<Result<_>>()?;
-    let wanted = arguments.seeds.unwrap_or(if arguments.quick { QUICK_SEEDS } else { SEEDS });
-    let chosen = seeds::choose(&arguments.benign, &dataset, &profile, &watcher, &aims, wanted)?;
+    let targets = arguments.targets.iter().map(|text| campaign::target(text, &classes)).collect::<Result<Vec<_>>>()?;
+    let chosen = seeds::choose(&dataset, &profile, &watcher, &targets, arguments)?;
     let judge = Judge { watcher: &watcher, profile: &profile, classes: &classes };
     let benign = judge.benign(chosen.benign)?;
     let access = Access::open(&config, &lineup, &profile, &loader, arguments)?;
-    let campaigns = campaign::plan(arguments, &aims, &chosen.seeds, &access)?;
+    let campaigns = campaign::plan(arguments, &targets, &classes, &chosen.seeds, &access)?;
     let store = Store::open(&arguments.out, &profile, &chosen.seeds)?;
     let (trials, not_made) = fight(access, campaigns, &store, &judge)?;
     let assessment = Assessment::new(&profile, &benign, trials, not_made);
@@ -144,7 +151,11 @@ fn eps(text: &str) -> Result<f32, String> {
 }
 
 impl Arguments {
-    fn effort(&self) -> Effort {
-        if self.quick { Effort::Quick } else { Effort::Full }
+    fn suite(&self) -> Suite {
+        if self.quick { Suite::Quick } else { self.suite }
+    }
+
+    fn seeds(&self) -> usize {
+        self.seeds.unwrap_or(if self.suite() == Suite::Quick { QUICK_SEEDS } else { SEEDS })
     }
 }

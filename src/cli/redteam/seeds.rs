@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use portcullis::attack::Target;
 use portcullis::data::{Dataset, Sample, split};
-use portcullis::profile::Profile;
+use portcullis::profile::{PictureId, Profile};
 use portcullis::tensor::Picture;
 
-use super::campaign::Aim;
+use super::Arguments;
 use crate::cli::pictures::{self, BenignArguments, Watcher};
 
 /// Benign pictures that scores are held against, if --count does not say.
@@ -24,24 +25,28 @@ pub struct Chosen {
 /// Seeds that the classifier reads rightly and that are not what they should be made to look like, and benign pictures
 /// beside them.
 pub fn choose(
-    arguments: &BenignArguments,
     dataset: &Dataset,
     profile: &Profile,
     watcher: &Watcher,
-    aims: &[Aim],
-    wanted: usize,
+    targets: &[Target],
+    arguments: &Arguments,
 ) -> Result<Chosen> {
-    let order = split(dataset.len(), arguments.seed, &[dataset.len()])?.concat();
-    let fresh = pictures::naming_the_skipped(dataset.samples_at(order, arguments.strict))
-        .filter(|sample| sample.as_ref().map_or(true, |sample| !profile.has_seen(&sample.picture)));
+    let (wanted, benign_wanted) = (arguments.seeds(), arguments.benign.count.unwrap_or(BENIGN));
+    let excluded = pictures::seeds_of(&pictures::sets_in(&arguments.exclude)?)?;
+    let BenignArguments { seed, strict, data, .. } = &arguments.benign;
+    let order = split(dataset.len(), *seed, &[dataset.len()])?.concat();
+    let is_fresh = |picture: &Picture| !profile.has_seen(picture) && !excluded.contains(&PictureId::of(picture));
+    let fresh = pictures::naming_the_skipped(dataset.samples_at(order, *strict))
+        .filter(|sample| sample.as_ref().map_or(true, |sample| is_fresh(&sample.picture)));
     // As many again, for those that are read wrongly.
     let candidates = 2 * wanted;
-    let drawn: Vec<Sample> = fresh.take(candidates + arguments.count.unwrap_or(BENIGN)).collect::<Result<_, _>>()?;
+    let drawn: Vec<Sample> = fresh.take(candidates + benign_wanted).collect::<Result<_, _>>()?;
     if drawn.iter().any(|sample| sample.label.is_none()) {
-        bail!("a red team needs to know what is on the pictures: {} has no labels", arguments.data.display());
+        bail!("a red team needs to know what is on the pictures: {} has no labels", data.display());
     }
-    let is_target =
-        |sample: &Sample| aims.iter().any(|aim| matches!(aim, Aim::Class(class, _) if Some(*class) == sample.label));
+    let is_target = |sample: &Sample| {
+        targets.iter().any(|target| matches!(target, Target::Class(class) if Some(*class) == sample.label))
+    };
     let (mut seeds, mut benign) = (Vec::new(), Vec::new());
     let mut drawn = drawn.into_iter();
     let first: Vec<Sample> = drawn.by_ref().take(candidates).collect();
