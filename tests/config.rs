@@ -31,7 +31,7 @@ squeezers = ["bit_depth(5)"]
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("models")).expect("writable");
-    for name in ["signs.onnx", "signs-student.onnx"] {
+    for name in ["signs.onnx", "signs-student.onnx", "signs-sentinel.onnx"] {
         std::fs::write(folder.path().join("models").join(name), "").expect("writable");
     }
     folder

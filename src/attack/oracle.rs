@@ -54,6 +54,12 @@ pub trait QueryAttack: Send + Sync {
     /// How many questions it asks for each seed, at most.
     fn queries(&self) -> usize;
 
+    /// Whether it comes from far off, where the goal is reached by what is another picture: then it matters how near it
+    /// got.
+    fn comes_from_afar(&self) -> bool {
+        false
+    }
+
     /// Whether it moves pixels instead of changing them, so that how far they are from the seed's says nothing.
     fn moves_pixels(&self) -> bool {
         false

@@ -67,11 +67,9 @@ pub enum AttackError {
     /// Pixels are no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
-    /// A student sees other pictures than the classifier, so that no gradient leads through both.
-    #[error(
-        "student '{0}' takes pictures of another shape than the classifier: adaptive attacks can't go through both"
-    )]
-    StudentShape(String),
+    /// A second model sees other pictures than the classifier, so that no gradient leads through both.
+    #[error("'{0}' takes pictures of another shape than the classifier: adaptive attacks can't go through both")]
+    CompanionShape(String),
     /// An observation has no score.
     #[error(transparent)]
     Score(#[from] crate::detect::ScoreError),
@@ -145,6 +143,11 @@ impl WhiteBox {
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// Number of values of a picture, all channels counted.
+    pub fn pixels(&self) -> usize {
+        self.input.item_shape().into_iter().product()
     }
 
     /// The logits of each picture.

@@ -24,6 +24,8 @@ pub struct Made {
     pub queries: Option<Vec<usize>>,
     /// Whether pixels were moved instead of changed.
     pub moves_pixels: bool,
+    /// The largest L2 distance at which a goal counts as reached, where reaching it is no feat.
+    pub within: Option<f64>,
 }
 
 /// Names of the classes; their numbers where nobody named them.
@@ -56,11 +58,14 @@ impl Judge<'_> {
         for (index, (_, observation)) in observed.iter().enumerate() {
             let (seed, picture) = (&seeds[index], &made.pictures[index]);
             let reading = observation.as_ref().map(|seen| seen.original.top());
+            let distortion = Distortion::between(&seed.picture, picture);
+            let is_near = made.within.is_none_or(|within| distortion.l2 <= within);
+            let is_reached = reading.zip(made.goals[index]).is_some_and(|((class, _), goal)| goal.is_reached(class));
             let outcome = Outcome {
                 seed: index,
-                fooled: reading.zip(made.goals[index]).is_some_and(|((class, _), goal)| goal.is_reached(class)),
+                fooled: is_reached && is_near,
                 scores: observation.as_ref().and_then(|seen| self.row(seen)),
-                distortion: (!made.moves_pixels).then(|| Distortion::between(&seed.picture, picture)),
+                distortion: (!made.moves_pixels).then_some(distortion),
                 queries: made.queries.as_ref().map(|queries| queries[index]),
             };
             if let Some((class, confidence)) = reading.filter(|_| outcome.gets_through(threshold)) {

@@ -90,7 +90,7 @@ fn fit(
         }
     }
     let calibration = calibrate(&lineup.detector_weights(), &rows, rates.unwrap_or(&RATES), rates.is_some())?;
-    let profile = Profile::new(lineup.identity, lineup.students, &calibration, seen, left_out, pictures::now());
+    let profile = Profile::new(lineup.identity, lineup.companions, &calibration, seen, left_out, pictures::now());
     Ok((profile, calibration))
 }
 

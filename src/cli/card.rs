@@ -16,6 +16,7 @@ impl fmt::Display for Card<'_> {
         let (title, right) = match &task.supervision {
             Supervision::Teacher(_) => ("Distilled student", "Agreement with the teacher"),
             Supervision::Labels { .. } => ("Classifier", "Accuracy"),
+            Supervision::Attacks(_) => ("Sentinel", "Benign and adversarial told apart"),
         };
         writeln!(f, "# {title}\n")?;
         writeln!(f, "Made by `portcullis` {}.\n", env!("CARGO_PKG_VERSION"))?;
@@ -24,6 +25,16 @@ impl fmt::Display for Card<'_> {
             let name = model.path().file_name().unwrap_or_default().to_string_lossy();
             writeln!(f, "* **Teacher**: `{name}`, SHA-256 `{}`, asked as a black box", model.sha256())?;
             writeln!(f, "* **Temperature**: {}", plan.objective.temperature)?;
+        }
+        if let Supervision::Attacks(attacks) = &task.supervision {
+            let (model, eps) = (attacks.classifier().model(), attacks.eps() * 255.0);
+            let name = model.path().file_name().unwrap_or_default().to_string_lossy();
+            writeln!(f, "* **Learnt from**: attacks on `{name}`, SHA-256 `{}`", model.sha256())?;
+            writeln!(
+                f,
+                "* **Attacks**: gradient steps (1 to 10) within Linf (up to {eps:.1}/255), L2 and L1, away from the class \
+                 or towards another; those that succeed. Benign: the pictures, and the same with noise as strong"
+            )?;
         }
         let (input, output) = (&task.contract.input, &task.contract.output);
         let layout = format!("{:?}", input.layout).to_uppercase();

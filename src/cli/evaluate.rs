@@ -67,6 +67,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
                 goals: goals(&seeds, result, &is_fresh),
                 queries: None,
                 moves_pixels: false,
+                within: None,
             };
             let mut trial = judge.trial([String::new(), result.name.clone(), String::new()], &seeds, &made)?;
             for (outcome, seed) in trial.outcomes.iter_mut().zip(&seeds) {

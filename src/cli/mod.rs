@@ -16,8 +16,12 @@ mod in_process;
 mod inspect;
 mod pictures;
 mod redteam;
+#[cfg(feature = "train")]
+mod sentinel;
 mod serve;
 mod setup;
+#[cfg(feature = "train")]
+mod teacher;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
@@ -84,6 +88,9 @@ enum Command {
     /// Make a student: a second model that imitates a classifier, to disagree with it where it is fooled.
     #[cfg(feature = "train")]
     Distill(distill::Arguments),
+    /// Make a sentinel: a network that knows adversarial pictures of a classifier from benign ones.
+    #[cfg(feature = "train")]
+    Sentinel(sentinel::Arguments),
     /// Make a classifier from labelled pictures.
     #[cfg(feature = "train")]
     Train(train::Arguments),
@@ -122,6 +129,8 @@ pub fn run(cli: Cli) -> Result<()> {
         #[cfg(feature = "train")]
         Command::Distill(arguments) => distill::run(&common, &arguments),
         #[cfg(feature = "train")]
+        Command::Sentinel(arguments) => sentinel::run(&common, &arguments),
+        #[cfg(feature = "train")]
         Command::Train(arguments) => train::run(&common, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&common, &arguments),
         Command::RedTeam(arguments) => redteam::run(&common, &arguments),
@@ -136,6 +145,14 @@ impl Common {
     /// The checked configuration.
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(&self.config, std::env::vars(), &self.set)
+    }
+}
+
+/// A change of a pixel in 8-bit steps.
+fn steps_of_255(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(steps) if steps > 0.0 && steps <= 255.0 => Ok(steps),
+        _ => Err("a change lies above 0 and is at most 255".into()),
     }
 }
 

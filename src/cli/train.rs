@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use portcullis::model::{InputSpec, OutputSpec};
 use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
-use portcullis::train::{Contract, Supervision};
+use portcullis::train::{Augment, Contract, Front, Supervision};
 
 use super::training::{Task, TrainingArguments};
 use super::{Common, setup};
@@ -32,16 +32,12 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         name: "classifier",
         contract: Contract { input, output, trailing: 0 },
         supervision: Supervision::Labels { classes },
+        front: Front::Pixels,
         temperature: 1.0,
-        mix: 0.0,
+        augment: Augment::default(),
         loader: &loader,
     };
-    let result = arguments.training.run(&task, &examples)?;
-    if common.json {
-        println!("{}", result.json())
-    } else {
-        result.print()
-    }
+    arguments.training.run(&task, &examples)?.show(common);
     Ok(())
 }
 

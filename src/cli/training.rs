@@ -14,12 +14,12 @@ use portcullis::profile::Loader;
 use portcullis::report::{Curve, LearningCurves, Panel, svg_to_png};
 use portcullis::tensor::{Colour, Picture};
 use portcullis::train::{
-    Accelerator, Adversary, Architecture, Augment, Contract, Epoch, Event, Examples, Method, Objective, Plan, Robust,
-    Size, Supervision, TrainError, Trained, train,
+    Accelerator, Adversary, Architecture, Augment, Contract, Epoch, Event, Examples, Front, Method, Objective, Plan,
+    Robust, Size, Supervision, TrainError, Trained, train,
 };
 
 use super::card::Card;
-use super::pictures;
+use super::{Common, pictures};
 
 /// Where an interrupted training goes on from.
 const CHECKPOINT: &str = "training.checkpoint";
@@ -93,13 +93,14 @@ pub struct TrainingArguments {
 
 /// What is to be trained.
 pub struct Task<'a> {
-    /// `student` or `classifier`: the name of the file and of the thing.
+    /// `student`, `sentinel` or `classifier`: the name of the file and of the thing.
     pub name: &'static str,
     pub contract: Contract,
     pub supervision: Supervision,
+    pub front: Front,
     pub temperature: f32,
-    /// Blending where it is not asked for.
-    pub mix: f32,
+    /// How pictures are changed where it is not asked for.
+    pub augment: Augment,
     pub loader: &'a Loader,
 }
 
@@ -198,14 +199,18 @@ impl TrainingArguments {
         });
         Plan {
             architecture: Architecture {
-                size: self.size.unwrap_or(Size::suited_to(input.height, input.width)),
+                size: self.size.unwrap_or(match task.front {
+                    Front::Pixels => Size::suited_to(input.height, input.width),
+                    Front::Residuals => Size::Tiny,
+                }),
+                front: task.front,
                 channels: input.colour.channels(),
                 height: input.height,
                 width: input.width,
                 classes: task.contract.output.classes,
             },
             objective: Objective { temperature: task.temperature, robust },
-            augment: Augment { mirror: self.mirror, mix: self.mix.unwrap_or(task.mix), ..Augment::default() },
+            augment: Augment { mirror: self.mirror, mix: self.mix.unwrap_or(task.augment.mix), ..task.augment },
             epochs: usize::from(self.epochs),
             batch: usize::from(self.batch),
             learning_rate: self.learning_rate,
@@ -260,6 +265,10 @@ impl TrainingArguments {
     /// How often the written file agrees with the teacher, or the labels, on the test half, where there is one.
     fn test(&self, task: &Task<'_>, file: &Path) -> Result<Option<(f64, usize)>> {
         let Some(dataset) = self.test_half(&task.contract.input) else { return Ok(None) };
+        if matches!(task.supervision, Supervision::Attacks(_)) {
+            // What a sentinel is worth, a red team tells.
+            return Ok(None);
+        }
         let Loader { runtime, workers, intra_threads } = task.loader;
         let model = OnnxModel::load(runtime, file, workers.count(), *intra_threads)?;
         let Contract { input, output, .. } = &task.contract;
@@ -271,7 +280,7 @@ impl TrainingArguments {
             bar.inc(1);
             let expected = match &task.supervision {
                 Supervision::Teacher(teacher) => Some(top(teacher, &sample.picture)?),
-                Supervision::Labels { .. } => sample.label,
+                Supervision::Labels { .. } | Supervision::Attacks(_) => sample.label,
             };
             let Some(expected) = expected else { continue };
             all += 1;
@@ -331,10 +340,18 @@ fn draw(folder: &Path, name: &str, trained: &Trained) -> Result<()> {
 }
 
 impl Outcome<'_> {
-    /// What it came to, as lines for a person.
-    pub fn print(&self) {
+    /// Tells what it came to.
+    pub fn show(&self, common: &Common) {
+        if common.json { println!("{}", self.json()) } else { self.print() }
+    }
+
+    fn print(&self) {
         let best = &self.trained.history[self.trained.best];
-        let what = if matches!(self.task.supervision, Supervision::Teacher(_)) { "agreement" } else { "accuracy" };
+        let what = match self.task.supervision {
+            Supervision::Teacher(_) => "agreement",
+            Supervision::Labels { .. } => "accuracy",
+            Supervision::Attacks(_) => "benign and adversarial told apart",
+        };
         let took = HumanDuration(self.took);
         println!("{} written to {} after {took}", self.task.name, self.file.display());
         println!("{what} on {} validation pictures: {:.4}", self.trained.pictures[1], best.agreement);
@@ -350,8 +367,7 @@ impl Outcome<'_> {
         }
     }
 
-    /// The same as JSON.
-    pub fn json(&self) -> serde_json::Value {
+    fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "file": self.file,
             "plan": self.plan,

@@ -12,8 +12,8 @@ mod value;
 
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use types::{
-    Admin, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
-    Predictions, Server, Student, Upstream, Workers,
+    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
+    Predictions, Server, Upstream, Workers,
 };
 
 use std::path::Path;

@@ -9,8 +9,8 @@ use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
 use super::tree::Node;
 use super::types::{
-    Admin, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
-    Predictions, Server, Student, Upstream, Workers,
+    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
+    Predictions, Server, Upstream, Workers,
 };
 use super::value::{BlockStatus, Size};
 
@@ -117,13 +117,15 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     let version = section.optional::<String>("version").map(|version| version.value);
     let input = input(section.section("input"));
     let output = output(section.section("output"));
-    let students = section.sections("students", |section| student(section, folder, &input));
-    unique("student", students.iter().map(|student| (&student.name.value, &student.name.at)), section.mistakes);
+    let students = section.sections("students", |section| companion(section, folder, &input));
+    let sentinels = section.sections("sentinels", |section| companion(section, folder, &input));
+    let companions = students.iter().chain(&sentinels).map(|companion| (&companion.name.value, &companion.name.at));
+    unique("student or sentinel", companions, section.mistakes);
     let detectors = section.sections("detectors", detector);
     let at = section.at.clone();
     let names: Vec<(&String, &Location)> = detectors.iter().map(|detector| (&detector.name, &detector.at)).collect();
     unique("detector", names.into_iter(), section.mistakes);
-    check_references(&detectors, &students, section.mistakes);
+    check_references(&detectors, &students, &sentinels, section.mistakes);
     if detectors.is_empty() && section.mistakes.is_empty() {
         section.wrong(at.clone(), "detectors", "is missing: without a detector nothing is ever suspicious");
     } else if !detectors.is_empty() && detectors.iter().all(|detector| detector.weight == 0.0) {
@@ -144,6 +146,7 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
         input,
         output,
         students,
+        sentinels,
         detectors,
     })
 }
@@ -228,19 +231,19 @@ fn output(mut section: Section<'_>) -> Output {
     output
 }
 
-/// A student. Without an input section of its own it takes what the teacher takes.
-fn student(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option<Student> {
+/// A student or a sentinel. Without an input section of its own it takes what the teacher takes.
+fn companion(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option<Companion> {
     let name = section.required::<String>("name");
     let path = file(&mut section, "path", folder);
     if path.is_none() {
-        section.wrong(section.at.clone(), "path", "is missing: the student's ONNX file");
+        section.wrong(section.at.clone(), "path", "is missing: its ONNX file");
     }
     let has_input = section.has("input");
     let own = input(section.section("input"));
     let output = output(section.section("output"));
     section.end();
     let input = if has_input { own } else { Input { name: None, ..teacher.clone() } };
-    Some(Student { name: name?, path: path?.ok()?, input, output })
+    Some(Companion { name: name?, path: path?.ok()?, input, output })
 }
 
 fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
@@ -259,14 +262,16 @@ fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
             measure: section.or("measure", Measure::Surprise),
             temperature: ranged(&mut section, "temperature", 1.0, |value| value > 0.0, "be above 0"),
         },
+        "sentinel" => DetectorKind::Sentinel { sentinel: section.required("sentinel")? },
         _ => {
-            section.wrong(kind.at, "kind", "must be \"feature_squeezing\" or \"disagreement\"");
+            section.wrong(kind.at, "kind", "must be \"feature_squeezing\", \"disagreement\" or \"sentinel\"");
             return None;
         }
     };
     let default = match &kind {
         DetectorKind::FeatureSqueezing { .. } => "feature_squeezing".to_owned(),
         DetectorKind::Disagreement { student, measure, .. } => format!("{}.{}", student.value, measure.name()),
+        DetectorKind::Sentinel { sentinel } => sentinel.value.clone(),
     };
     let detector = DetectorConfig {
         name: section.or("name", default),
@@ -278,14 +283,21 @@ fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
     Some(detector)
 }
 
-fn check_references(detectors: &[DetectorConfig], students: &[Student], mistakes: &mut Vec<Mistake>) {
+fn check_references(
+    detectors: &[DetectorConfig],
+    students: &[Companion],
+    sentinels: &[Companion],
+    mistakes: &mut Vec<Mistake>,
+) {
     for detector in detectors {
-        if let DetectorKind::Disagreement { student, .. } = &detector.kind
-            && !students.iter().any(|known| known.name.value == student.value)
-        {
-            mistakes.push(
-                student.mistake(format!("detector '{}': there is no student '{}'", detector.name, student.value)),
-            );
+        let (role, wanted, known) = match &detector.kind {
+            DetectorKind::FeatureSqueezing { .. } => continue,
+            DetectorKind::Disagreement { student, .. } => ("student", student, students),
+            DetectorKind::Sentinel { sentinel } => ("sentinel", sentinel, sentinels),
+        };
+        if !known.iter().any(|known| known.name.value == wanted.value) {
+            let message = format!("detector '{}': there is no {role} '{}'", detector.name, wanted.value);
+            mistakes.push(wanted.mistake(message));
         }
     }
 }

@@ -139,9 +139,24 @@ pub struct GuardedModel {
     /// Its output.
     pub output: Output,
     /// Second models over the same classes.
-    pub students: Vec<Student>,
+    pub students: Vec<Companion>,
+    /// Second models that tell adversarial from benign inputs.
+    pub sentinels: Vec<Companion>,
     /// What is compared.
     pub detectors: Vec<DetectorConfig>,
+}
+
+impl GuardedModel {
+    /// The model without second models, nor what compares with them.
+    pub fn alone(&self) -> Self {
+        let needs_none = |detector: &&DetectorConfig| matches!(detector.kind, DetectorKind::FeatureSqueezing { .. });
+        Self {
+            students: Vec::new(),
+            sentinels: Vec::new(),
+            detectors: self.detectors.iter().filter(needs_none).cloned().collect(),
+            ..self.clone()
+        }
+    }
 }
 
 /// A picture input, as far as it is configured; the model tells the rest.
@@ -180,9 +195,9 @@ pub struct Output {
     pub at: Location,
 }
 
-/// A second model over the same classes.
+/// A second model that looks at the input: a student or a sentinel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Student {
+pub struct Companion {
     /// Its name.
     pub name: Located<String>,
     /// Its ONNX file.
@@ -231,6 +246,11 @@ pub enum DetectorKind {
         measure: Measure,
         /// At which temperature.
         temperature: f64,
+    },
+    /// A sentinel's word.
+    Sentinel {
+        /// The sentinel's name.
+        sentinel: Located<String>,
     },
 }
 

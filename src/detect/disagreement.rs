@@ -17,7 +17,7 @@ pub struct Disagreement {
 }
 
 impl Disagreement {
-    /// A detector over the student at position `student` of the observation; `temperature` > 0 flattens (above 1)
+    /// A detector over the student at position `student` among the observation's companions; `temperature` > 0 flattens (above 1)
     /// or sharpens (below 1) both predictions before they are compared.
     pub fn new(
         name: impl Into<String>,
@@ -41,7 +41,7 @@ impl Detector for Disagreement {
 
     fn score(&self, observation: &Observation) -> f64 {
         let teacher = observation.original.at_temperature(self.temperature);
-        let student = observation.students[self.student].at_temperature(self.temperature);
+        let student = observation.companions[self.student].at_temperature(self.temperature);
         match self.measure {
             Measure::Kl => kl_divergence(&teacher, &student),
             Measure::JensenShannon => jensen_shannon(&teacher, &student),
@@ -51,7 +51,7 @@ impl Detector for Disagreement {
 
     fn gradient(&self, observation: &Observation) -> ObservationGradient {
         let teacher = observation.original.at_temperature(self.temperature);
-        let student = observation.students[self.student].at_temperature(self.temperature);
+        let student = observation.companions[self.student].at_temperature(self.temperature);
         let (p, q) = (teacher.probabilities(), student.probabilities());
         let log_ratio = |a: &[f64], b: &[f64]| -> Vec<f64> {
             a.iter().zip(b).map(|(a, b)| (a.max(FLOOR) / b.max(FLOOR)).ln()).collect()
@@ -72,7 +72,7 @@ impl Detector for Disagreement {
         let at_temperature = |gradient: Vec<f64>| gradient.into_iter().map(|slope| slope / self.temperature).collect();
         let mut gradient = ObservationGradient::none(observation);
         gradient.original = at_temperature(by_teacher);
-        gradient.students[self.student] = Some(at_temperature(by_student));
+        gradient.companions[self.student] = Some(at_temperature(by_student));
         gradient
     }
 }

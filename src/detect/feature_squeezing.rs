@@ -69,7 +69,7 @@ mod tests {
         let observation = Observation {
             original: distribution(&[0.75, 0.25]),
             squeezed: vec![distribution(&[0.75, 0.25]), distribution(&[0.25, 0.75])],
-            students: vec![],
+            companions: vec![],
         };
         let joint = FeatureSqueezing::new("fs", vec![(0, "median(2,2)".into()), (1, "bit_depth(5)".into())]);
         assert_eq!(joint.score(&observation), 1.0);

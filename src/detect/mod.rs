@@ -6,14 +6,16 @@ mod disagreement;
 mod feature_squeezing;
 mod panel;
 mod ranks;
+mod sentinel;
 
 pub(crate) use combination::combined_score;
 pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;
-pub use panel::{Panel, Prediction, Student, Underway, wait};
+pub use panel::{Companion, Panel, Prediction, Role, Underway, wait};
 pub use ranks::Ranks;
+pub use sentinel::{SENTINEL_CLASSES, Sentinel};
 
 use crate::model::Distribution;
 
@@ -24,8 +26,8 @@ pub struct Observation {
     pub original: Distribution,
     /// The teacher on the squeezed copies, in the order of the panel's squeezers.
     pub squeezed: Vec<Distribution>,
-    /// The students on the input, in the panel's order.
-    pub students: Vec<Distribution>,
+    /// The companions on the input, in the panel's order.
+    pub companions: Vec<Distribution>,
 }
 
 /// Input (by way of its predictions) -> score; larger is more suspicious.
@@ -50,8 +52,8 @@ pub struct ObservationGradient {
     pub original: Vec<f64>,
     /// Of the teacher on the squeezed copies; `None` where the score does not depend on them.
     pub squeezed: Vec<Option<Vec<f64>>>,
-    /// Of the students; `None` where the score does not depend on them.
-    pub students: Vec<Option<Vec<f64>>>,
+    /// Of the companions; `None` where the score does not depend on them.
+    pub companions: Vec<Option<Vec<f64>>>,
 }
 
 impl ObservationGradient {
@@ -60,7 +62,7 @@ impl ObservationGradient {
         Self {
             original: vec![0.0; observation.original.classes()],
             squeezed: vec![None; observation.squeezed.len()],
-            students: vec![None; observation.students.len()],
+            companions: vec![None; observation.companions.len()],
         }
     }
 
@@ -70,8 +72,8 @@ impl ObservationGradient {
             sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += factor * part);
         };
         add(&mut self.original, other.original);
-        let predictions = self.squeezed.iter_mut().chain(&mut self.students);
-        for (sum, part) in predictions.zip(other.squeezed.into_iter().chain(other.students)) {
+        let predictions = self.squeezed.iter_mut().chain(&mut self.companions);
+        for (sum, part) in predictions.zip(other.squeezed.into_iter().chain(other.companions)) {
             if let Some(part) = part {
                 add(sum.get_or_insert_with(|| vec![0.0; part.len()]), part);
             }
@@ -99,7 +101,7 @@ mod tests {
         Observation {
             original: distribution(&logits[0]),
             squeezed: logits[1..3].iter().map(distribution).collect(),
-            students: logits[3..].iter().map(distribution).collect(),
+            companions: vec![distribution(&logits[3]), Distribution::from_logits(&logits[4][..2]).unwrap()],
         }
     }
 
@@ -110,20 +112,24 @@ mod tests {
         let squeezers = vec![(0, "a".to_owned()), (1, "b".to_owned())];
         let measures = [Measure::Kl, Measure::JensenShannon, Measure::Surprise];
         let students = measures.into_iter().flat_map(|measure| [student(measure, 1.0), student(measure, 3.0)]);
-        std::iter::once(Box::new(FeatureSqueezing::new("fs", squeezers)) as Box<dyn Detector>).chain(students).collect()
+        let others: [Box<dyn Detector>; 2] = [
+            Box::new(FeatureSqueezing::new("fs", squeezers)),
+            Box::new(Sentinel::new("sentinel", (1, "t".to_owned()))),
+        ];
+        others.into_iter().chain(students).collect()
     }
 
     proptest! {
         #[test]
         fn gradients_are_what_scores_do(
-            logits in prop::collection::vec(prop::collection::vec(-3.0f32..3.0, 4), 4), class in 0usize..4,
+            logits in prop::collection::vec(prop::collection::vec(-3.0f32..3.0, 4), 5), class in 0usize..4,
         ) {
             let seen = observation(&logits);
             for detector in detectors() {
                 let gradient = detector.gradient(&seen);
                 let none = vec![0.0; 4];
                 let mut predictions = vec![&gradient.original];
-                let others = gradient.squeezed.iter().chain(&gradient.students);
+                let others = gradient.squeezed.iter().chain(&gradient.companions);
                 predictions.extend(others.map(|part| part.as_ref().unwrap_or(&none)));
                 for (index, prediction) in predictions.into_iter().enumerate() {
                     let at = |by: f64| {
@@ -134,7 +140,7 @@ mod tests {
                     let sides = [at(STEP) - at(0.0), at(0.0) - at(-STEP)].map(|rise| rise / STEP);
                     prop_assume!((sides[0] - sides[1]).abs() < 0.02);
                     let measured = (sides[0] + sides[1]) / 2.0;
-                    let told = prediction[class];
+                    let told = prediction.get(class).copied().unwrap_or_default();
                     prop_assert!(
                         (told - measured).abs() < 0.01,
                         "{} by prediction {index}: {told} for {measured}", detector.definition()

@@ -1,26 +1,47 @@
-//! Everything that looks at an input of one guarded model: squeezers, students and the detectors over them.
+//! Everything that looks at an input of one guarded model: squeezers, companions and the detectors over them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Detector, Disagreement, FeatureSqueezing, Observation};
-use crate::config::{DetectorConfig, DetectorKind, Mistake};
+use super::{Detector, Disagreement, FeatureSqueezing, Observation, Sentinel};
+use crate::config::{DetectorConfig, DetectorKind, Located, Mistake};
 use crate::model::{Classifier, Distribution, Pending, PredictError};
 use crate::squeeze::{self, Squeezer};
 use crate::tensor::Picture;
 
-/// A second model over the same classes.
-pub struct Student {
+/// What a second model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It knows the same classes, and may disagree.
+    Student,
+    /// It tells adversarial from benign pictures.
+    Sentinel,
+}
+
+impl Role {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Student => "student",
+            Self::Sentinel => "sentinel",
+        }
+    }
+}
+
+/// A second model that looks at the input beside the classifier.
+pub struct Companion {
     /// Its name.
     pub name: String,
-    /// The model.
+    /// What it is for.
+    pub role: Role,
+    /// The model; a sentinel's classes are benign and adversarial.
     pub classifier: Classifier,
 }
 
-/// Squeezers, students, and the detectors that compare what they lead to.
+/// Squeezers, companions, and the detectors that compare what they lead to.
 pub struct Panel {
     squeezers: Vec<Arc<dyn Squeezer>>,
-    students: Vec<Student>,
+    companions: Vec<Companion>,
     detectors: Vec<Box<dyn Detector>>,
     weights: Vec<f64>,
 }
@@ -29,9 +50,9 @@ impl Panel {
     /// Puts a panel together from the configured detectors; a squeezer that several of them use works once.
     ///
     /// # Errors
-    /// Every unknown squeezer and student.
-    pub fn new(configured: &[DetectorConfig], students: Vec<Student>) -> Result<Self, Vec<Mistake>> {
-        let mut panel = Self { squeezers: Vec::new(), students, detectors: Vec::new(), weights: Vec::new() };
+    /// Every unknown squeezer and companion.
+    pub fn new(configured: &[DetectorConfig], companions: Vec<Companion>) -> Result<Self, Vec<Mistake>> {
+        let mut panel = Self { squeezers: Vec::new(), companions, detectors: Vec::new(), weights: Vec::new() };
         let mut mistakes = Vec::new();
         for detector in configured {
             match panel.detector(detector) {
@@ -63,16 +84,24 @@ impl Panel {
                 }
             }
             DetectorKind::Disagreement { student, measure, temperature } => {
-                let position = self.students.iter().position(|known| known.name == student.value).ok_or_else(|| {
-                    vec![Mistake {
-                        at: student.at.clone(),
-                        message: format!("there is no student '{}'", student.value),
-                    }]
-                })?;
-                let student = (position, student.value.clone());
+                let student = self.companion(Role::Student, student)?;
                 Ok(Box::new(Disagreement::new(&configured.name, student, *measure, *temperature)))
             }
+            DetectorKind::Sentinel { sentinel } => {
+                Ok(Box::new(Sentinel::new(&configured.name, self.companion(Role::Sentinel, sentinel)?)))
+            }
         }
+    }
+
+    /// Where a companion stands among the panel's, with its name.
+    fn companion(&self, role: Role, wanted: &Located<String>) -> Result<(usize, String), Vec<Mistake>> {
+        let mut known = self.companions.iter();
+        let position = known.position(|known| known.role == role && known.name == wanted.value);
+        let position = position.ok_or_else(|| {
+            let message = format!("there is no {} '{}'", role.name(), wanted.value);
+            vec![Mistake { at: wanted.at.clone(), message }]
+        })?;
+        Ok((position, wanted.value.clone()))
     }
 
     /// Where a squeezer stands among the panel's, added if it is new, with its name.
@@ -90,9 +119,14 @@ impl Panel {
         &self.squeezers
     }
 
-    /// The students.
-    pub fn students(&self) -> &[Student] {
-        &self.students
+    /// The companions.
+    pub fn companions(&self) -> &[Companion] {
+        &self.companions
+    }
+
+    /// The companions that know the classifier's classes.
+    pub fn students(&self) -> impl Iterator<Item = &Companion> {
+        self.companions.iter().filter(|companion| companion.role == Role::Student)
     }
 
     /// The detectors.
@@ -107,26 +141,27 @@ impl Panel {
 
     /// Predictions that one examination costs beyond the original.
     pub fn extra_predictions(&self) -> usize {
-        self.squeezers.len() + self.students.len()
+        self.squeezers.len() + self.companions.len()
     }
 
     /// The predictions of an observation, each with where it comes from: `original`, a squeezer's name or
-    /// `student NAME`.
+    /// `student NAME` or `sentinel NAME`.
     pub fn label<'a>(&'a self, observation: &'a Observation) -> impl Iterator<Item = (String, &'a Distribution)> {
         let squeezers = self.squeezers.iter().map(|squeezer| squeezer.name());
-        let students = self.students.iter().map(|student| format!("student {}", student.name));
+        let companions =
+            self.companions.iter().map(|companion| format!("{} {}", companion.role.name(), companion.name));
         std::iter::once(("original".to_owned(), &observation.original))
             .chain(squeezers.zip(&observation.squeezed))
-            .chain(students.zip(&observation.students))
+            .chain(companions.zip(&observation.companions))
     }
 
-    /// Queues what the students have to say of `picture`.
-    pub fn ask_students(&self, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
-        self.students
+    /// Queues what the companions have to say of `picture`.
+    pub fn ask_companions(&self, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
+        self.companions
             .iter()
-            .map(|student| {
+            .map(|companion| {
                 let picture = picture.clone();
-                student.classifier.predict(deadline, move || picture)
+                companion.classifier.predict(deadline, move || picture)
             })
             .collect()
     }
@@ -160,12 +195,12 @@ impl Panel {
         let original = predict_waiting(teacher, &picture, None);
         let squeezed =
             self.squeezers.iter().map(|squeezer| predict_waiting(teacher, &picture, Some(squeezer.clone()))).collect();
-        Underway { original, squeezed, students: self.begin_students(&picture) }
+        Underway { original, squeezed, companions: self.begin_companions(&picture) }
     }
 
-    /// As [`Panel::begin`], the students alone.
-    pub fn begin_students(&self, picture: &Arc<Picture>) -> Vec<Prediction> {
-        self.students.iter().map(|student| predict_waiting(&student.classifier, picture, None)).collect()
+    /// As [`Panel::begin`], the companions alone.
+    pub fn begin_companions(&self, picture: &Arc<Picture>) -> Vec<Prediction> {
+        self.companions.iter().map(|companion| predict_waiting(&companion.classifier, picture, None)).collect()
     }
 }
 
@@ -184,7 +219,7 @@ fn predict_waiting(classifier: &Classifier, picture: &Arc<Picture>, squeezer: Op
 pub struct Underway {
     original: Prediction,
     squeezed: Vec<Prediction>,
-    students: Vec<Prediction>,
+    companions: Vec<Prediction>,
 }
 
 impl Underway {
@@ -197,7 +232,7 @@ impl Underway {
         Ok(Observation {
             original: wait(self.original)?,
             squeezed: wait_all(self.squeezed)?,
-            students: wait_all(self.students)?,
+            companions: wait_all(self.companions)?,
         })
     }
 }

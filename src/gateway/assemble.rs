@@ -82,7 +82,7 @@ pub fn lineup_with_profile(
     match (lineup, profile) {
         (Ok(lineup), Ok(profile)) => {
             profile
-                .check_belongs(&path.value, &lineup.identity, &lineup.students, &lineup.detector_weights())
+                .check_belongs(&path.value, &lineup.identity, &lineup.companions, &lineup.detector_weights())
                 .map_err(wrong)?;
             Ok((lineup, profile))
         }

@@ -51,18 +51,18 @@ impl UpstreamTeacher {
     /// Observes pictures at leisure: for offline work.
     ///
     /// # Errors
-    /// When the upstream or a student has no prediction for them.
+    /// When the upstream or a companion has no prediction for them.
     pub async fn observe(&self, panel: &Panel, pictures: &[Arc<Picture>]) -> Result<Vec<Observation>, Reason> {
-        let students: Vec<_> = pictures.iter().map(|picture| panel.begin_students(picture)).collect();
+        let companions: Vec<_> = pictures.iter().map(|picture| panel.begin_companions(picture)).collect();
         let copies = self.predict(panel.squeezers(), pictures, true, None, None).await?;
         let mut observations = Vec::with_capacity(pictures.len());
-        for (copies, students) in copies.into_iter().zip(students) {
+        for (copies, companions) in copies.into_iter().zip(companions) {
             let mut said = Vec::new();
-            for student in students {
-                said.push(student.ready().await.ok().and_then(Result::ok).ok_or(Reason::Model)?);
+            for companion in companions {
+                said.push(companion.ready().await.ok().and_then(Result::ok).ok_or(Reason::Model)?);
             }
             let original = copies.original.ok_or(Reason::Prediction)?;
-            observations.push(Observation { original, squeezed: copies.squeezed, students: said });
+            observations.push(Observation { original, squeezed: copies.squeezed, companions: said });
         }
         Ok(observations)
     }

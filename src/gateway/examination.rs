@@ -35,7 +35,7 @@ pub(crate) struct Examination {
 struct Predicted {
     original: Option<Distribution>,
     squeezed: Vec<Distribution>,
-    students: Vec<Distribution>,
+    companions: Vec<Distribution>,
 }
 
 impl Examination {
@@ -90,14 +90,14 @@ impl Examination {
 }
 
 fn examined(model: &GuardedModel, predicted: Predicted, answered: Result<Distribution, Reason>) -> Examined {
-    let Predicted { original, squeezed, students } = predicted;
+    let Predicted { original, squeezed, companions } = predicted;
     if let (Some(replica), Ok(upstream), Teacher::Replica(_)) = (&original, &answered, &model.teacher)
         && replica.top().0 != upstream.top().0
     {
         model.metrics.replica_disagreed();
     }
     let original = original.map_or(answered, Ok)?;
-    let observation = Observation { original, squeezed, students };
+    let observation = Observation { original, squeezed, companions };
     Ok((model.judge(&observation)?, observation))
 }
 
@@ -144,14 +144,14 @@ impl Subject {
             }
             Teacher::Upstream(_) => Vec::new(),
         };
-        let students = panel.ask_students(&picture, deadline);
+        let companions = panel.ask_companions(&picture, deadline);
         self.model.metrics.predictions_asked(panel.extra_predictions() + usize::from(original.is_some()));
         let predicted = async {
             let original = match original {
                 Some(original) => Some(ready(original).await?),
                 None => None,
             };
-            Ok(Predicted { original, squeezed: all_ready(squeezed).await?, students: all_ready(students).await? })
+            Ok(Predicted { original, squeezed: all_ready(squeezed).await?, companions: all_ready(companions).await? })
         };
         timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
     }

@@ -1,4 +1,4 @@
-//! Observing many pictures offline, with the same teacher, squeezers and students as in the request path.
+//! Observing many pictures offline, with the same teacher, squeezers and companions as in the request path.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub enum OfflineTeacher {
 
 /// Observes pictures one after the other, several at a time.
 pub struct Observer<'a> {
-    /// Squeezers and students.
+    /// Squeezers and companions.
     pub panel: &'a Panel,
     /// Where the predictions come from.
     pub teacher: &'a OfflineTeacher,

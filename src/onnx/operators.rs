@@ -73,6 +73,16 @@ impl Graph {
         self.node("Mul", &[left, right], [])
     }
 
+    /// The hyperbolic tangent.
+    pub fn tanh(&mut self, input: Value) -> Value {
+        self.node("Tanh", &[input], [])
+    }
+
+    /// The inputs one behind the other along a dimension.
+    pub fn concat(&mut self, inputs: &[Value], axis: i64) -> Value {
+        self.node("Concat", inputs, [("axis", Attribute::Int(axis))])
+    }
+
     /// The largest of each window.
     pub fn max_pool(&mut self, input: Value, pooling: Pooling) -> Value {
         self.node("MaxPool", &[input], pooling.attributes())

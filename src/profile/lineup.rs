@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{DetectorWeight, ModelIdentity, Profile, detector_weights};
 use crate::config::{self, Located, Mistake};
-use crate::detect::{Panel, Student};
+use crate::detect::{Companion, Panel, Role, SENTINEL_CLASSES};
 use crate::model::{
     Classifier, InputSpec, OnnxModel, OutputSpec, Port, Runtime, Signature, Workers, resolve_input, resolve_output,
 };
@@ -28,8 +28,8 @@ pub struct Lineup {
     pub teacher: Option<Classifier>,
     /// What looks at its inputs.
     pub panel: Panel,
-    /// What the students are, for the profile.
-    pub students: Vec<ModelIdentity>,
+    /// What the companions are, for the profile.
+    pub companions: Vec<ModelIdentity>,
 }
 
 impl Loader {
@@ -55,9 +55,9 @@ impl Loader {
             let message = "nothing tells what the model takes: give its path, or calibrate against the upstream first";
             mistakes.push(Mistake { at: configured.name.at.clone(), message: message.into() });
         }
-        let students = self.students(configured, contract.as_ref(), &mut mistakes);
-        let identities = students.iter().map(student_identity).collect();
-        let panel = keep(Panel::new(&configured.detectors, students), &mut mistakes);
+        let companions = self.companions(configured, contract.as_ref(), &mut mistakes);
+        let identities = companions.iter().map(companion_identity).collect();
+        let panel = keep(Panel::new(&configured.detectors, companions), &mut mistakes);
         let (Some((input, output)), Some(panel)) = (contract, panel.filter(|_| mistakes.is_empty())) else {
             return Err(mistakes);
         };
@@ -68,38 +68,49 @@ impl Loader {
             output: output.clone(),
         };
         let teacher = model.map(|model| Classifier::new(model, self.workers.clone(), input, output));
-        Ok(Lineup { identity, teacher, panel, students: identities })
+        Ok(Lineup { identity, teacher, panel, companions: identities })
     }
 
-    fn students(
+    fn companions(
         &self,
         configured: &config::GuardedModel,
         teacher: Option<&(InputSpec, OutputSpec)>,
         mistakes: &mut Vec<Mistake>,
-    ) -> Vec<Student> {
-        let mut students = Vec::new();
-        for student in &configured.students {
-            match self.student(student, teacher) {
-                Ok(student) => students.push(student),
+    ) -> Vec<Companion> {
+        let mut companions = Vec::new();
+        let students = configured.students.iter().map(|student| (Role::Student, student));
+        let sentinels = configured.sentinels.iter().map(|sentinel| (Role::Sentinel, sentinel));
+        for (role, companion) in students.chain(sentinels) {
+            match self.companion(role, companion, teacher) {
+                Ok(companion) => companions.push(companion),
                 Err(more) => mistakes.extend(more),
             }
         }
-        students
+        companions
     }
 
-    fn student(
+    fn companion(
         &self,
-        configured: &config::Student,
+        role: Role,
+        configured: &config::Companion,
         teacher: Option<&(InputSpec, OutputSpec)>,
-    ) -> Result<Student, Vec<Mistake>> {
+    ) -> Result<Companion, Vec<Mistake>> {
         let model = self.load(&configured.path).map_err(|one| vec![one])?;
         let (input, output) = contract(&configured.input, &configured.output, &Signature::of(&model))?;
-        if let Some((_, expected)) = teacher.filter(|(_, expected)| expected.classes != output.classes) {
-            let message = format!("it has {} classes, the guarded model {}", output.classes, expected.classes);
-            return Err(vec![Mistake { at: configured.path.at.clone(), message }]);
+        let wrong = |message| vec![Mistake { at: configured.path.at.clone(), message }];
+        match (role, teacher) {
+            (Role::Student, Some((_, expected))) if expected.classes != output.classes => {
+                let message = format!("it has {} classes, the guarded model {}", output.classes, expected.classes);
+                return Err(wrong(message));
+            }
+            (Role::Sentinel, _) if output.classes != SENTINEL_CLASSES => {
+                let message = format!("a sentinel answers benign or adversarial, this has {} classes", output.classes);
+                return Err(wrong(message));
+            }
+            _ => {}
         }
         let classifier = Classifier::new(model, self.workers.clone(), input, output);
-        Ok(Student { name: configured.name.value.clone(), classifier })
+        Ok(Companion { name: configured.name.value.clone(), role, classifier })
     }
 }
 
@@ -115,7 +126,7 @@ impl Lineup {
     /// When it can't be used.
     pub fn profile(&self, path: &Path) -> Result<Profile, super::ProfileError> {
         let profile = Profile::load(path)?;
-        profile.check_belongs(path, &self.identity, &self.students, &self.detector_weights())?;
+        profile.check_belongs(path, &self.identity, &self.companions, &self.detector_weights())?;
         Ok(profile)
     }
 }
@@ -155,12 +166,12 @@ fn contract(
     }
 }
 
-fn student_identity(student: &Student) -> ModelIdentity {
+fn companion_identity(companion: &Companion) -> ModelIdentity {
     ModelIdentity {
-        name: student.name.clone(),
-        sha256: Some(student.classifier.model().sha256().to_owned()),
-        input: student.classifier.input().clone(),
-        output: student.classifier.output().clone(),
+        name: companion.name.clone(),
+        sha256: Some(companion.classifier.model().sha256().to_owned()),
+        input: companion.classifier.input().clone(),
+        output: companion.classifier.output().clone(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::model::{InputSpec, OutputSpec, fingerprint};
 use crate::tensor::Picture;
 
 /// Version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// No profile is larger than this; a larger file is refused unread.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -91,7 +91,7 @@ impl PictureId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelIdentity {
-    /// Its name: the guarded model's, or the student's.
+    /// Its name: the guarded model's, or the companion's.
     pub name: String,
     /// SHA-256 of its ONNX file; `None` where its predictions come from the upstream and no file is at hand.
     pub sha256: Option<String>,
@@ -115,8 +115,8 @@ pub struct Profile {
     pub model: ModelIdentity,
     /// SHA-256 of the guarded model's input and output specification.
     pub preprocessing: String,
-    /// The students.
-    pub students: Vec<ModelIdentity>,
+    /// The students and sentinels.
+    pub companions: Vec<ModelIdentity>,
     /// Benign inputs that were examined.
     pub benign_inputs: usize,
     /// Benign inputs that could not be examined and were left out.
@@ -133,7 +133,7 @@ impl Profile {
     /// Puts a calibration and what it belongs to together; `created` is RFC 3339.
     pub fn new(
         model: ModelIdentity,
-        students: Vec<ModelIdentity>,
+        companions: Vec<ModelIdentity>,
         calibration: &Calibration,
         mut seen: Vec<PictureId>,
         left_out: usize,
@@ -145,7 +145,7 @@ impl Profile {
             created,
             preprocessing: fingerprint(&(&model.input, &model.output)),
             model,
-            students,
+            companions,
             benign_inputs: seen.len(),
             left_out,
             seen: {
@@ -193,7 +193,7 @@ impl Profile {
         &self,
         path: &Path,
         model: &ModelIdentity,
-        students: &[ModelIdentity],
+        companions: &[ModelIdentity],
         detectors: &[DetectorWeight],
     ) -> Result<(), ProfileError> {
         let same = |what: String, expected: String, actual: String| {
@@ -205,9 +205,9 @@ impl Profile {
         };
         same_model(&same, "model", &self.model, model)?;
         let names = |all: &[ModelIdentity]| all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
-        same("set of students".into(), names(&self.students), names(students))?;
-        for (expected, actual) in self.students.iter().zip(students) {
-            same_model(&same, &format!("student '{}'", actual.name), expected, actual)?;
+        same("set of students and sentinels".into(), names(&self.companions), names(companions))?;
+        for (expected, actual) in self.companions.iter().zip(companions) {
+            same_model(&same, &format!("second model '{}'", actual.name), expected, actual)?;
         }
         let calibrated: Vec<String> = self
             .combination

@@ -56,12 +56,14 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::super::architecture::{Architecture, Size};
+    use super::super::front::Front;
     use super::super::network::Network;
     use super::*;
 
     #[test]
     fn perturbed_pictures_stay_near_and_in_range_and_are_harder() {
-        let architecture = Architecture { size: Size::Tiny, channels: 3, height: 12, width: 12, classes: 4 };
+        let architecture =
+            Architecture { size: Size::Tiny, front: Front::Pixels, channels: 3, height: 12, width: 12, classes: 4 };
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let network = Folded::of(&Network::new(&architecture, &mut random, &Device::flex().autodiff()));
         let pixels: Vec<f32> = (0..5 * 3 * 12 * 12).map(|_| random.random()).collect();

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::front::{Front, RESIDUALS, SIDE};
+
 /// How large a network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +66,8 @@ impl FromStr for Size {
 pub struct Architecture {
     /// How large it is.
     pub size: Size,
+    /// What it sees of a picture.
+    pub front: Front,
     /// Channels of the picture: 1 or 3.
     pub channels: usize,
     /// Rows of the picture.
@@ -103,15 +107,17 @@ pub(super) struct Stage {
 }
 
 impl Architecture {
-    /// The convolution that sees the picture. Large pictures are made smaller at once.
+    /// The convolution that sees the picture. Large pictures are made smaller at once; less so where what lies between
+    /// neighbours counts.
     pub(super) fn stem(&self) -> Convolution {
         let to = if self.size == Size::Tiny { 12 } else { 16 };
-        let (kernel, stride) = match self.height.max(self.width) {
-            0..=64 => (3, 1),
-            65..=128 => (5, 2),
-            _ => (7, 4),
+        let (kernel, stride) = match (self.front, self.height.max(self.width)) {
+            (_, 0..=64) | (Front::Residuals, 65..=128) => (3, 1),
+            (Front::Residuals, _) => (3, 2),
+            (Front::Pixels, 65..=128) => (5, 2),
+            (Front::Pixels, _) => (7, 4),
         };
-        Convolution { from: self.channels, to, kernel, stride }
+        Convolution { from: self.front.maps(self.channels), to, kernel, stride }
     }
 
     pub(super) fn stages(&self) -> [Stage; 3] {
@@ -142,6 +148,9 @@ impl Architecture {
     pub fn multiply_adds(&self) -> u64 {
         let mut sides = [self.height, self.width];
         let mut total = self.features() * self.classes;
+        if self.front == Front::Residuals {
+            total += self.height * self.width * self.channels * RESIDUALS * SIDE * SIDE;
+        }
         let mut count = |convolution: Convolution, sides: [usize; 2]| {
             let out = sides.map(|side| convolution.shrink(side));
             total += out[0] * out[1] * convolution.from * convolution.to * convolution.kernel.pow(2);
@@ -171,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_medium_network_takes_some_thirty_million_multiply_adds_of_a_small_picture() {
-        let medium = Architecture { size: Size::Medium, channels: 3, height: 32, width: 32, classes: 10 };
+        let medium =
+            Architecture { size: Size::Medium, front: Front::Pixels, channels: 3, height: 32, width: 32, classes: 10 };
         assert_eq!(medium.multiply_adds() / 1_000_000, 32);
     }
 }

@@ -27,6 +27,9 @@ impl Default for Augment {
 }
 
 impl Augment {
+    /// Leaves pictures as they are.
+    pub const NONE: Self = Self { shift: 0.0, rotate: 0.0, scale: 0.0, light: 0.0, mirror: false, mix: 0.0 };
+
     /// Changes planar pixels in [0, 1] (`channels x height x width`).
     pub(super) fn apply(&self, pixels: &[f32], [height, width]: [usize; 2], random: &mut impl Rng) -> Vec<f32> {
         let view = View::draw(self, random);
@@ -103,8 +106,6 @@ mod tests {
 
     use super::*;
 
-    const STILL: Augment = Augment { shift: 0.0, rotate: 0.0, scale: 0.0, light: 0.0, mirror: false, mix: 0.0 };
-
     proptest! {
         #[test]
         fn pixels_stay_in_range_and_number(
@@ -120,7 +121,7 @@ mod tests {
 
         #[test]
         fn no_change_asked_is_none_made(pixels in prop::collection::vec(0.0_f32..=1.0, 12), seed: u64) {
-            let same = STILL.apply(&pixels, [3, 4], &mut ChaCha8Rng::seed_from_u64(seed));
+            let same = Augment::NONE.apply(&pixels, [3, 4], &mut ChaCha8Rng::seed_from_u64(seed));
             for (a, b) in same.iter().zip(&pixels) {
                 prop_assert!((a - b).abs() < 1e-5);
             }
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn mirroring_swaps_left_and_right() {
         let mut random = ChaCha8Rng::seed_from_u64(0);
-        let mirror = Augment { mirror: true, ..STILL };
+        let mirror = Augment { mirror: true, ..Augment::NONE };
         let seen: Vec<Vec<f32>> = (0..20).map(|_| mirror.apply(&[0.0, 1.0], [1, 2], &mut random)).collect();
         assert!(seen.contains(&vec![0.0, 1.0]) && seen.contains(&vec![1.0, 0.0]));
     }

@@ -22,6 +22,9 @@ pub enum TrainError {
     /// The teacher gave no answer.
     #[error("the teacher does not answer with a distribution over its classes")]
     Teacher(#[source] PredictError),
+    /// An attack that a sentinel was to learn from failed.
+    #[error("the classifier cannot be attacked, which a sentinel learns from")]
+    Attack(#[from] crate::attack::AttackError),
     /// The numbers ran away.
     #[error("the loss is not finite at step {step}; train with a smaller --learning-rate than {rate}")]
     Diverged {

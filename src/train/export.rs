@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
 use super::fit::Trained;
 use super::folded::{FoldedBlock, FoldedLayer};
-use super::network::{CENTRED_SCALE, CENTRED_SHIFT};
+use super::front::{CENTRED_SCALE, CENTRED_SHIFT, Front, RESIDUAL_GAIN, RESIDUALS, SIDE, kernels};
 use super::step::tensors;
 use super::{MOST_DIFFERENCE, TrainError};
 use crate::model::{Classifier, InputSpec, OnnxModel, OutputSpec, Runtime, Workers};
@@ -16,6 +16,8 @@ use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture};
 
 /// Pictures that an export is checked with.
 const CHECKED: usize = 64;
+/// Channels of a picture in colour.
+const COLOURS: usize = 3;
 
 /// What an exported network takes and answers.
 pub struct Contract {
@@ -60,6 +62,9 @@ impl Trained {
         let sides = input.item_shape().map(Some);
         let given = graph.input(&input.name, input.datatype, &[None, sides[0], sides[1], sides[2]]);
         let mut x = centred(&mut graph, input, given);
+        if self.network.front == Front::Residuals {
+            x = with_residuals(&mut graph, x, input.colour.channels());
+        }
         x = layer(&mut graph, "stem", &self.network.stem, x, input.colour);
         x = graph.relu(x);
         for (at, stage) in self.network.blocks.iter().enumerate() {
@@ -133,6 +138,17 @@ fn centred(graph: &mut Graph, input: &InputSpec, given: Value) -> Value {
     graph.add(scaled, shift)
 }
 
+/// The residuals and the pixels, as [`Front::of`] has them.
+fn with_residuals(graph: &mut Graph, centred: Value, channels: usize) -> Value {
+    let weight = graph.constant("residuals.weight", &[channels * RESIDUALS, 1, SIDE, SIDE], kernels(channels));
+    let convolution = Convolution { stride: [1; 2], padding: [SIDE / 2; 2], groups: channels };
+    let residuals = graph.conv(centred, weight, None, convolution);
+    let gain = graph.constant("residuals.gain", &[], vec![RESIDUAL_GAIN]);
+    let louder = graph.mul(residuals, gain);
+    let squashed = graph.tanh(louder);
+    graph.concat(&[squashed, centred], 1)
+}
+
 fn block(graph: &mut Graph, name: &str, block: &FoldedBlock, x: Value) -> Value {
     let first = layer(graph, &format!("{name}.first"), &block.first, x, Colour::Rgb);
     let first = graph.relu(first);
@@ -142,14 +158,28 @@ fn block(graph: &mut Graph, name: &str, block: &FoldedBlock, x: Value) -> Value 
     graph.relu(sum)
 }
 
-/// A convolution; the one that sees the picture has its weights in the order of the picture's channels.
+/// A convolution; the one that sees the picture has its weights in the order of the picture's channels, map by map.
 fn layer(graph: &mut Graph, name: &str, layer: &FoldedLayer, x: Value, colour: Colour) -> Value {
-    let weight = if colour == Colour::Bgr { layer.weight.clone().flip([1]) } else { layer.weight.clone() };
+    let weight = if colour == Colour::Bgr { blue_first(layer.weight.clone()) } else { layer.weight.clone() };
     let shape = weight.dims();
     let weight = graph.constant(format!("{name}.weight"), &shape, values(&weight));
     let bias = graph.constant(format!("{name}.bias"), &[shape[0]], values(&layer.bias));
     let convolution = Convolution { stride: [layer.stride; 2], padding: [layer.padding; 2], groups: 1 };
     graph.conv(x, weight, Some(bias), convolution)
+}
+
+/// The weights of a first convolution for pictures with the blue channel first: the maps of each channel change places, the
+/// pixels' (and before them the residuals').
+fn blue_first(weight: Tensor<4>) -> Tensor<4> {
+    let [_, maps, ..] = weight.dims();
+    let channels = maps / if maps > COLOURS { 1 + RESIDUALS } else { 1 };
+    let residuals = maps - channels;
+    let each = residuals / channels;
+    let of_residuals = (0..channels).rev().flat_map(|channel| (0..each).map(move |map| channel * each + map));
+    let order = of_residuals.chain((0..channels).rev().map(|channel| residuals + channel));
+    let order: Vec<i32> = order.map(|map| map as i32).collect();
+    let indices = Tensor::<1, Int>::from_data(TensorData::new(order, [maps]), &weight.device());
+    weight.select(1, indices)
 }
 
 fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {

@@ -11,10 +11,17 @@ use rand_chacha::ChaCha8Rng;
 use super::augment::Augment;
 use super::examples::Examples;
 use super::{Supervision, TrainError};
+use crate::detect::SENTINEL_CLASSES;
+use crate::model::Classifier;
 use crate::tensor::Picture;
 
 /// Batches that are made ahead of the one in training.
 const AHEAD: usize = 3;
+/// The epoch whose random numbers validation has: one that no training reaches.
+const BEYOND: usize = u32::MAX as usize;
+
+/// Labels with the share that each has in a picture.
+type Weights = Vec<(usize, f32)>;
 
 /// Planar pixels in [0, 1] of some pictures, and a distribution over the classes for each.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,11 +70,12 @@ impl Feed<'_> {
 
     /// The examples `chosen` as they are on disk, in batches: for validation.
     pub(super) fn still(&self, chosen: &[usize]) -> Result<Vec<Batch>, TrainError> {
-        let batch = |chosen: &[usize]| {
+        let batch = |(index, chosen): (usize, &[usize])| {
             let pictures = chosen.iter().map(|&at| Ok((self.examples.picture(at)?, self.label(at)?)));
-            self.answered(pictures.collect::<Result<Vec<_>, TrainError>>()?)
+            let pictures = pictures.collect::<Result<Vec<_>, TrainError>>()?;
+            self.answered(pictures, &mut self.random(BEYOND, index))
         };
-        chosen.chunks(self.batch).map(batch).collect()
+        chosen.chunks(self.batch).enumerate().map(batch).collect()
     }
 
     fn random(&self, epoch: usize, stream: usize) -> ChaCha8Rng {
@@ -76,7 +84,7 @@ impl Feed<'_> {
         random
     }
 
-    fn label(&self, at: usize) -> Result<Vec<(usize, f32)>, TrainError> {
+    fn label(&self, at: usize) -> Result<Weights, TrainError> {
         Ok(self.examples.label(at).map(|label| (label, 1.0)).into_iter().collect())
     }
 
@@ -89,11 +97,11 @@ impl Feed<'_> {
             pictures.push((picture.with_pixels(pixels), self.label(at)?));
         }
         self.mix(&mut pictures, random);
-        self.answered(pictures)
+        self.answered(pictures, random)
     }
 
     /// Blends some pictures with their neighbours, and their labels alike.
-    fn mix(&self, pictures: &mut [(Picture, Vec<(usize, f32)>)], random: &mut ChaCha8Rng) {
+    fn mix(&self, pictures: &mut [(Picture, Weights)], random: &mut ChaCha8Rng) {
         for at in 1..pictures.len() {
             let share: f32 = random.random();
             if random.random::<f32>() >= self.augment.mix {
@@ -108,36 +116,49 @@ impl Feed<'_> {
         }
     }
 
-    fn answered(&self, pictures: Vec<(Picture, Vec<(usize, f32)>)>) -> Result<Batch, TrainError> {
-        let len = pictures.len();
-        let pixels = pictures.iter().flat_map(|(picture, _)| picture.pixels()).copied().collect();
-        let targets = match self.supervision {
+    fn answered(&self, pictures: Vec<(Picture, Weights)>, random: &mut ChaCha8Rng) -> Result<Batch, TrainError> {
+        match self.supervision {
             Supervision::Teacher(teacher) => {
-                let asked: Vec<_> = pictures
-                    .into_iter()
-                    .map(|(picture, _)| {
-                        let picture = Arc::new(picture);
-                        teacher.predict_waiting(move || picture)
-                    })
-                    .collect();
-                let mut targets = Vec::with_capacity(len * teacher.output().classes);
-                for answer in asked {
-                    let answer = answer.wait().map_err(|error| TrainError::Teacher(error.into()))?;
-                    let answer = answer.map_err(TrainError::Teacher)?.at_temperature(f64::from(self.temperature));
-                    targets.extend(answer.probabilities().iter().map(|&probability| probability as f32));
-                }
-                targets
+                let pictures: Vec<Picture> = pictures.into_iter().map(|(picture, _)| picture).collect();
+                let pixels = pictures.iter().flat_map(Picture::pixels).copied().collect();
+                let len = pictures.len();
+                Ok(Batch { pixels, targets: self.told_by(teacher, pictures)?, len })
             }
-            Supervision::Labels { classes } => {
-                let mut targets = vec![0.0; len * classes];
-                for (row, (_, labels)) in targets.chunks_exact_mut(*classes).zip(&pictures) {
-                    for &(label, weight) in labels {
-                        row[label] += weight;
-                    }
-                }
-                targets
+            Supervision::Labels { classes } => Ok(labelled(&pictures, *classes)),
+            Supervision::Attacks(attacks) => {
+                let pictures = pictures.into_iter().map(|(picture, _)| picture).collect();
+                let examples = attacks.examples(pictures, random)?;
+                let sure = |(picture, answer)| (picture, vec![(answer, 1.0)]);
+                Ok(labelled(&examples.into_iter().map(sure).collect::<Vec<_>>(), SENTINEL_CLASSES))
             }
-        };
-        Ok(Batch { pixels, targets, len })
+        }
     }
+
+    /// The teacher's distributions at the temperature.
+    fn told_by(&self, teacher: &Classifier, pictures: Vec<Picture>) -> Result<Vec<f32>, TrainError> {
+        let mut targets = Vec::with_capacity(pictures.len() * teacher.output().classes);
+        let ask = |picture| {
+            let picture = Arc::new(picture);
+            teacher.predict_waiting(move || picture)
+        };
+        for answer in pictures.into_iter().map(ask).collect::<Vec<_>>() {
+            let answer = answer.wait().map_err(|error| TrainError::Teacher(error.into()))?;
+            let answer = answer.map_err(TrainError::Teacher)?.at_temperature(f64::from(self.temperature));
+            targets.extend(answer.probabilities().iter().map(|&probability| probability as f32));
+        }
+        Ok(targets)
+    }
+}
+
+/// The pictures with their labels as distributions.
+fn labelled(pictures: &[(Picture, Weights)], classes: usize) -> Batch {
+    let len = pictures.len();
+    let mut targets = vec![0.0; len * classes];
+    for (row, (_, labels)) in targets.chunks_exact_mut(classes).zip(pictures) {
+        for &(label, weight) in labels {
+            row[label] += weight;
+        }
+    }
+    let pixels = pictures.iter().flat_map(|(picture, _)| picture.pixels()).copied().collect();
+    Batch { pixels, targets, len }
 }

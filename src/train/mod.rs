@@ -1,5 +1,5 @@
-//! Training: students distilled from a classifier that is a black box, and classifiers from labels; both on request
-//! against an adversary. Networks of one family, trained with `burn`, exported as ONNX.
+//! Training: students distilled from a classifier that is a black box, sentinels from attacks on it, and classifiers from
+//! labels; on request against an adversary. Networks of one family, trained with `burn`, exported as ONNX.
 
 mod adversary;
 mod architecture;
@@ -12,9 +12,11 @@ mod export;
 mod feed;
 mod fit;
 mod folded;
+mod front;
 mod measure;
 mod network;
 mod objective;
+mod provocation;
 mod schedule;
 mod step;
 
@@ -26,7 +28,9 @@ pub use error::TrainError;
 pub use examples::Examples;
 pub use export::{Contract, Export};
 pub use fit::{Epoch, Event, Plan, Trained, train};
+pub use front::Front;
 pub use objective::{Method, Objective, Robust};
+pub use provocation::Provocation;
 
 use crate::model::Classifier;
 
@@ -45,6 +49,8 @@ pub enum Supervision {
         /// Number of classes.
         classes: usize,
     },
+    /// Attacks on a classifier: what they make is adversarial, everything else benign.
+    Attacks(Box<Provocation>),
 }
 
 impl Supervision {
@@ -53,6 +59,9 @@ impl Supervision {
         match self {
             Self::Teacher(teacher) => teacher.model().sha256().to_owned(),
             Self::Labels { classes } => format!("labels of {classes} classes"),
+            Self::Attacks(attacks) => {
+                format!("{} attacked by {}", attacks.classifier().model().sha256(), attacks.eps())
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::{Rng, RngExt};
 
 use super::architecture::{Architecture, Convolution, Stage};
+use super::front::Front;
 
 /// Keeps the division by a channel's standard deviation finite.
 pub(super) const EPSILON: f64 = 1e-5;
@@ -15,16 +16,6 @@ const MOMENTUM: f64 = 0.1;
 
 /// Mean and variance of every normalised map over one batch, in the order of the layers.
 pub(super) type Moments = Vec<(Tensor<1>, Tensor<1>)>;
-
-/// Pixels in [0, 1] as the first convolution wants them: around zero, with a spread of about one.
-pub(super) fn centred(pixels: Tensor<4>) -> Tensor<4> {
-    pixels * CENTRED_SCALE - CENTRED_SHIFT
-}
-
-/// What [`centred`] multiplies by.
-pub(super) const CENTRED_SCALE: f32 = 4.0;
-/// What [`centred`] subtracts.
-pub(super) const CENTRED_SHIFT: f32 = 2.0;
 
 /// A convolution and its batch normalisation (Ioffe, Szegedy 2015).
 #[derive(Module, Debug)]
@@ -104,6 +95,8 @@ impl Block {
 /// The whole network.
 #[derive(Module, Debug)]
 pub(super) struct Network {
+    #[module(skip)]
+    pub front: Front,
     pub stem: Layer,
     pub blocks: Vec<Block>,
     /// `features x classes`.
@@ -116,6 +109,7 @@ impl Network {
     pub(super) fn new(architecture: &Architecture, random: &mut impl Rng, device: &Device) -> Self {
         let (features, classes) = (architecture.features(), architecture.classes);
         Self {
+            front: architecture.front,
             stem: Layer::new(architecture.stem(), random, device),
             blocks: architecture.stages().into_iter().map(|stage| Block::new(stage, random, device)).collect(),
             head: Param::from_tensor(uniform([features, classes], 3 * features, random, device)),
@@ -127,7 +121,7 @@ impl Network {
     /// own moments, which are returned.
     pub(super) fn forward(&self, pixels: Tensor<4>) -> (Tensor<2>, Moments) {
         let mut moments = Moments::new();
-        let mut x = activation::relu(self.stem.forward(centred(pixels), &mut moments));
+        let mut x = activation::relu(self.stem.forward(self.front.of(pixels), &mut moments));
         for block in &self.blocks {
             x = block.forward(x, &mut moments);
         }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use portcullis::data::{Dataset, Options};
 use portcullis::train::{
-    Accelerator, Adversary, Architecture, Augment, Event, Examples, Method, Objective, Plan, Robust, Size, Supervision,
-    train,
+    Accelerator, Adversary, Architecture, Augment, Event, Examples, Front, Method, Objective, Plan, Robust, Size,
+    Supervision, train,
 };
 
 /// Side of the pictures, and their number: those of CIFAR-10, and enough for the first steps not to count.
@@ -30,7 +30,8 @@ fn main() {
     println!("{:>8} {:>6} {:>8} {:>12}", "size", "MMAC", "robust", "pictures/s");
     for robust in [None, Some(Method::Ard)] {
         for size in Size::ALL {
-            let architecture = Architecture { size, channels: 3, height: SIDE, width: SIDE, classes };
+            let architecture =
+                Architecture { size, front: Front::Pixels, channels: 3, height: SIDE, width: SIDE, classes };
             let rate = rate(&plan(architecture, robust), &examples, classes);
             let name = if robust.is_some() { "pgd-7" } else { "-" };
             println!("{size:>8} {:>6.1} {name:>8} {rate:>12.0}", architecture.multiply_adds() as f64 / 1e6);

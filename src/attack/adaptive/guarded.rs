@@ -8,7 +8,7 @@ use crate::tensor::Picture;
 /// A classifier, its panel, and the combination of the panel's scores.
 pub struct Guarded<'a> {
     teacher: WhiteBox,
-    students: Vec<WhiteBox>,
+    companions: Vec<WhiteBox>,
     panel: &'a Panel,
     combination: &'a Combination,
 }
@@ -26,25 +26,25 @@ pub struct Look {
 }
 
 impl<'a> Guarded<'a> {
-    /// Differentiates the classifier and every student.
+    /// Differentiates the classifier and every companion.
     ///
     /// # Errors
-    /// When one of them has no gradients here, or a student takes pictures of another shape.
+    /// When one of them has no gradients here, or a companion takes pictures of another shape.
     pub fn open(
         runtime: &Runtime,
         teacher: &Classifier,
         panel: &'a Panel,
         combination: &'a Combination,
     ) -> Result<Self, AttackError> {
-        let open_student = |student: &crate::detect::Student| {
-            if student.classifier.input().item_shape() != teacher.input().item_shape() {
-                return Err(AttackError::StudentShape(student.name.clone()));
+        let open_companion = |companion: &crate::detect::Companion| {
+            if companion.classifier.input().item_shape() != teacher.input().item_shape() {
+                return Err(AttackError::CompanionShape(companion.name.clone()));
             }
-            WhiteBox::open(runtime, &student.classifier)
+            WhiteBox::open(runtime, &companion.classifier)
         };
         Ok(Self {
             teacher: WhiteBox::open(runtime, teacher)?,
-            students: panel.students().iter().map(open_student).collect::<Result<_, _>>()?,
+            companions: panel.companions().iter().map(open_companion).collect::<Result<_, _>>()?,
             panel,
             combination,
         })
@@ -67,31 +67,31 @@ impl<'a> Guarded<'a> {
         };
         let asked: Vec<Picture> = pictures.iter().flat_map(copies).collect();
         let teacher = self.teacher.logits(&asked)?;
-        let students: Vec<Vec<Vec<f32>>> =
-            self.students.iter().map(|student| student.logits(pictures)).collect::<Result<_, _>>()?;
+        let companions: Vec<Vec<Vec<f32>>> =
+            self.companions.iter().map(|companion| companion.logits(pictures)).collect::<Result<_, _>>()?;
 
         let mut looks = Vec::with_capacity(pictures.len());
         let mut teacher_losses = Vec::with_capacity(asked.len());
-        let mut student_losses = vec![Vec::with_capacity(pictures.len()); self.students.len()];
+        let mut companion_losses = vec![Vec::with_capacity(pictures.len()); self.companions.len()];
         for (index, own) in teacher.chunks_exact(1 + squeezers.len()).enumerate() {
             let observation = Observation {
                 original: Distribution::from_logits(&own[0])?,
                 squeezed: distributions(own[1..].iter())?,
-                students: distributions(students.iter().map(|logits| &logits[index]))?,
+                companions: distributions(companions.iter().map(|logits| &logits[index]))?,
             };
             let score = self.combination.weigh(self.panel.detectors(), &observation)?.1;
             let gradient = self.combination.gradient(self.panel.detectors(), &observation);
             let classes = own[0].len();
             teacher_losses.push(linear(Some(gradient.original), classes));
             teacher_losses.extend(gradient.squeezed.into_iter().map(|part| linear(part, classes)));
-            let parts = student_losses.iter_mut().zip(gradient.students);
+            let parts = companion_losses.iter_mut().zip(gradient.companions);
             parts.for_each(|(losses, part)| losses.push(linear(part, classes)));
             looks.push(Look { logits: own[0].clone(), score, slope: vec![0.0; pictures[index].pixels().len()] });
         }
         let by_teacher = self.teacher.gradients(&asked, &teacher_losses)?;
         looks.iter_mut().zip(by_teacher.chunks_exact(1 + squeezers.len())).for_each(|(look, found)| look.add(found));
-        for (student, losses) in self.students.iter().zip(&student_losses) {
-            let found = student.gradients(pictures, losses)?;
+        for (companion, losses) in self.companions.iter().zip(&companion_losses) {
+            let found = companion.gradients(pictures, losses)?;
             looks.iter_mut().zip(found.chunks_exact(1)).for_each(|(look, found)| look.add(found));
         }
         Ok(looks)

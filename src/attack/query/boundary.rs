@@ -34,6 +34,10 @@ impl QueryAttack for Boundary {
         self.queries
     }
 
+    fn comes_from_afar(&self) -> bool {
+        true
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut walks = Vec::with_capacity(seeds.len());

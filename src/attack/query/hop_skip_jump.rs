@@ -37,6 +37,10 @@ impl QueryAttack for HopSkipJump {
         self.queries
     }
 
+    fn comes_from_afar(&self) -> bool {
+        true
+    }
+
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut made = Vec::with_capacity(seeds.len());
         for (index, seed) in seeds.iter().enumerate() {

@@ -51,7 +51,7 @@ impl<'a> Access<'a> {
         let open = |classifier: &Classifier| {
             WhiteBox::open(&loader.runtime, classifier).map_err(|error| format!("{:#}", anyhow!(error)))
         };
-        let students = lineup.panel.students().iter();
+        let students = lineup.panel.students();
         let mut surrogates: Vec<(String, Result<WhiteBox, String>)> =
             students.map(|student| (student.name.clone(), open(&student.classifier))).collect();
         for name in &arguments.surrogates {
@@ -95,7 +95,6 @@ impl<'a> Access<'a> {
     /// Makes what the campaign is to make, with a progress bar.
     pub fn run(&mut self, campaign: &Campaign, title: &str) -> Result<Made> {
         let seeds = campaign.seeds.as_slice();
-        let goals = seeds.iter().map(|seed| Some(seed.goal)).collect();
         let rounds = match campaign.method.as_ref() {
             Method::Gradients(attack) => attack.rounds(),
             Method::Questions(attack) => attack.rounds(seeds.len()),
@@ -117,7 +116,7 @@ impl<'a> Access<'a> {
             }
         };
         bar.finish_and_clear();
-        Ok(Made { pictures, goals, queries, moves_pixels: campaign.moves_pixels() })
+        Ok(campaign.made(pictures, queries))
     }
 
     /// How long it takes at most; nothing for what can't be made at all.

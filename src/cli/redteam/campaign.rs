@@ -6,8 +6,11 @@ use anyhow::{Context, Result, ensure};
 use portcullis::attack::{Level, Method, Named, Seed, Target};
 use portcullis::data::Sample;
 
+use portcullis::tensor::Picture;
+
 use super::Arguments;
 use super::access::Access;
+use crate::cli::assess::Made;
 
 /// Reads a target: any-other, next, least-likely, or a class by its name or number.
 pub fn target(text: &str, classes: &[String]) -> Result<Target> {
@@ -42,6 +45,8 @@ pub struct Campaign {
     pub name: String,
     pub definition: String,
     pub method: Arc<Method>,
+    /// Largest change of a pixel, where there is one.
+    pub eps: f32,
     /// Which surrogate it is made on.
     pub surrogate: Option<usize>,
     pub samples: Arc<Vec<Sample>>,
@@ -53,9 +58,17 @@ impl Campaign {
         format!("{} {}", self.level, self.name)
     }
 
-    /// Whether pixels are moved instead of changed.
-    pub fn moves_pixels(&self) -> bool {
-        matches!(self.method.as_ref(), Method::Questions(attack) if attack.moves_pixels())
+    /// What it made, as it is judged.
+    pub fn made(&self, pictures: Vec<Picture>, queries: Option<Vec<usize>>) -> Made {
+        let (moves_pixels, from_afar) = match self.method.as_ref() {
+            Method::Questions(attack) => (attack.moves_pixels(), attack.comes_from_afar()),
+            Method::Gradients(_) | Method::Adaptive(_) => (false, false),
+        };
+        // As far as every pixel changed by eps would be.
+        let values = self.seeds.first().map_or(0, |seed| seed.picture.pixels().len());
+        let within = from_afar.then(|| f64::from(self.eps) * (values as f64).sqrt());
+        let goals = self.seeds.iter().map(|seed| Some(seed.goal)).collect();
+        Made { pictures, goals, queries, moves_pixels, within }
     }
 
     /// Level, attack and definition.
@@ -72,7 +85,8 @@ pub fn plan(
     samples: &Arc<Vec<Sample>>,
     access: &Access,
 ) -> Result<Vec<Campaign>> {
-    let all = arguments.suite().attacks(arguments.eps / 255.0, arguments.attack_seed);
+    let eps = arguments.eps / 255.0;
+    let all = arguments.suite().attacks(eps, arguments.attack_seed);
     for name in &arguments.attacks {
         let mut known: Vec<&str> = all.iter().map(|attack| attack.name).collect();
         known.dedup();
@@ -93,6 +107,7 @@ pub fn plan(
                 name: format!("{name}{}{from}", suffix(target, classes)),
                 definition: definition.clone(),
                 method: method.clone(),
+                eps,
                 surrogate,
                 samples: samples.clone(),
                 seeds: seeds.clone(),

@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = Suite::Full)]
     suite: Suite,
     /// Largest change of a pixel, in 8-bit steps, where an attack has one and the suite leaves it open.
-    #[arg(long, default_value_t = 8.0, value_parser = eps)]
+    #[arg(long, default_value_t = 8.0, value_parser = super::steps_of_255)]
     eps: f32,
     /// Seed of the attacks.
     #[arg(long, default_value_t = 1)]
@@ -141,13 +141,6 @@ fn announce(access: &mut Access, campaigns: &[Campaign], store: &Store) -> Resul
         humantime::format_duration(Duration::from_secs(longest.as_secs().max(1)))
     );
     Ok(())
-}
-
-fn eps(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(eps) if eps > 0.0 && eps <= 255.0 => Ok(eps),
-        _ => Err("a change lies above 0 and is at most 255".into()),
-    }
 }
 
 impl Arguments {

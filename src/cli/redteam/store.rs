@@ -46,12 +46,7 @@ impl Store {
         let set = AdversarialSet::open(self.path(campaign, "npz")).ok()?;
         let result = set.results().first()?;
         let is_whole = result.pictures.len() == campaign.samples.len();
-        is_whole.then(|| Made {
-            pictures: result.pictures.clone(),
-            goals: campaign.seeds.iter().map(|seed| Some(seed.goal)).collect(),
-            queries: record.queries,
-            moves_pixels: campaign.moves_pixels(),
-        })
+        is_whole.then(|| campaign.made(result.pictures.clone(), record.queries))
     }
 
     /// Keeps it, unless it is there already.
