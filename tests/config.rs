@@ -107,13 +107,17 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.students.0", "models.students"),
         ("models.0.students.0.input", "models.input"),
         ("models.0.students.0.output", "models.output"),
+        ("models.0.sentinels.0", "models.sentinels"),
         ("models.0.detectors.0", "models.detectors"),
         ("models.0.detectors.1", "models.detectors"),
+        ("models.0.detectors.2", "models.detectors"),
     ];
-    let tables = ["input", "output", "students", "detectors"];
+    let tables = ["input", "output", "students", "sentinels", "detectors"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
-        let keys = known(place).into_iter().filter(|key| heading != "models" || !tables.contains(&key.as_str()));
+        // A sentinel's input and output are documented with the student's.
+        let is_told = |key: &String| heading == "models.students" || !tables.contains(&key.as_str());
+        let keys = known(place).into_iter().filter(is_told);
         all.extend(keys.map(|key| (heading.to_owned(), key)));
     }
     assert_eq!(documented(), all);
@@ -147,7 +151,7 @@ fn the_annotated_example_says_what_it_seems_to_say() {
     let student = &signs.students[0];
     assert_eq!((student.name.value.as_str(), student.input.height.as_deref()), ("distilled", Some(&48)));
     let names: Vec<(&str, f64)> = signs.detectors.iter().map(|one| (one.name.as_str(), one.weight)).collect();
-    assert_eq!(names, [("feature_squeezing", 0.5), ("distilled.surprise", 1.0)]);
+    assert_eq!(names, [("feature_squeezing", 0.5), ("distilled.surprise", 1.0), ("sentinel", 1.0)]);
 }
 
 #[test]
