@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
 use portcullis::model::{OnnxModel, Port, Runtime};
-use portcullis::onnx::{Graph, Value};
+use portcullis::onnx::{Convolution, Graph, Value};
 use portcullis::tensor::Datatype;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -125,6 +125,20 @@ fn tint(graph: &mut Graph, image: Value, sum: f32) -> Value {
     graph.mul(mean, sharp)
 }
 
+/// Logits that follow the tint, and a faint checkerboard more than that. `image` is in [0, 1].
+fn swayed(graph: &mut Graph, image: Value) -> Value {
+    let checkerboard = [1.0, -1.0, -1.0, 1.0];
+    let weight = |class: usize, channel: usize, at: usize| {
+        let tint = if class == channel { SHARPNESS / 4.0 } else { 0.0 };
+        tint + SHARPNESS * checkerboard[at] * [1.0, -1.0, 0.0][class]
+    };
+    let all = (0..3).flat_map(|class| (0..3).flat_map(move |channel| (0..4).map(move |at| (class, channel, at))));
+    let weights: Vec<f32> = all.map(|(class, channel, at)| weight(class, channel, at)).collect();
+    let kernel = graph.constant("kernel", &[3, 3, 2, 2], weights);
+    let answers = graph.conv(image, kernel, None, Convolution { stride: [2, 2], ..Convolution::default() });
+    graph.global_average_pool(answers)
+}
+
 fn library() -> Option<std::path::PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/onnxruntime");
     let mut entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
@@ -204,6 +218,39 @@ fn a_classifier_learns_its_labels_and_says_how_robust_it_is() {
         tinted(0, &mut ChaCha8Rng::seed_from_u64(index)).save(flat.join(format!("{index}.png"))).expect("writable");
     }
     desk.run("train --data flat --out unlabelled").failed_saying(&["has no label", "one folder a class"]);
+}
+
+#[test]
+fn a_sentinel_tells_attacks_from_noise_and_guards_its_classifier() {
+    let desk = Desk::new();
+    desk.teacher("swayed.onnx", swayed);
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    for index in 0..300_u32 {
+        let mut tint = [0; 3].map(|_: u8| random.random_range(80..=110));
+        tint[index as usize % 3] = random.random_range(120..=150);
+        let folder = desk.path().join("smooth").join((index % 3).to_string());
+        std::fs::create_dir_all(&folder).expect("a folder");
+        RgbImage::from_pixel(SIDE, SIDE, Rgb(tint)).save(folder.join(format!("{index}.png"))).expect("writable");
+    }
+    let teacher = "sentinel --teacher swayed.onnx --output kind=logits --data smooth --json";
+    desk.run(&format!("{teacher} --robust pgd --out robust")).failed_saying(&["attacks already", "--robust"]);
+    let told = desk.run(&format!("{teacher} --count 120 --epochs 12 --learning-rate 0.01 --batch 16 --out out")).json();
+    let right = told["epochs"][11]["agreement"].as_f64().expect("measured on pictures of its own");
+    assert!(right >= 0.95, "right on {right}");
+    assert!(told["export_difference"].as_f64().expect("compared") <= 1e-4);
+
+    let config = "upstream.embedded = true\n[[models]]\nname = \"swayed\"\npath = \"swayed.onnx\"\n\
+                  profile = \"profile.json\"\noutput.kind = \"logits\"\nfpr = 0.05\n\
+                  [[models.sentinels]]\nname = \"sentinel\"\npath = \"out/sentinel.onnx\"\n\
+                  [[models.detectors]]\nkind = \"sentinel\"\nsentinel = \"sentinel\"\n";
+    std::fs::write(desk.path().join("portcullis.toml"), config).expect("writable");
+    let calibrated = desk.run("calibrate --data smooth --count 200");
+    assert!(calibrated.success, "{calibrated:?}");
+    let attacked =
+        desk.run("redteam --data smooth --levels oblivious --attacks fgsm --seeds 30 --eps 8 --out made --json").json();
+    let finding = &attacked["findings"][0];
+    let rate = |part: &Json| part["rate"].as_f64().expect("a share");
+    assert!(rate(&finding["success"]) >= 0.9 && rate(&finding["joint"][0]) <= 0.1, "{finding}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `portcullis sentinel`
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use portcullis::detect::SENTINEL_CLASSES;
 use portcullis::model::OutputSpec;
 use portcullis::tensor::OutputKind;
@@ -22,6 +22,7 @@ pub struct Arguments {
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+    ensure!(!arguments.training.is_robust(), "a sentinel learns from attacks already: leave --robust out");
     arguments.training.prepare("sentinel")?;
     let (teacher, loader) = arguments.teacher.open(common)?;
     let input = teacher.input().clone();
@@ -29,7 +30,8 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         .context("a sentinel learns from attacks by gradients")?;
     let dataset = arguments.training.open(&input)?;
     let examples = arguments.training.read(&dataset, &input)?;
-    let output = OutputSpec { name: "verdict".into(), kind: OutputKind::Probabilities, classes: SENTINEL_CLASSES };
+    let output =
+        OutputSpec { name: "probabilities".into(), kind: OutputKind::Probabilities, classes: SENTINEL_CLASSES };
     let task = Task {
         name: "sentinel",
         contract: Contract { input, output, trailing: 0 },
