@@ -23,6 +23,10 @@ use super::{Common, pictures};
 
 /// Where an interrupted training goes on from.
 const CHECKPOINT: &str = "training.checkpoint";
+/// Times that each picture is seen, if nothing is said. A sentinel never sees the same adversarial picture twice, and each
+/// has to be made.
+const EPOCHS: u16 = 30;
+const SENTINEL_EPOCHS: u16 = 8;
 /// The weight of perturbed pictures: a share for ARD, a factor for TRADES.
 const ARD_WEIGHT: f32 = 0.7;
 const TRADES_WEIGHT: f32 = 3.0;
@@ -65,9 +69,9 @@ pub struct TrainingArguments {
     /// Weight of the perturbed pictures: for pgd a share in (0, 1], 0.7 if not given; for trades a factor, 3 if not given.
     #[arg(long, value_name = "W", value_parser = positive::<f32>)]
     robust_weight: Option<f32>,
-    /// Times that each picture is seen.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
-    epochs: u16,
+    /// Times that each picture is seen; 30 if not given, 8 for a sentinel.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Option<u16>,
     /// Stop after so many epochs without a smaller validation loss; never if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     patience: Option<u16>,
@@ -211,7 +215,10 @@ impl TrainingArguments {
             },
             objective: Objective { temperature: task.temperature, robust },
             augment: Augment { mirror: self.mirror, mix: self.mix.unwrap_or(task.augment.mix), ..task.augment },
-            epochs: usize::from(self.epochs),
+            epochs: usize::from(self.epochs.unwrap_or(match task.supervision {
+                Supervision::Attacks(_) => SENTINEL_EPOCHS,
+                Supervision::Teacher(_) | Supervision::Labels { .. } => EPOCHS,
+            })),
             batch: usize::from(self.batch),
             learning_rate: self.learning_rate,
             weight_decay: 0.02,
