@@ -206,7 +206,7 @@ fn five_mistakes_are_all_reported_by_check_and_by_serve_which_binds_nothing() {
                 "portcullis: 5 mistakes in portcullis.toml",
                 "  line 2: server.listen must be an address such as \"127.0.0.1:8001\"",
                 "  line 3: server.max_mesage_bytes is not a known key; did you mean 'max_message_bytes'?",
-                "  line 11: models[0].policy must be \"monitor\", \"annotate\" or \"block\", not \"blok\"",
+                "  line 11: models[0].policy must be \"monitor\", \"annotate\", \"block\" or \"restore\", not \"blok\"",
                 "  line 12: models[0].fpr must lie above 0 and be at most 0.5",
                 "  line 16: detector 'distilled.surprise': there is no student 'distilled'",
             ],

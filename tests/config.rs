@@ -189,7 +189,7 @@ squeezers = ["bit_depth(5)"]
             "line 2: server.listen must be an address such as \"127.0.0.1:8001\"",
             "line 3: server.max_mesage_bytes is not a known key; did you mean 'max_message_bytes'?",
             "line 6: upstream.grpc cannot be https: TLS to the upstream is not supported",
-            "line 12: models[0].policy must be \"monitor\", \"annotate\" or \"block\", not \"blok\"",
+            "line 12: models[0].policy must be \"monitor\", \"annotate\", \"block\" or \"restore\", not \"blok\"",
             "line 13: models[0].time_budget must be a duration such as \"250ms\", not an integer",
         ]
     );
@@ -236,6 +236,19 @@ fn names_must_be_unique_and_references_must_lead_somewhere() {
             "line 24: models[1].detectors[0].squeezers is empty",
         ]
     );
+}
+
+#[test]
+fn restoring_needs_somebody_who_answers() {
+    let alone = SMALLEST.replace("kind = \"feature_squeezing\"", "kind = \"sentinel\"\nsentinel = \"sentinel\"");
+    let alone: Vec<&str> = alone.lines().filter(|line| !line.starts_with("squeezers")).collect();
+    let sentinel = "[[models.sentinels]]\nname = \"sentinel\"\npath = \"models/signs-sentinel.onnx\"";
+    let text = format!("{}\n{sentinel}\n", alone.join("\n"));
+    parse(&text).expect("a sentinel can block");
+    let restoring = parse_with(&text, &[], &[("models.signs.policy", "restore")]);
+    let mistakes = printed(restoring.expect_err("nobody answers"));
+    assert!(mistakes.len() == 1 && mistakes[0].contains("neither squeezers nor students"), "{mistakes:?}");
+    parse_with(SMALLEST, &[], &[("models.signs.policy", "restore")]).expect("squeezed copies answer");
 }
 
 #[test]

@@ -129,7 +129,11 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     if detectors.is_empty() && section.mistakes.is_empty() {
         section.wrong(at.clone(), "detectors", "is missing: without a detector nothing is ever suspicious");
     } else if !detectors.is_empty() && detectors.iter().all(|detector| detector.weight == 0.0) {
-        section.wrong(at, "detectors", "all have weight 0: nothing would ever be suspicious");
+        section.wrong(at.clone(), "detectors", "all have weight 0: nothing would ever be suspicious");
+    }
+    let squeezes = |detector: &DetectorConfig| matches!(detector.kind, DetectorKind::FeatureSqueezing { .. });
+    if policy == Policy::Restore && students.is_empty() && !detectors.iter().any(squeezes) {
+        section.wrong(at, "policy", "is \"restore\", but there are neither squeezers nor students to answer instead");
     }
     section.end();
     Some(GuardedModel {

@@ -89,6 +89,8 @@ pub enum Policy {
     Annotate,
     /// Suspicious requests are refused.
     Block,
+    /// Suspicious requests are answered by squeezed copies and students.
+    Restore,
 }
 
 impl Policy {
@@ -98,11 +100,12 @@ impl Policy {
             Self::Monitor => "monitor",
             Self::Annotate => "annotate",
             Self::Block => "block",
+            Self::Restore => "restore",
         }
     }
 }
 
-/// What the policy `block` does with requests that could not be examined, other than by the client's fault.
+/// What the policies `block` and `restore` do with requests that could not be examined, other than by the client's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUndecided {
     /// They pass, counted.

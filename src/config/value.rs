@@ -182,8 +182,8 @@ macro_rules! named {
     };
 }
 
-named!(Policy, "\"monitor\", \"annotate\" or \"block\"",
-    "monitor" => Self::Monitor, "annotate" => Self::Annotate, "block" => Self::Block);
+named!(Policy, "\"monitor\", \"annotate\", \"block\" or \"restore\"",
+    "monitor" => Self::Monitor, "annotate" => Self::Annotate, "block" => Self::Block, "restore" => Self::Restore);
 named!(OnUndecided, "\"pass\" or \"block\"", "pass" => Self::Pass, "block" => Self::Block);
 named!(Predictions, "\"upstream\" or \"replica\"", "upstream" => Self::Upstream, "replica" => Self::Replica);
 named!(Measure, "\"kl\", \"jensen_shannon\" or \"surprise\"",

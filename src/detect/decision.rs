@@ -144,6 +144,8 @@ pub enum Action {
     Annotate,
     /// The answer is withheld.
     Block,
+    /// The answer holds another prediction than the classifier's.
+    Restore,
 }
 
 impl Action {
@@ -153,19 +155,22 @@ impl Action {
             Self::Pass => "pass",
             Self::Annotate => "annotate",
             Self::Block => "block",
+            Self::Restore => "restore",
         }
     }
 }
 
 /// What the policy makes of a decision; `reason` says why an undecided one is so. The policy `block` refuses what is
-/// suspicious, what the client made unreadable, and, where the operator chose so, all else that could not be examined.
+/// suspicious, what the client made unreadable, and, where the operator chose so, all else that could not be examined;
+/// `restore` differs from it in what is suspicious.
 pub fn act(policy: Policy, on_undecided: OnUndecided, decision: Decision, reason: Option<Reason>) -> Action {
     match (policy, decision) {
         (Policy::Monitor, _) => Action::Pass,
         (Policy::Annotate, _) => Action::Annotate,
         (Policy::Block, Decision::Suspicious) => Action::Block,
-        (Policy::Block, Decision::Clean) => Action::Pass,
-        (Policy::Block, Decision::Undecided) => {
+        (Policy::Restore, Decision::Suspicious) => Action::Restore,
+        (Policy::Block | Policy::Restore, Decision::Clean) => Action::Pass,
+        (Policy::Block | Policy::Restore, Decision::Undecided) => {
             let unreadable = reason.is_some_and(Reason::is_clients_fault);
             if unreadable || on_undecided == OnUndecided::Block { Action::Block } else { Action::Pass }
         }
@@ -186,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_policy_block_withholds_an_answer() {
+    fn only_block_withholds_what_is_suspicious_and_only_restore_answers_otherwise() {
         use Decision::{Clean, Suspicious, Undecided};
         let undecided = Some(Reason::Timeout);
         assert_eq!(act(Policy::Monitor, OnUndecided::Block, Suspicious, None), Action::Pass);
@@ -195,12 +200,17 @@ mod tests {
         assert_eq!(act(Policy::Block, OnUndecided::Pass, Undecided, undecided), Action::Pass);
         assert_eq!(act(Policy::Block, OnUndecided::Block, Undecided, undecided), Action::Block);
         assert_eq!(act(Policy::Block, OnUndecided::Block, Clean, None), Action::Pass);
+        assert_eq!(act(Policy::Restore, OnUndecided::Block, Suspicious, None), Action::Restore);
+        assert_eq!(act(Policy::Restore, OnUndecided::Pass, Undecided, undecided), Action::Pass);
+        assert_eq!(act(Policy::Restore, OnUndecided::Block, Undecided, undecided), Action::Block);
     }
 
     #[test]
-    fn what_a_client_makes_unreadable_is_no_way_past_a_block() {
+    fn what_a_client_makes_unreadable_is_no_way_past() {
         for reason in Reason::ALL.into_iter().filter(|reason| reason.is_clients_fault()) {
-            assert_eq!(act(Policy::Block, OnUndecided::Pass, Decision::Undecided, Some(reason)), Action::Block);
+            for policy in [Policy::Block, Policy::Restore] {
+                assert_eq!(act(policy, OnUndecided::Pass, Decision::Undecided, Some(reason)), Action::Block);
+            }
             assert_eq!(act(Policy::Monitor, OnUndecided::Block, Decision::Undecided, Some(reason)), Action::Pass);
         }
     }

@@ -155,6 +155,16 @@ impl Panel {
             .chain(companions.zip(&observation.companions))
     }
 
+    /// What the picture shows if the classifier's own prediction is not to be believed: the mean of what it predicts on
+    /// the squeezed copies, as one voice, and of the students'. `None` where there is neither.
+    pub fn consensus(&self, observation: &Observation) -> Option<Distribution> {
+        let copies = Distribution::mean(&observation.squeezed);
+        let companions = self.companions.iter().zip(&observation.companions);
+        let students =
+            companions.filter(|(companion, _)| companion.role == Role::Student).map(|(_, prediction)| prediction);
+        Distribution::mean(copies.iter().chain(students))
+    }
+
     /// Queues what the companions have to say of `picture`.
     pub fn ask_companions(&self, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
         self.companions

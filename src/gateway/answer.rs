@@ -1,4 +1,4 @@
-//! The upstream's answer: read for its predictions, annotated, withheld.
+//! The upstream's answer: read for its predictions, annotated, restored, withheld.
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -7,8 +7,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::examination::Examined;
 use super::guarded::GuardedModel;
 use super::intake::wire_reason;
+use super::restore;
 use super::tee::Captured;
 use super::view::{self, Predictions};
 use super::wire;
@@ -119,10 +121,21 @@ impl Whole {
         self.into_response()
     }
 
+    /// The response with what others predict in the place of suspicious items' predictions; `None` where that cannot be.
+    pub(crate) fn restored(&self, model: &GuardedModel, examined: &[Examined]) -> Option<Self> {
+        let substitutes = restore::substitutes(model, examined)?;
+        let bytes = wire::frame(&restore::restored(self.message()?, &model.output, &substitutes)?);
+        let captured = Captured { bytes, trailers: self.captured.trailers.clone(), ..Captured::default() };
+        Some(Self { parts: self.parts.clone(), head: Head::of(&self.parts.headers), captured })
+    }
+
+    fn message(&self) -> Option<Bytes> {
+        wire::single_message(&self.captured.bytes, self.head.encoding.as_deref(), usize::MAX).ok()
+    }
+
     /// The message with parameters appended, compressed no more; `None` where it cannot be read.
     fn with_parameters(&self, decision: Decision, id: &str) -> Option<Bytes> {
-        let encoding = self.head.encoding.as_deref();
-        let message = wire::single_message(&self.captured.bytes, encoding, usize::MAX).ok()?;
+        let message = self.message()?;
         let parameters = [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)];
         Some(wire::frame(&wire::append_parameters(&message, &parameters)))
     }

@@ -79,7 +79,9 @@ impl Guard {
                 let label = ModelLabel(guarded.model.name);
                 let mut response = match guarded.model.policy {
                     Policy::Monitor => self.monitor(guarded, answered, arrived),
-                    Policy::Annotate | Policy::Block => self.enforce(guarded, answered, arrived).await,
+                    Policy::Annotate | Policy::Block | Policy::Restore => {
+                        self.enforce(guarded, answered, arrived).await
+                    }
                 };
                 response.extensions_mut().insert(label);
                 response
@@ -143,17 +145,22 @@ impl Guard {
         if surplus.came() && decision != Decision::Suspicious {
             (decision, reason) = (Decision::Undecided, Some(Reason::Malformed));
         }
-        // An error of the upstream's holds no prediction: it passes as it is.
+        let mut whole = Some(whole);
+        // An error of the upstream's holds no prediction: it passes as it is. What cannot be restored is refused.
         let action = match act(model.policy, model.on_undecided, decision, reason) {
             _ if failed => Action::Pass,
+            Action::Restore => {
+                whole = whole.filter(|_| !surplus.came()).and_then(|whole| whole.restored(&model, &examined));
+                if whole.is_some() { Action::Restore } else { Action::Block }
+            }
             action => action,
         };
         let outcome = pledge.keep(decision, reason, action, &examined);
         model.metrics.answered(waited, arrived.elapsed().saturating_sub(waited));
-        match action {
-            Action::Pass => whole.into_response(),
-            Action::Annotate => whole.annotated(decision, &outcome.id),
-            Action::Block => refusal(&model, decision, reason, Some(&outcome.id)),
+        match (action, whole) {
+            (Action::Pass, Some(whole)) => whole.into_response(),
+            (Action::Annotate | Action::Restore, Some(whole)) => whole.annotated(decision, &outcome.id),
+            (Action::Block, _) | (_, None) => refusal(&model, decision, reason, Some(&outcome.id)),
         }
     }
 }

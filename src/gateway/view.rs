@@ -163,7 +163,8 @@ pub(crate) fn predictions_of(
     Ok(predictions.into_iter().map(|prediction| prediction.map_err(|_| Reason::Prediction)).collect())
 }
 
-fn output_tensor(response: &ModelInferResponse, position: usize) -> Result<Tensor, TensorError> {
+/// The output tensor at `position` of the response.
+pub(crate) fn output_tensor(response: &ModelInferResponse, position: usize) -> Result<Tensor, TensorError> {
     let InferOutputTensor { name, datatype, shape, contents, .. } = &response.outputs[position];
     tensor(name, datatype, shape, response.raw_output_contents.get(position), contents.as_ref())
 }

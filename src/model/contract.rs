@@ -291,6 +291,15 @@ impl OutputSpec {
         };
         Ok(values.chunks_exact(self.classes).map(distribution).collect())
     }
+
+    /// Values that are read as this distribution, one a class. Logits are natural logarithms of the probabilities.
+    pub fn encode(&self, distribution: &Distribution) -> Vec<f32> {
+        let value = |p: &f64| match self.kind {
+            OutputKind::Logits => p.max(f64::from(f32::MIN_POSITIVE)).ln() as f32,
+            OutputKind::Probabilities => *p as f32,
+        };
+        distribution.probabilities().iter().map(value).collect()
+    }
 }
 
 /// SHA-256 over anything serialisable, in hexadecimal: the identity of a specification.

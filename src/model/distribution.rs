@@ -66,6 +66,16 @@ impl Distribution {
         Self(weights.into_iter().map(|weight| weight / sum).collect())
     }
 
+    /// The mean of several over the same classes; `None` of none.
+    pub fn mean<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut all = all.into_iter();
+        let mut sum = all.next()?.0.clone();
+        for one in all {
+            sum.iter_mut().zip(&one.0).for_each(|(sum, p)| *sum += p);
+        }
+        Some(Self::normalised(sum))
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.0.len()

@@ -102,7 +102,7 @@ pub struct Detection {
     /// Why it is undecided; empty otherwise.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
-    /// pass, annotate or block.
+    /// pass, annotate, block or restore.
     #[prost(string, tag = "6")]
     pub action: ::prost::alloc::string::String,
     /// One verdict an item of the batch.

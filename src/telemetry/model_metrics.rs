@@ -98,7 +98,7 @@ impl ModelMetrics {
             let labels = [("model", model), ("decision", decision.name()), ("reason", reason.map_or("", Reason::name))];
             ((decision, reason), counter!(names::DECISIONS, &labels))
         });
-        let actions = [Action::Pass, Action::Annotate, Action::Block]
+        let actions = [Action::Pass, Action::Annotate, Action::Block, Action::Restore]
             .map(|action| (action, counter!(names::ACTIONS, "model" => model, "action" => action.name())));
         Self {
             model,

@@ -18,7 +18,7 @@ fn all_decisions(metrics: &Metrics) -> f64 {
 async fn every_inference_request_ends_up_in_exactly_one_decision_counter() {
     let Some(shared) = shared() else { return };
     let digits = Model::digits(shared);
-    for policy in ["monitor", "annotate", "block"] {
+    for policy in ["monitor", "annotate", "block", "restore"] {
         let gateway = Gateway::start(&embedded(&[digits.guarded(&format!("policy = \"{policy}\""))])).await;
         let examples = digits.examples(&gateway).await;
         let (clean, suspicious) = (digits.request(&[examples.clean]), digits.request(&[examples.suspicious]));

@@ -1,9 +1,10 @@
-//! What clients get under `annotate` and `block`.
+//! What clients get under `annotate`, `block` and `restore`.
 
 use std::collections::BTreeSet;
 
 use http::HeaderMap;
 use portcullis::proto::inference::infer_parameter::ParameterChoice;
+use portcullis::proto::inference::model_infer_response::InferOutputTensor;
 use portcullis::proto::inference::{InferParameter, ModelInferResponse};
 use prost::Message;
 use serde_json::json;
@@ -109,6 +110,56 @@ async fn under_block_a_clean_answer_crosses_byte_for_byte() {
     assert_eq!(gateway.call(call).await, without);
     let seen = upstream.seen(MODEL_INFER);
     assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn under_restore_a_suspicious_picture_is_answered_by_those_who_were_not_fooled() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let upstream = Upstream::start(|_| scripted_answer()).await;
+    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"restore\"")])).await;
+    let examples = digits.examples(&gateway).await;
+    let request = digits.request(&[examples.suspicious]);
+    let verdicts = gateway.inspect(&request).await;
+    let class_of = |source: &str| {
+        let mut predictions = verdicts[0].predictions.iter();
+        predictions.find(|prediction| prediction.source == source).expect("a prediction").top_class as usize
+    };
+
+    let answer = gateway.call(Call::infer(&request)).await;
+    assert_eq!(answer.metadata["portcullis-decision"], "suspicious");
+    let response: ModelInferResponse = answer.decode();
+    assert_eq!(text(&response.parameters["portcullis_decision"]), "suspicious");
+    assert_eq!(response.parameters["theirs"].parameter_choice, Some(ParameterChoice::Int64Param(9)));
+    let logits: Vec<f32> = bytemuck::pod_collect_to_vec(&response.raw_output_contents[0]);
+    let (read, _) = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("ten classes");
+    assert_eq!(read, class_of("student cntk"));
+    assert_ne!(read, class_of("original"));
+
+    let clean = Call::infer(&digits.request(&[examples.clean]));
+    let without = Connection::open(upstream.address).await.send(clean.clone()).await;
+    assert_eq!(gateway.call(clean).await, without, "what is clean crosses byte for byte");
+    let metrics = gateway.metrics_after(2).await;
+    assert_eq!(metrics.sum("portcullis_actions_total", &[("model", "digits"), ("action", "restore")]), 1.0);
+}
+
+#[tokio::test]
+async fn an_answer_that_tells_more_than_the_class_is_refused_rather_than_restored() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let upstream = Upstream::start(|_| {
+        let mut response = digits_response([0.0; 10]);
+        response.outputs.push(InferOutputTensor { name: "features".into(), ..response.outputs[0].clone() });
+        response.raw_output_contents.push(response.raw_output_contents[0].clone());
+        Answer::of(&response)
+    })
+    .await;
+    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"restore\"")])).await;
+    let suspicious = digits.examples(&gateway).await.suspicious;
+    let answer = gateway.call(Call::infer(&digits.request(&[suspicious]))).await;
+    assert_eq!(answer.code(), Code::PermissionDenied);
+    let metrics = gateway.metrics_after(1).await;
+    assert_eq!(metrics.sum("portcullis_actions_total", &[("model", "digits"), ("action", "block")]), 1.0);
 }
 
 #[tokio::test]

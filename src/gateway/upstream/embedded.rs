@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use tonic::body::Body;
@@ -11,17 +10,17 @@ use tonic::codegen::Service;
 use tonic::{Code, Status};
 
 use super::{Answer, Upstream};
+use crate::gateway::outputs::{output_tensor, raw_contents};
 use crate::gateway::view;
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
 use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
-use crate::proto::inference::model_infer_response::InferOutputTensor;
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
-    InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse,
-    ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
-    ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
+    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
+    ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
+    ServerReadyRequest, ServerReadyResponse,
 };
-use crate::tensor::{Datatype, Elements, Tensor};
+use crate::tensor::{Datatype, Tensor};
 
 /// The version that a model has where the configuration gives none.
 const DEFAULT_VERSION: &str = "1";
@@ -281,40 +280,4 @@ impl GrpcInferenceService for Models {
 
 fn travels_raw_only(output: &Tensor) -> bool {
     output.elements.datatype() == Datatype::Fp16
-}
-
-fn raw_contents(outputs: &[Tensor], raw: bool) -> Vec<Bytes> {
-    if raw { outputs.iter().map(|output| output.elements.to_raw()).collect() } else { Vec::new() }
-}
-
-/// The output as the protocol carries it; its contents typed where the request's were.
-fn output_tensor(output: Tensor, raw: bool) -> InferOutputTensor {
-    InferOutputTensor {
-        name: output.name,
-        datatype: output.elements.datatype().name().to_owned(),
-        shape: output.shape.iter().map(|&side| i64::try_from(side).unwrap_or(i64::MAX)).collect(),
-        parameters: HashMap::new(),
-        contents: (!raw).then(|| typed_contents(output.elements)),
-    }
-}
-
-/// Elements in the protocol's typed fields.
-fn typed_contents(elements: Elements) -> InferTensorContents {
-    let mut contents = InferTensorContents::default();
-    match elements {
-        Elements::Bool(values) => contents.bool_contents = values,
-        Elements::Uint8(values) => contents.uint_contents = values.into_iter().map(u32::from).collect(),
-        Elements::Uint16(values) => contents.uint_contents = values.into_iter().map(u32::from).collect(),
-        Elements::Uint32(values) => contents.uint_contents = values,
-        Elements::Uint64(values) => contents.uint64_contents = values,
-        Elements::Int8(values) => contents.int_contents = values.into_iter().map(i32::from).collect(),
-        Elements::Int16(values) => contents.int_contents = values.into_iter().map(i32::from).collect(),
-        Elements::Int32(values) => contents.int_contents = values,
-        Elements::Int64(values) => contents.int64_contents = values,
-        Elements::Fp16(_) => {}
-        Elements::Fp32(values) => contents.fp32_contents = values,
-        Elements::Fp64(values) => contents.fp64_contents = values,
-        Elements::Bytes(values) => contents.bytes_contents = values,
-    }
-    contents
 }
