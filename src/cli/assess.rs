@@ -7,7 +7,7 @@ use portcullis::attack::Goal;
 use portcullis::data::{Dataset, Sample};
 use portcullis::detect::{Observation, scores};
 use portcullis::profile::Profile;
-use portcullis::report::{Assessment, Distortion, Exhibit, Outcome, Trial};
+use portcullis::report::{Assessment, BenignOutcome, Distortion, Exhibit, Outcome, Trial};
 use portcullis::tensor::Picture;
 
 use super::Common;
@@ -42,10 +42,14 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The scores of benign pictures: each detector's, then the combined one.
-    pub fn benign(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f64>>> {
+    /// What becomes of benign pictures.
+    pub fn benign(&self, pictures: Vec<Picture>) -> Result<Vec<BenignOutcome>> {
         let observed = self.watcher.observe("benign pictures", pictures.len(), pictures.into_iter().map(Ok))?;
-        Ok(observed.iter().filter_map(|(_, observation)| self.row(observation.as_ref()?)).collect())
+        let outcome = |seen: &Observation| {
+            let kept = self.consensus(seen).map(|class| class == seen.original.top().0);
+            Some(BenignOutcome { scores: self.row(seen)?, kept })
+        };
+        Ok(observed.iter().filter_map(|(_, observation)| outcome(observation.as_ref()?)).collect())
     }
 
     /// What became of what an attack made; `labels` are level, attack and definition.
@@ -66,6 +70,10 @@ impl Judge<'_> {
                 fooled: is_reached && is_near,
                 scores: observation.as_ref().and_then(|seen| self.row(seen)),
                 distortion: (!made.moves_pixels).then_some(distortion),
+                restored: observation
+                    .as_ref()
+                    .zip(seed.label)
+                    .and_then(|(seen, label)| Some(self.consensus(seen)? == label)),
                 queries: made.queries.as_ref().map(|queries| queries[index]),
             };
             if let Some((class, confidence)) = reading.filter(|_| outcome.gets_through(threshold)) {
@@ -84,6 +92,11 @@ impl Judge<'_> {
             outcomes.push(outcome);
         }
         Ok(Trial { level, attack, definition, outcomes, exhibits })
+    }
+
+    /// The class that squeezed copies and students together read.
+    fn consensus(&self, observation: &Observation) -> Option<usize> {
+        Some(self.watcher.panel.consensus(observation)?.top().0)
     }
 
     fn name(&self, class: usize) -> String {
@@ -118,6 +131,9 @@ pub fn publish(common: &Common, assessment: &Assessment, folder: Option<&Path>) 
         println!("{}\n", assessment.by_attack());
         println!("{}\n", assessment.by_detector());
         println!("{}\n", assessment.by_cost());
+        if let Some(restored) = assessment.by_restoration() {
+            println!("{restored}\n");
+        }
     }
     println!("{}", assessment.false_positives());
     for (attack, reason) in &assessment.not_made {

@@ -25,6 +25,11 @@ impl Proportion {
         Self { flagged, total, rate, interval: clopper_pearson(flagged, total, CONFIDENCE) }
     }
 
+    /// Of those that are.
+    pub fn of(all: &[bool]) -> Self {
+        Self::new(all.iter().filter(|&&is| is).count() as u64, all.len() as u64)
+    }
+
     /// Of the scores above `threshold`.
     pub fn above(scores: &[f64], threshold: f64) -> Self {
         Self::new(scores.iter().filter(|&&score| score > threshold).count() as u64, scores.len() as u64)

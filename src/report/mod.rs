@@ -14,7 +14,8 @@ mod table;
 mod tally;
 
 pub use assessment::{
-    Assessment, Cost, Detection, Distortion, Finding, MeasuredRate, Outcome, Summary, Trial, WorstAndMean,
+    Assessment, BenignOutcome, Cost, Detection, Distortion, Finding, MeasuredRate, Outcome, Summary, Trial,
+    WorstAndMean,
 };
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};

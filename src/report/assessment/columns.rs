@@ -1,5 +1,6 @@
 //! The scores that are held against each other: each detector's, and the combined one.
 
+use super::trial::BenignOutcome;
 use crate::detect::Rate;
 use crate::profile::Profile;
 
@@ -12,8 +13,8 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// The detectors, then the combination; `benign` has a row an input, laid out likewise.
-    pub fn all(profile: &Profile, benign: &[Vec<f64>]) -> Vec<Self> {
+    /// The detectors, then the combination.
+    pub fn all(profile: &Profile, benign: &[BenignOutcome]) -> Vec<Self> {
         let detectors = profile.combination.detectors.iter().map(|detector| {
             let threshold = |rate: &Rate| detector.ranks.threshold(rate.target).unwrap_or(f64::INFINITY);
             (detector.name.clone(), profile.rates.iter().map(threshold).collect())
@@ -24,7 +25,7 @@ impl Column {
             .map(|(at, (name, thresholds))| Self {
                 name,
                 thresholds,
-                benign: benign.iter().filter_map(|row| row.get(at).copied()).collect(),
+                benign: benign.iter().filter_map(|outcome| outcome.scores.get(at).copied()).collect(),
             })
             .collect()
     }

@@ -35,6 +35,8 @@ pub struct Finding {
     pub detectors: Vec<Detection>,
     /// At each rate, the share of seeds that fool the classifier and are not flagged.
     pub joint: Vec<Proportion>,
+    /// At each rate, the share of those flagged whose seed's class squeezed copies and students together read.
+    pub restored: Vec<Proportion>,
     /// Medians over those that fool the classifier: L0, L2, Linf; nothing without any.
     pub median_distortion: Option<[f64; 3]>,
     /// Median of the questions asked for a seed.
@@ -51,12 +53,18 @@ impl Finding {
         let through = |missed: &Proportion| share((missed.total - missed.flagged) as usize, trial.outcomes.len());
         let middle =
             |axis: usize| median(fooled.iter().filter_map(|outcome| Some(outcome.distortion?.norms()[axis])).collect());
+        let thresholds = columns.last().map_or(&[][..], |combined| &combined.thresholds);
+        let restored = |&threshold: &f64| {
+            let flagged = fooled.iter().filter(|outcome| outcome.score().is_some_and(|score| score > threshold));
+            Proportion::of(&flagged.filter_map(|outcome| outcome.restored).collect::<Vec<_>>())
+        };
         let queries = trial.outcomes.iter().filter_map(|outcome| Some(outcome.queries? as f64));
         Self {
             level: trial.level.clone(),
             attack: trial.attack.clone(),
             definition: trial.definition.clone(),
             success: share(fooled.len(), trial.outcomes.len()),
+            restored: thresholds.iter().map(restored).collect(),
             joint: combined.detected.iter().map(through).collect(),
             combined,
             detectors,
@@ -108,7 +116,7 @@ mod tests {
 
     fn outcome(fooled: bool, scores: Option<Vec<f64>>) -> Outcome {
         let distortion = Some(Distortion { l0: 4.0, l2: 0.5, linf: 0.1 });
-        Outcome { seed: 0, fooled, scores, distortion, queries: None }
+        Outcome { seed: 0, fooled, scores, distortion, restored: Some(fooled), queries: None }
     }
 
     fn finding(outcomes: Vec<Outcome>) -> Finding {
@@ -139,6 +147,7 @@ mod tests {
         assert_eq!(counts(&finding.combined.detected), [(2, 3), (1, 3)]);
         assert_eq!(counts(&finding.detectors[0].detected), [(1, 3), (1, 3)]);
         assert_eq!(counts(&finding.joint), [(1, 4), (2, 4)]);
+        assert_eq!(counts(&finding.restored), [(2, 2), (1, 1)]);
         assert_eq!(finding.median_distortion, Some([4.0, 0.5, 0.1]));
         assert!((finding.combined.auc - 5.0 / 6.0).abs() < 1e-12, "{}", finding.combined.auc);
     }

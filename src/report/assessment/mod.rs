@@ -4,12 +4,14 @@ mod columns;
 mod cost;
 mod finding;
 mod page;
+mod restoration;
 mod tables;
 mod trial;
 
 pub use cost::Cost;
 pub use finding::{Detection, Finding};
-pub use trial::{Distortion, Outcome, Trial};
+pub use restoration::Restoration;
+pub use trial::{BenignOutcome, Distortion, Outcome, Trial};
 
 use serde::Serialize;
 
@@ -68,6 +70,8 @@ pub struct Assessment {
     pub summary: Vec<Summary>,
     /// How far an attacker has to go for half of the seeds.
     pub costs: Vec<Cost>,
+    /// What the policy `restore` would have answered.
+    pub restorations: Vec<Restoration>,
     /// Attacks that could not be made, with the reason.
     pub not_made: Vec<(String, String)>,
     #[serde(skip)]
@@ -84,9 +88,13 @@ struct Drawn {
 }
 
 impl Assessment {
-    /// Holds `trials` against `profile` and the scores of fresh benign inputs: a row an input, the detectors' scores,
-    /// then the combined one.
-    pub fn new(profile: &Profile, benign: &[Vec<f64>], trials: Vec<Trial>, not_made: Vec<(String, String)>) -> Self {
+    /// Holds `trials` against `profile` and fresh benign inputs.
+    pub fn new(
+        profile: &Profile,
+        benign: &[BenignOutcome],
+        trials: Vec<Trial>,
+        not_made: Vec<(String, String)>,
+    ) -> Self {
         let columns = Column::all(profile, benign);
         let mut found: Vec<(Finding, Trial)> =
             trials.into_iter().map(|trial| (Finding::new(&trial, &columns), trial)).collect();
@@ -104,6 +112,7 @@ impl Assessment {
             benign: benign.len(),
             summary: summarise(&rates, &columns, &findings),
             costs: reach.costs(&rates),
+            restorations: Restoration::all(&rates, benign, &findings),
             rates,
             findings,
             not_made,
@@ -112,17 +121,21 @@ impl Assessment {
     }
 }
 
+/// Over the shares that were measured of some attacks; nothing without any.
+fn worst_and_mean(target: f64, shares: Vec<(f64, &Finding)>) -> Option<WorstAndMean> {
+    let (worst, finding) = shares.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let mean = shares.iter().map(|(share, _)| share).sum::<f64>() / shares.len() as f64;
+    Some(WorstAndMean { target, worst: *worst, worst_attack: finding.name(), mean })
+}
+
 /// The combination first, then each detector.
 fn summarise(rates: &[MeasuredRate], columns: &[Column], findings: &[Finding]) -> Vec<Summary> {
     let counted: Vec<&Finding> =
         findings.iter().filter(|finding| finding.success.flagged >= FEWEST_SUCCESSES).collect();
     let summary = |detector: &str, pick: &dyn Fn(&Finding) -> Option<Detection>| {
         let over_attacks = |(at, rate): (usize, &MeasuredRate)| {
-            let shares = counted.iter().filter_map(|finding| Some((pick(finding)?.detected.get(at)?.rate, finding)));
-            let shares: Vec<(f64, &&Finding)> = shares.collect();
-            let (worst, finding) = shares.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
-            let mean = shares.iter().map(|(share, _)| share).sum::<f64>() / shares.len() as f64;
-            Some(WorstAndMean { target: rate.target, worst: *worst, worst_attack: finding.name(), mean })
+            let shares = counted.iter().filter_map(|finding| Some((pick(finding)?.detected.get(at)?.rate, *finding)));
+            worst_and_mean(rate.target, shares.collect())
         };
         Summary { detector: detector.to_owned(), rates: rates.iter().enumerate().filter_map(over_attacks).collect() }
     };

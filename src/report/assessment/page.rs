@@ -160,7 +160,16 @@ impl Assessment {
             let (head, rows) = table.into_cells();
             Grid { head, rows }
         };
-        vec![
+        let restored = self.by_restoration().map(|table| {
+            (
+                "If it were restored",
+                "What the policy \"restore\" would have answered: of the adversarial inputs that are flagged, the share whose \
+                 right class squeezed copies and students together read; of the benign ones, the share that they read as \
+                 the classifier does.",
+                grid(table),
+            )
+        });
+        let tables = [
             (
                 "Each detector alone",
                 "Share of what fools the classifier that is flagged: by the worst attack, and on average over attacks. \
@@ -178,7 +187,8 @@ impl Assessment {
                 "On benign inputs that were neither calibrated on nor attacked.",
                 grid(self.false_positives()),
             ),
-        ]
+        ];
+        tables.into_iter().chain(restored).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! An assessment as tables of text.
 
-use super::{Assessment, Cost, Finding};
+use super::{Assessment, Cost, Finding, Restoration};
 use crate::profile::Proportion;
 use crate::report::number::tick;
 use crate::report::{Column, Table};
@@ -77,6 +77,22 @@ impl Assessment {
             ]);
         }
         table
+    }
+
+    /// What the policy `restore` would have answered; nothing where there is nobody to answer.
+    pub fn by_restoration(&self) -> Option<Table> {
+        let numbers = |heading: &str| Column::number(heading);
+        let heads = [numbers("flagged, right: worst"), numbers("mean"), Column::text("worst attack")];
+        let mut table = Table::new(
+            std::iter::once(Column::text("restored at")).chain(heads).chain([numbers("benign, as classified")]),
+        );
+        for Restoration { target, adversarial, benign } in &self.restorations {
+            let attacks = adversarial.as_ref().map_or([NOTHING; 3].map(str::to_owned), |attacks| {
+                [percent(attacks.worst), percent(attacks.mean), attacks.worst_attack.clone()]
+            });
+            table.row(std::iter::once(rate_name(*target)).chain(attacks).chain([with_interval(benign)]));
+        }
+        (!self.restorations.is_empty()).then_some(table)
     }
 
     /// How far an attacker has to go for half of the seeds, and how many times as far as without detectors.

@@ -38,8 +38,26 @@ pub struct Outcome {
     pub scores: Option<Vec<f64>>,
     /// How far it is from the seed; nothing where pixels were moved.
     pub distortion: Option<Distortion>,
+    /// Whether squeezed copies and students together read the seed's class; nothing where nobody can say.
+    pub restored: Option<bool>,
     /// Questions asked, if the attack lived on answers.
     pub queries: Option<usize>,
+}
+
+/// A benign input that was examined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BenignOutcome {
+    /// The score of each detector, then the combined one.
+    pub scores: Vec<f64>,
+    /// Whether squeezed copies and students together read what the classifier reads; nothing where there are neither.
+    pub kept: Option<bool>,
+}
+
+impl BenignOutcome {
+    /// The combined score.
+    pub fn score(&self) -> Option<f64> {
+        self.scores.last().copied()
+    }
 }
 
 impl Outcome {
