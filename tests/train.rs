@@ -246,11 +246,13 @@ fn a_sentinel_tells_attacks_from_noise_and_guards_its_classifier() {
     std::fs::write(desk.path().join("portcullis.toml"), config).expect("writable");
     let calibrated = desk.run("calibrate --data smooth --count 200");
     assert!(calibrated.success, "{calibrated:?}");
-    let attacked =
-        desk.run("redteam --data smooth --levels oblivious --attacks fgsm --seeds 30 --eps 8 --out made --json").json();
-    let finding = &attacked["findings"][0];
+    let attacked = desk.run("redteam --data smooth --attacks fgsm,selective --seeds 30 --out made --json").json();
     let rate = |part: &Json| part["rate"].as_f64().expect("a share");
-    assert!(rate(&finding["success"]) >= 0.9 && rate(&finding["joint"][0]) <= 0.1, "{finding}");
+    let findings = attacked["findings"].as_array().expect("findings");
+    let of_level = |level: &str| findings.iter().find(|finding| finding["level"] == level).expect("it was attacked");
+    let (knowing, unknowing) = (of_level("adaptive"), of_level("oblivious"));
+    assert!(rate(&unknowing["success"]) >= 0.9 && rate(&unknowing["joint"][0]) <= 0.1, "{unknowing}");
+    assert!(rate(&knowing["joint"][0]) > rate(&unknowing["joint"][0]), "who knows the sentinel evades it: {knowing}");
 }
 
 #[test]

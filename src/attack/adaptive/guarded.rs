@@ -84,8 +84,9 @@ impl<'a> Guarded<'a> {
             let classes = own[0].len();
             teacher_losses.push(linear(Some(gradient.original), classes));
             teacher_losses.extend(gradient.squeezed.into_iter().map(|part| linear(part, classes)));
-            let parts = companion_losses.iter_mut().zip(gradient.companions);
-            parts.for_each(|(losses, part)| losses.push(linear(part, classes)));
+            let parts = companion_losses.iter_mut().zip(&companions).zip(gradient.companions);
+            // A sentinel has classes of its own.
+            parts.for_each(|((losses, logits), part)| losses.push(linear(part, logits[index].len())));
             looks.push(Look { logits: own[0].clone(), score, slope: vec![0.0; pictures[index].pixels().len()] });
         }
         let by_teacher = self.teacher.gradients(&asked, &teacher_losses)?;
