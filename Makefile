@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam bench bench-attack bench-squeezers bench-train strength students models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength students sentinels models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ profiles: setup ## Calibrate the five example classifiers on benign data
 detection: setup ## Print the detection of every attack on the example classifiers, and their false positives
 	sh tests/bench/detection.sh
 
+redteam: build ## Attack the guarded signs, CIFAR-10 and GTSRB at every threat level, and print what gets through
+	sh tests/bench/redteam.sh
+
+reproduce: build ## Repeat the experiment of the feature squeezing paper, its published figures beside ours
+	$(PYTHON) tests/bench/reproduce.py
+
 bench: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/bench.sh
 
@@ -68,6 +74,9 @@ strength: onnxruntime ## Print how strong the attacks are beside those of a publ
 
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
+
+sentinels: build ## Train sentinels for CIFAR-10 and GTSRB, and print what they detect
+	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels.sh
 
 bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes beside PyTorch (which takes 5 GB of disk)
 	$(CARGO) bench --locked --bench attack --no-run

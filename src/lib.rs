@@ -10,10 +10,10 @@
 //! | `main` | parses, runs, prints the error chain once, sets the exit code |
 //! | `cli` | one file a command: arguments and wiring |
 //! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port |
-//! | [`train`] | distillation and training, also against an adversary; a feature of the build |
-//! | [`attack`] | attacks on a classifier, one file each |
-//! | [`report`] | tables, histograms and plots for the terminal and for files |
-//! | [`profile`] | calibration on benign inputs, the profile that comes of it, and evaluation against attacks |
+//! | [`train`] | distillation and training, also against an adversary, and of sentinels; a feature of the build |
+//! | [`attack`] | attacks on a classifier, one file each, and the suites that a red team makes |
+//! | [`report`] | tables, histograms and plots; what an assessment found, for the terminal, programs and a browser |
+//! | [`profile`] | calibration on benign inputs, and the profile that comes of it |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
