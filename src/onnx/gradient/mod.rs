@@ -23,7 +23,9 @@ use super::upgrade::UPGRADED;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GradientError {
     /// The operator has no rule.
-    #[error("there is no rule for the gradient of '{0}'; attacks that need no gradients still work")]
+    #[error(
+        "there is no rule for the gradient of '{0}'; attacks by queries alone still work: square, spatial, sim_ba, nes, hop_skip_jump, boundary"
+    )]
     NoRule(String),
     /// The operator is used in a way that its rule does not cover.
     #[error("the gradient of '{operator}' cannot be built: {problem}")]

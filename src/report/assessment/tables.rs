@@ -29,7 +29,7 @@ impl Assessment {
         let rates = || self.rates.iter().map(|rate| rate_name(rate.target));
         let flagged = rates().map(|rate| format!("flagged at {rate}"));
         let through = rates().map(|rate| format!("through at {rate}"));
-        let has_queries = self.findings.iter().any(|finding| finding.median_queries.is_some());
+        let has_queries = self.has_queries();
         let head = ["fooled", "AUC"].map(str::to_owned);
         let tail = ["L0", "L2", "Linf"].into_iter().chain(has_queries.then_some("queries")).map(str::to_owned);
         let mut table = Table::with_numbers("attack", head.into_iter().chain(flagged).chain(through).chain(tail));
@@ -42,6 +42,11 @@ impl Assessment {
             table.row(cells.into_iter().chain(flagged).chain(through).chain(tail));
         }
         table
+    }
+
+    /// Whether an attack lived on answers.
+    pub(super) fn has_queries(&self) -> bool {
+        self.findings.iter().any(|finding| finding.median_queries.is_some())
     }
 
     /// The worst and the mean attack for the combination and for each detector alone.
