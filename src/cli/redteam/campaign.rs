@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use portcullis::attack::{Level, Method, Named, Seed, Target};
 use portcullis::data::Sample;
-
 use portcullis::tensor::Picture;
 
 use super::Arguments;
@@ -97,11 +96,18 @@ pub fn plan(
             && (arguments.attacks.is_empty() || arguments.attacks.iter().any(|name| name == attack.name))
     };
     let scores = access.scores(samples)?;
+    let mut aimed_at: Vec<(Target, Arc<Vec<Seed>>)> = Vec::new();
     let mut campaigns = Vec::new();
     for Named { level, name, definition, target, method } in all.into_iter().filter(is_wanted) {
         let method = Arc::new(method);
         for target in target.map_or_else(|| targets.to_vec(), |target| vec![target]) {
-            let seeds = Arc::new(aimed(target, samples, &scores));
+            // Attacks with one target share the pictures.
+            let known = aimed_at.iter().find(|(known, _)| *known == target).map(|(_, seeds)| seeds.clone());
+            let seeds = known.unwrap_or_else(|| {
+                let seeds = Arc::new(aimed(target, samples, &scores));
+                aimed_at.push((target, seeds.clone()));
+                seeds
+            });
             let campaign = |from: &str, surrogate| Campaign {
                 level,
                 name: format!("{name}{}{from}", suffix(target, classes)),
