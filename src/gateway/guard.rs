@@ -145,22 +145,19 @@ impl Guard {
         if surplus.came() && decision != Decision::Suspicious {
             (decision, reason) = (Decision::Undecided, Some(Reason::Malformed));
         }
-        let mut whole = Some(whole);
-        // An error of the upstream's holds no prediction: it passes as it is. What cannot be restored is refused.
-        let action = match act(model.policy, model.on_undecided, decision, reason) {
-            _ if failed => Action::Pass,
-            Action::Restore => {
-                whole = whole.filter(|_| !surplus.came()).and_then(|whole| whole.restored(&model, &examined));
-                if whole.is_some() { Action::Restore } else { Action::Block }
-            }
-            action => action,
-        };
+        // An error of the upstream's holds no prediction: it passes as it is.
+        let wanted = if failed { Action::Pass } else { act(model.policy, model.on_undecided, decision, reason) };
+        let is_restorable = wanted == Action::Restore && !surplus.came();
+        let restored = if is_restorable { whole.restored(&model, &examined) } else { None };
+        // What cannot be restored is refused.
+        let action = if wanted == Action::Restore && restored.is_none() { Action::Block } else { wanted };
         let outcome = pledge.keep(decision, reason, action, &examined);
         model.metrics.answered(waited, arrived.elapsed().saturating_sub(waited));
-        match (action, whole) {
-            (Action::Pass, Some(whole)) => whole.into_response(),
-            (Action::Annotate | Action::Restore, Some(whole)) => whole.annotated(decision, &outcome.id),
-            (Action::Block, _) | (_, None) => refusal(&model, decision, reason, Some(&outcome.id)),
+        match (action, restored) {
+            (Action::Pass, _) => whole.into_response(),
+            (Action::Annotate, _) => whole.annotated(decision, &outcome.id),
+            (_, Some(restored)) => restored.annotated(decision, &outcome.id),
+            (Action::Block | Action::Restore, None) => refusal(&model, decision, reason, Some(&outcome.id)),
         }
     }
 }
