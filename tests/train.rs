@@ -238,6 +238,8 @@ fn a_sentinel_tells_attacks_from_noise_and_guards_its_classifier() {
     let right = told["epochs"][11]["agreement"].as_f64().expect("measured on pictures of its own");
     assert!(right >= 0.95, "right on {right}");
     assert!(told["export_difference"].as_f64().expect("compared") <= 1e-4);
+    let told = desk.run(&format!("{teacher} --input colour=bgr --count 60 --epochs 1 --batch 16 --out blue")).json();
+    assert!(told["export_difference"].as_f64().expect("compared") <= 1e-4, "blue first");
 
     let config = "upstream.embedded = true\n[[models]]\nname = \"swayed\"\npath = \"swayed.onnx\"\n\
                   profile = \"profile.json\"\noutput.kind = \"logits\"\nfpr = 0.05\n\

@@ -16,8 +16,6 @@ use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture};
 
 /// Pictures that an export is checked with.
 const CHECKED: usize = 64;
-/// Channels of a picture in colour.
-const COLOURS: usize = 3;
 
 /// What an exported network takes and answers.
 pub struct Contract {
@@ -65,7 +63,11 @@ impl Trained {
         if self.network.front == Front::Residuals {
             x = with_residuals(&mut graph, x, input.colour.channels());
         }
-        x = layer(&mut graph, "stem", &self.network.stem, x, input.colour);
+        let mut stem = self.network.stem.clone();
+        if input.colour == Colour::Bgr {
+            stem.weight = blue_first(stem.weight, self.network.front);
+        }
+        x = layer(&mut graph, "stem", &stem, x);
         x = graph.relu(x);
         for (at, stage) in self.network.blocks.iter().enumerate() {
             x = block(&mut graph, &format!("block{at}"), stage, x);
@@ -150,19 +152,17 @@ fn with_residuals(graph: &mut Graph, centred: Value, channels: usize) -> Value {
 }
 
 fn block(graph: &mut Graph, name: &str, block: &FoldedBlock, x: Value) -> Value {
-    let first = layer(graph, &format!("{name}.first"), &block.first, x, Colour::Rgb);
+    let first = layer(graph, &format!("{name}.first"), &block.first, x);
     let first = graph.relu(first);
-    let second = layer(graph, &format!("{name}.second"), &block.second, first, Colour::Rgb);
-    let shortcut = layer(graph, &format!("{name}.shortcut"), &block.shortcut, x, Colour::Rgb);
+    let second = layer(graph, &format!("{name}.second"), &block.second, first);
+    let shortcut = layer(graph, &format!("{name}.shortcut"), &block.shortcut, x);
     let sum = graph.add(second, shortcut);
     graph.relu(sum)
 }
 
-/// A convolution; the one that sees the picture has its weights in the order of the picture's channels, map by map.
-fn layer(graph: &mut Graph, name: &str, layer: &FoldedLayer, x: Value, colour: Colour) -> Value {
-    let weight = if colour == Colour::Bgr { blue_first(layer.weight.clone()) } else { layer.weight.clone() };
-    let shape = weight.dims();
-    let weight = graph.constant(format!("{name}.weight"), &shape, values(&weight));
+fn layer(graph: &mut Graph, name: &str, layer: &FoldedLayer, x: Value) -> Value {
+    let shape = layer.weight.dims();
+    let weight = graph.constant(format!("{name}.weight"), &shape, values(&layer.weight));
     let bias = graph.constant(format!("{name}.bias"), &[shape[0]], values(&layer.bias));
     let convolution = Convolution { stride: [layer.stride; 2], padding: [layer.padding; 2], groups: 1 };
     graph.conv(x, weight, Some(bias), convolution)
@@ -170,9 +170,9 @@ fn layer(graph: &mut Graph, name: &str, layer: &FoldedLayer, x: Value, colour: C
 
 /// The weights of a first convolution for pictures with the blue channel first: the maps of each channel change places, the
 /// pixels' (and before them the residuals').
-fn blue_first(weight: Tensor<4>) -> Tensor<4> {
+fn blue_first(weight: Tensor<4>, front: Front) -> Tensor<4> {
     let [_, maps, ..] = weight.dims();
-    let channels = maps / if maps > COLOURS { 1 + RESIDUALS } else { 1 };
+    let channels = maps / front.maps(1);
     let residuals = maps - channels;
     let each = residuals / channels;
     let of_residuals = (0..channels).rev().flat_map(|channel| (0..each).map(move |map| channel * each + map));
