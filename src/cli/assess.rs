@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use portcullis::attack::Goal;
 use portcullis::data::{Dataset, Sample};
-use portcullis::detect::{Observation, scores};
+use portcullis::detect::Observation;
 use portcullis::profile::Profile;
 use portcullis::report::{Assessment, BenignOutcome, Distortion, Exhibit, Outcome, Trial};
 use portcullis::tensor::Picture;
@@ -105,10 +105,8 @@ impl Judge<'_> {
 
     /// Scores of each detector, then the combined one.
     fn row(&self, observation: &Observation) -> Option<Vec<f64>> {
-        let detectors = self.watcher.panel.detectors();
-        let mut row = scores(detectors, observation).ok()?;
-        row.push(self.profile.combination.weigh(detectors, observation).ok()?.1);
-        Some(row)
+        let (evidence, combined) = self.profile.combination.weigh(self.watcher.panel.detectors(), observation).ok()?;
+        Some(evidence.into_iter().map(|evidence| evidence.score).chain([combined]).collect())
     }
 }
 

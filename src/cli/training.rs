@@ -271,11 +271,13 @@ impl TrainingArguments {
 
     /// How often the written file agrees with the teacher, or the labels, on the test half, where there is one.
     fn test(&self, task: &Task<'_>, file: &Path) -> Result<Option<(f64, usize)>> {
-        let Some(dataset) = self.test_half(&task.contract.input) else { return Ok(None) };
-        if matches!(task.supervision, Supervision::Attacks(_)) {
+        let teacher = match &task.supervision {
+            Supervision::Teacher(teacher) => Some(teacher),
+            Supervision::Labels { .. } => None,
             // What a sentinel is worth, a red team tells.
-            return Ok(None);
-        }
+            Supervision::Attacks(_) => return Ok(None),
+        };
+        let Some(dataset) = self.test_half(&task.contract.input) else { return Ok(None) };
         let Loader { runtime, workers, intra_threads } = task.loader;
         let model = OnnxModel::load(runtime, file, workers.count(), *intra_threads)?;
         let Contract { input, output, .. } = &task.contract;
@@ -285,9 +287,9 @@ impl TrainingArguments {
         for sample in dataset.samples(self.strict) {
             let sample = sample?;
             bar.inc(1);
-            let expected = match &task.supervision {
-                Supervision::Teacher(teacher) => Some(top(teacher, &sample.picture)?),
-                Supervision::Labels { .. } | Supervision::Attacks(_) => sample.label,
+            let expected = match teacher {
+                Some(teacher) => Some(top(teacher, &sample.picture)?),
+                None => sample.label,
             };
             let Some(expected) = expected else { continue };
             all += 1;

@@ -17,8 +17,8 @@ pub struct Disagreement {
 }
 
 impl Disagreement {
-    /// A detector over the student at position `student` among the observation's companions; `temperature` > 0 flattens (above 1)
-    /// or sharpens (below 1) both predictions before they are compared.
+    /// A detector over the student at position `student` among the observation's companions; `temperature` > 0 flattens
+    /// (above 1) or sharpens (below 1) both predictions before they are compared.
     pub fn new(
         name: impl Into<String>,
         (student, student_name): (usize, String),
