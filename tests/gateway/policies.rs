@@ -28,6 +28,15 @@ fn scripted_answer() -> Answer {
     answer
 }
 
+/// The digits under a policy, in front of an upstream that gives [`scripted_answer`]; nothing without ../shared.
+async fn scripted(policy: &str) -> Option<(Model, Upstream, Gateway)> {
+    let digits = Model::digits(shared()?);
+    let upstream = Upstream::start(|_| scripted_answer()).await;
+    let guarded = digits.guarded(&format!("policy = \"{policy}\""));
+    let gateway = Gateway::start(&in_front_of(upstream.address, &[guarded])).await;
+    Some((digits, upstream, gateway))
+}
+
 fn text(parameter: &InferParameter) -> &str {
     match &parameter.parameter_choice {
         Some(ParameterChoice::StringParam(text)) => text,
@@ -41,10 +50,7 @@ fn keys(headers: &HeaderMap) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn annotations_are_appended_to_an_answer_that_stays_as_it_was() {
-    let Some(shared) = shared() else { return };
-    let digits = Model::digits(shared);
-    let upstream = Upstream::start(|_| scripted_answer()).await;
-    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"annotate\"")])).await;
+    let Some((digits, upstream, gateway)) = scripted("annotate").await else { return };
     let examples = digits.examples(&gateway).await;
     let theirs = scripted_answer();
     for (picture, decision) in [(examples.clean, "clean"), (examples.suspicious, "suspicious")] {
@@ -82,10 +88,7 @@ async fn tritonclient_reads_the_annotation() {
 
 #[tokio::test]
 async fn a_refusal_tells_an_id_and_nothing_of_the_prediction() {
-    let Some(shared) = shared() else { return };
-    let digits = Model::digits(shared);
-    let upstream = Upstream::start(|_| scripted_answer()).await;
-    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"block\"")])).await;
+    let Some((digits, _upstream, gateway)) = scripted("block").await else { return };
     let suspicious = digits.examples(&gateway).await.suspicious;
     let answer = gateway.call(Call::infer(&digits.request(&[suspicious]))).await;
     assert_eq!(answer.code(), Code::PermissionDenied);
@@ -101,10 +104,7 @@ async fn a_refusal_tells_an_id_and_nothing_of_the_prediction() {
 
 #[tokio::test]
 async fn under_block_a_clean_answer_crosses_byte_for_byte() {
-    let Some(shared) = shared() else { return };
-    let digits = Model::digits(shared);
-    let upstream = Upstream::start(|_| scripted_answer()).await;
-    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"block\"")])).await;
+    let Some((digits, upstream, gateway)) = scripted("block").await else { return };
     let call = Call::infer(&digits.request(&[digits.examples(&gateway).await.clean]));
     let without = Connection::open(upstream.address).await.send(call.clone()).await;
     assert_eq!(gateway.call(call).await, without);
@@ -114,10 +114,7 @@ async fn under_block_a_clean_answer_crosses_byte_for_byte() {
 
 #[tokio::test]
 async fn under_restore_a_suspicious_picture_is_answered_by_those_who_were_not_fooled() {
-    let Some(shared) = shared() else { return };
-    let digits = Model::digits(shared);
-    let upstream = Upstream::start(|_| scripted_answer()).await;
-    let gateway = Gateway::start(&in_front_of(upstream.address, &[digits.guarded("policy = \"restore\"")])).await;
+    let Some((digits, upstream, gateway)) = scripted("restore").await else { return };
     let examples = digits.examples(&gateway).await;
     let request = digits.request(&[examples.suspicious]);
     let verdicts = gateway.inspect(&request).await;
