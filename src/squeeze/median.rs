@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use multiversion::multiversion;
 
 use super::Squeezer;
+use super::border::reflect;
 use super::lanes::LANES;
 use crate::tensor::Picture;
 
@@ -150,13 +151,6 @@ fn sort_three(a: u32, b: u32, c: u32) -> [u32; 3] {
     let (a, b) = (a.min(b), a.max(b));
     let (b, c) = (b.min(c), b.max(c));
     [a.min(b), a.max(b), c]
-}
-
-/// Where `position` of a line with `border` more on each side lies on the line `0..length` when that is reflected about
-/// its ends, the end itself doubled: `c b a | a b c | c b a`.
-fn reflect(position: usize, border: usize, length: usize) -> usize {
-    let within = (position as isize - border as isize).rem_euclid(2 * length as isize) as usize;
-    within.min(2 * length - 1 - within)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Squeezers: functions from a picture to a simpler picture (Xu, Evans, Qi: "Feature Squeezing", NDSS 2018).
 
 mod bit_depth;
+mod border;
 mod lanes;
 mod median;
 mod name;

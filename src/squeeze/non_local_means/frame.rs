@@ -1,5 +1,6 @@
 //! Where the pixels of a picture lie once it has borders, and where what is computed from them lies.
 
+use crate::squeeze::border::mirror;
 use crate::squeeze::lanes::LANES;
 
 /// Sizes, in pixels.
@@ -36,12 +37,12 @@ impl Frame {
 
     /// The plane with borders, reflected about the outermost pixels: `c b | a b c | b a`.
     pub(super) fn extend(self, plane: &[u8]) -> Vec<u8> {
-        let column = |x| reflect(x, self.before, self.width);
+        let column = |x| mirror(x, self.before, self.width);
         let before: Vec<usize> = (0..self.before).map(column).collect();
         let after: Vec<usize> = (self.before + self.width..self.stride).map(column).collect();
         let mut extended = Vec::with_capacity(self.stride * (self.height + 2 * self.above));
         for y in 0..self.height + 2 * self.above {
-            let row = &plane[reflect(y, self.above, self.height) * self.width..][..self.width];
+            let row = &plane[mirror(y, self.above, self.height) * self.width..][..self.width];
             extended.extend(before.iter().map(|&column| row[column]));
             extended.extend_from_slice(row);
             extended.extend(after.iter().map(|&column| row[column]));
@@ -58,11 +59,4 @@ impl Frame {
         }
         rows
     }
-}
-
-/// Where position `extended` of a line with `border` more on each side comes from on the line `0..length`.
-fn reflect(extended: usize, border: usize, length: usize) -> usize {
-    let period = (2 * (length - 1)).max(1);
-    let within = (extended as isize - border as isize).rem_euclid(period as isize) as usize;
-    within.min(period - within)
 }
