@@ -2,14 +2,16 @@
 
 mod bit_depth;
 mod border;
+mod catalogue;
 mod lanes;
 mod median;
 mod name;
 mod non_local_means;
 
 pub use bit_depth::BitDepth;
+pub use catalogue::parse;
 pub use median::Median;
-pub use name::{SqueezerError, parse};
+pub use name::SqueezerError;
 pub use non_local_means::NonLocalMeans;
 
 use crate::tensor::Picture;

@@ -1,19 +1,16 @@
-//! The squeezers' names, as configurations write them: `bit_depth(5)`, `median(2,2)`, `nlm(13,3,2)`.
+//! Names with parameters, taken apart: `median(2,2)`.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{BitDepth, Median, NonLocalMeans, Squeezer};
-
-/// What can be written.
-const KNOWN: &str = "bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH)";
+use super::catalogue::usages;
 
 /// Why a name stands for no squeezer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqueezerError {
     /// No squeezer is called so.
-    #[error("there is no squeezer '{0}'; known are {KNOWN}")]
+    #[error("there is no squeezer '{0}'; known are {known}", known = usages().join(", "))]
     Unknown(String),
     /// A known squeezer with too few or too many parameters.
     #[error("{usage} takes {expected} parameters, '{written}' has {actual}")]
@@ -41,35 +38,8 @@ pub enum SqueezerError {
     },
 }
 
-/// The squeezer that `name` stands for; spaces do not matter.
-///
-/// # Errors
-/// When there is no such squeezer, or its parameters are not as many as it takes or out of range.
-pub fn parse(name: &str) -> Result<Box<dyn Squeezer>, SqueezerError> {
-    let written = Written::read(name).ok_or_else(|| SqueezerError::Unknown(name.to_owned()))?;
-    match written.squeezer {
-        "bit_depth" => {
-            let [bits] = written.parameters("bit_depth(BITS)")?;
-            Ok(Box::new(BitDepth::new(bits.within("BITS", BitDepth::BITS)?)))
-        }
-        "median" => {
-            let [rows, columns] = written.parameters("median(ROWS,COLUMNS)")?;
-            let (rows, columns) = (rows.within("ROWS", Median::SIDE)?, columns.within("COLUMNS", Median::SIDE)?);
-            Ok(Box::new(Median::new(rows, columns)))
-        }
-        "nlm" => {
-            let [search, block, strength] = written.parameters("nlm(SEARCH,BLOCK,STRENGTH)")?;
-            let search = search.odd_within("SEARCH", NonLocalMeans::SEARCH)?;
-            let block = block.odd_within("BLOCK", NonLocalMeans::BLOCK)?;
-            let strength = strength.within("STRENGTH", NonLocalMeans::STRENGTH)?;
-            Ok(Box::new(NonLocalMeans::new(search, block, strength)))
-        }
-        _ => Err(SqueezerError::Unknown(name.to_owned())),
-    }
-}
-
 /// A name taken apart.
-struct Written<'a> {
+pub(super) struct Written<'a> {
     whole: &'a str,
     squeezer: &'a str,
     values: Vec<&'a str>,
@@ -77,52 +47,60 @@ struct Written<'a> {
 
 impl<'a> Written<'a> {
     /// Takes `squeezer(value,value,...)` apart.
-    fn read(whole: &'a str) -> Option<Self> {
+    pub(super) fn read(whole: &'a str) -> Option<Self> {
         let (squeezer, rest) = whole.trim().split_once('(')?;
         let values = rest.strip_suffix(')')?.split(',').map(str::trim).collect();
         Some(Self { whole, squeezer: squeezer.trim_end(), values })
     }
 
-    /// The parameters, if they are `N`.
-    fn parameters<const N: usize>(&self, usage: &'static str) -> Result<[Parameter<'a>; N], SqueezerError> {
+    /// Whether it names the squeezer that is written as `usage`.
+    pub(super) fn is(&self, usage: &str) -> bool {
+        usage.split_once('(').is_some_and(|(squeezer, _)| squeezer == self.squeezer)
+    }
+
+    /// The parameters, called as in `usage`, if they are `N`.
+    pub(super) fn parameters<const N: usize>(&self, usage: &'static str) -> Result<[Parameter<'a>; N], SqueezerError> {
         let values = <[&str; N]>::try_from(self.values.as_slice()).map_err(|_| SqueezerError::Count {
             written: self.whole.to_owned(),
             usage,
             expected: N,
             actual: self.values.len(),
         })?;
-        Ok(values.map(|value| Parameter { whole: self.whole, value }))
+        let mut names = usage.split(['(', ',', ')']).skip(1);
+        Ok(values.map(|value| Parameter { whole: self.whole, name: names.next().unwrap_or_default(), value }))
     }
 }
 
 /// One parameter, not yet read.
-struct Parameter<'a> {
+pub(super) struct Parameter<'a> {
     whole: &'a str,
+    name: &'static str,
     value: &'a str,
 }
 
 impl Parameter<'_> {
-    fn within<T>(&self, parameter: &'static str, range: RangeInclusive<T>) -> Result<T, SqueezerError>
+    pub(super) fn within<T>(&self, range: RangeInclusive<T>) -> Result<T, SqueezerError>
     where
         T: FromStr + PartialOrd + Display,
     {
         let number = self.value.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| self.refused(parameter, format!("from {} to {}", range.start(), range.end())))
+        number.ok_or_else(|| self.refused(format!("from {} to {}", range.start(), range.end())))
     }
 
-    fn odd_within(&self, parameter: &'static str, range: RangeInclusive<usize>) -> Result<usize, SqueezerError> {
+    pub(super) fn odd_within(&self, range: RangeInclusive<usize>) -> Result<usize, SqueezerError> {
         let number = self.value.parse().ok().filter(|number| range.contains(number) && number % 2 == 1);
-        number.ok_or_else(|| self.refused(parameter, format!("odd and from {} to {}", range.start(), range.end())))
+        number.ok_or_else(|| self.refused(format!("odd and from {} to {}", range.start(), range.end())))
     }
 
-    fn refused(&self, parameter: &'static str, range: String) -> SqueezerError {
-        SqueezerError::Parameter { written: self.whole.to_owned(), parameter, range, value: self.value.to_owned() }
+    fn refused(&self, range: String) -> SqueezerError {
+        let (written, value) = (self.whole.to_owned(), self.value.to_owned());
+        SqueezerError::Parameter { written, parameter: self.name, range, value }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::squeeze::parse;
 
     fn message(name: &str) -> String {
         parse(name).err().unwrap().to_string()
@@ -145,7 +123,8 @@ mod tests {
         for name in ["medain(2,2)", "", "median", "median 2,2", "median(2,2", "Median(2,2)", "median(2,2)x"] {
             let said = message(name);
             assert!(said.starts_with(&format!("there is no squeezer '{name}'")), "{said}");
-            assert!(said.contains("bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH)"), "{said}");
+            let known = "bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH)";
+            assert!(said.ends_with(&format!("known are {known}")), "{said}");
         }
     }
 

@@ -1,0 +1,39 @@
+//! All squeezers, as configurations write them: `bit_depth(5)`, `median(2,2)`, `nlm(13,3,2)`.
+
+use super::name::{SqueezerError, Written};
+use super::{BitDepth, Median, NonLocalMeans, Squeezer};
+
+type Read = fn(&Written, &'static str) -> Result<Box<dyn Squeezer>, SqueezerError>;
+
+/// How each is written, and how that is read.
+const SQUEEZERS: [(&str, Read); 3] = [
+    ("bit_depth(BITS)", |written, usage| {
+        let [bits] = written.parameters(usage)?;
+        Ok(Box::new(BitDepth::new(bits.within(BitDepth::BITS)?)))
+    }),
+    ("median(ROWS,COLUMNS)", |written, usage| {
+        let [rows, columns] = written.parameters(usage)?;
+        Ok(Box::new(Median::new(rows.within(Median::SIDE)?, columns.within(Median::SIDE)?)))
+    }),
+    ("nlm(SEARCH,BLOCK,STRENGTH)", |written, usage| {
+        let [search, block, strength] = written.parameters(usage)?;
+        let (search, block) = (search.odd_within(NonLocalMeans::SEARCH)?, block.odd_within(NonLocalMeans::BLOCK)?);
+        Ok(Box::new(NonLocalMeans::new(search, block, strength.within(NonLocalMeans::STRENGTH)?)))
+    }),
+];
+
+/// How each is written.
+pub(super) fn usages() -> [&'static str; SQUEEZERS.len()] {
+    SQUEEZERS.map(|(usage, _)| usage)
+}
+
+/// The squeezer that `name` stands for; spaces do not matter.
+///
+/// # Errors
+/// When there is no such squeezer, or its parameters are not as many as it takes or out of range.
+pub fn parse(name: &str) -> Result<Box<dyn Squeezer>, SqueezerError> {
+    let unknown = || SqueezerError::Unknown(name.to_owned());
+    let written = Written::read(name).ok_or_else(unknown)?;
+    let (usage, read) = SQUEEZERS.into_iter().find(|(usage, _)| written.is(usage)).ok_or_else(unknown)?;
+    read(&written, usage)
+}
