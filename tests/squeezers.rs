@@ -1,4 +1,4 @@
-//! Squeezers do what NumPy, SciPy and OpenCV do, and never break a picture.
+//! Squeezers do what the Python libraries of the field do, and never break a picture.
 #![expect(clippy::unwrap_used, reason = "a test whose case can't be set up fails")]
 
 use std::collections::BTreeMap;
@@ -34,18 +34,30 @@ fn golden() -> BTreeMap<String, Picture> {
     pictures.collect()
 }
 
-/// Squeezes what the golden vectors of one kind of squeezer were made of, and compares each pixel.
-fn assert_golden(kind: &str, vectors: usize) {
+/// Squeezes what the golden vectors of one kind of squeezer were made of, and gives each pixel to `compare`: ours, theirs.
+fn compare_golden(kind: &str, vectors: usize, mut compare: impl FnMut(&str, f32, f32)) {
     let golden = golden();
     let mut compared = 0;
     for (name, expected) in &golden {
         let Some((picture, squeezer)) = name.split_once('/').filter(|(_, squeezer)| squeezer.starts_with(kind)) else {
             continue;
         };
-        assert!(squeeze(squeezer, &golden[picture]) == *expected, "{name} differs");
+        let squeezed = squeeze(squeezer, &golden[picture]);
+        assert_eq!(squeezed.pixels().len(), expected.pixels().len(), "{name}");
+        squeezed.pixels().iter().zip(expected.pixels()).for_each(|(&ours, &theirs)| compare(name, ours, theirs));
         compared += 1;
     }
     assert_eq!(compared, vectors);
+}
+
+fn assert_golden(kind: &str, vectors: usize) {
+    compare_golden(kind, vectors, |name, ours, theirs| assert!(ours == theirs, "{name}: {ours} is not {theirs}"));
+}
+
+fn assert_close_to_golden(kind: &str, vectors: usize, tolerance: f32) {
+    compare_golden(kind, vectors, |name, ours, theirs| {
+        assert!((ours - theirs).abs() <= tolerance, "{name}: {ours} is not {theirs}");
+    });
 }
 
 #[test]
@@ -64,6 +76,26 @@ fn non_local_means_equals_opencv_in_every_pixel() {
 }
 
 #[test]
+fn gaussian_blur_is_scipys() {
+    assert_close_to_golden("gaussian", 6 * 3, 1e-6);
+}
+
+#[test]
+fn the_bilateral_filter_is_opencvs() {
+    assert_close_to_golden("bilateral", 6 * 2, 1e-5);
+}
+
+#[test]
+fn total_variation_is_scikit_images() {
+    assert_close_to_golden("tv", 6 * 2, 1e-5);
+}
+
+#[test]
+fn wavelet_shrinkage_is_pywavelets() {
+    assert_close_to_golden("wavelet", 6 * 2, 1e-6);
+}
+
+#[test]
 fn a_picture_of_one_colour_stays_so() {
     for name in ["bit_depth(8)", "bit_depth(1)", "median(2,2)", "median(5,3)", "nlm(13,3,2)", "nlm(5,7,40)"] {
         for (channels, value) in [(1, 0.0), (1, 1.0), (3, 0.0), (3, 1.0)] {
@@ -76,11 +108,30 @@ fn a_picture_of_one_colour_stays_so() {
 }
 
 #[test]
+fn a_picture_of_one_colour_stays_nearly_so_where_sums_are_rounded() {
+    let names = ["bilateral(5,20,1)", "gaussian(1.5)", "tv(0.2)", "wavelet(10)"];
+    for (name, channels) in names.into_iter().flat_map(|name| [(name, 1), (name, 3)]) {
+        let squeezed = squeeze(name, &Picture::new(channels, 5, 9, vec![0.3; channels * 45]).unwrap());
+        assert!(squeezed.pixels().iter().all(|pixel| (pixel - 0.3).abs() < 1e-6), "{name}");
+    }
+}
+
+#[test]
+fn what_keeps_everything_changes_nothing() {
+    let grey = &golden()["grey-28x28"];
+    for name in ["gaussian(0.1)"] {
+        assert_eq!(squeeze(name, grey), *grey, "{name}");
+    }
+}
+
+#[test]
 fn numbers_that_are_no_pixels_do_no_harm() {
     let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.0, 7e30, 0.5];
     let pixels: Vec<f32> = values.iter().cycle().take(3 * 6 * 7).copied().collect();
     let picture = Picture::new(3, 6, 7, pixels).unwrap();
-    for name in ["bit_depth(3)", "median(2,2)", "median(3,3)", "median(4,5)", "nlm(7,3,2)"] {
+    let first = ["bit_depth(3)", "median(2,2)", "median(3,3)", "median(4,5)", "nlm(7,3,2)", "bilateral(5,20,1)"];
+    let others = ["gaussian(1)", "tv(0.1)", "wavelet(8)"];
+    for name in first.into_iter().chain(others) {
         assert_eq!(squeeze(name, &picture).pixels().len(), picture.pixels().len());
     }
 }
@@ -102,8 +153,22 @@ fn a_non_local_means() -> impl Strategy<Value = String> {
     })
 }
 
+/// A number with two digits after the point.
+fn hundredths(range: std::ops::RangeInclusive<u32>) -> impl Strategy<Value = f64> {
+    range.prop_map(|number| f64::from(number) / 100.0)
+}
+
 fn a_squeezer() -> impl Strategy<Value = String> {
-    prop_oneof![(1..9).prop_map(|bits| format!("bit_depth({bits})")), a_median(), a_non_local_means()]
+    prop_oneof![
+        (1..9).prop_map(|bits| format!("bit_depth({bits})")),
+        a_median(),
+        a_non_local_means(),
+        (1..6_usize, hundredths(10..=9000), hundredths(10..=900))
+            .prop_map(|(radius, colour, space)| format!("bilateral({},{colour},{space})", 2 * radius + 1)),
+        hundredths(10..=900).prop_map(|sigma| format!("gaussian({sigma})")),
+        hundredths(1..=100).prop_map(|weight| format!("tv({weight})")),
+        hundredths(10..=9000).prop_map(|sigma| format!("wavelet({sigma})")),
+    ]
 }
 
 /// The picture with `change` applied to each pixel.
@@ -113,14 +178,15 @@ fn mapped(picture: &Picture, change: impl Fn(f32) -> f32) -> Picture {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_squeezed_picture_has_the_same_shape_and_range(name in a_squeezer(), picture in a_picture()) {
+    fn the_same_picture_gives_the_same_of_the_same_shape_and_range(name in a_squeezer(), picture in a_picture()) {
         let squeezed = squeeze(&name, &picture);
         let shape = |picture: &Picture| (picture.channels(), picture.height(), picture.width());
         prop_assert_eq!(shape(&squeezed), shape(&picture));
         prop_assert!(squeezed.pixels().iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+        prop_assert_eq!(squeeze(&name, &picture), squeezed);
     }
 
     #[test]

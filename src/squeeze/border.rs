@@ -1,4 +1,4 @@
-//! Lines continued past their ends, by their own reflection.
+//! Lines and planes continued past their ends, by their own reflection.
 
 /// Where `position` of a line with `border` more on each side lies on the line `0..length` when that is reflected about
 /// its ends, the end itself doubled: `c b a | a b c | c b a` (SciPy's `reflect`).
@@ -16,6 +16,18 @@ pub(super) fn mirror(position: usize, border: usize, length: usize) -> usize {
     within.min(period - within)
 }
 
+/// A plane, `width` wide, [`mirror`]ed into a border on each side.
+pub(super) fn mirrored(plane: &[f32], width: usize, border: usize) -> Vec<f32> {
+    let height = plane.len() / width;
+    let columns: Vec<usize> = (0..width + 2 * border).map(|x| mirror(x, border, width)).collect();
+    let mut extended = Vec::with_capacity(columns.len() * (height + 2 * border));
+    for y in 0..height + 2 * border {
+        let row = &plane[mirror(y, border, height) * width..][..width];
+        extended.extend(columns.iter().map(|&column| row[column]));
+    }
+    extended
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +39,6 @@ mod tests {
         assert_eq!(continued(mirror, 3), [1, 2, 1, 0, 1, 2, 1, 0, 1]);
         assert_eq!(continued(reflect, 1), [0; 9]);
         assert_eq!(continued(mirror, 1), [0; 9]);
+        assert_eq!(mirrored(&[1.0, 2.0], 2, 1), [2.0, 1.0, 2.0, 1.0].repeat(3));
     }
 }

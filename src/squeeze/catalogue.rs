@@ -1,12 +1,12 @@
 //! All squeezers, as configurations write them: `bit_depth(5)`, `median(2,2)`, `nlm(13,3,2)`.
 
 use super::name::{SqueezerError, Written};
-use super::{BitDepth, Median, NonLocalMeans, Squeezer};
+use super::{Bilateral, BitDepth, Gaussian, Median, NonLocalMeans, Squeezer, TotalVariation, Wavelet};
 
 type Read = fn(&Written, &'static str) -> Result<Box<dyn Squeezer>, SqueezerError>;
 
 /// How each is written, and how that is read.
-const SQUEEZERS: [(&str, Read); 3] = [
+const SQUEEZERS: [(&str, Read); 7] = [
     ("bit_depth(BITS)", |written, usage| {
         let [bits] = written.parameters(usage)?;
         Ok(Box::new(BitDepth::new(bits.within(BitDepth::BITS)?)))
@@ -19,6 +19,23 @@ const SQUEEZERS: [(&str, Read); 3] = [
         let [search, block, strength] = written.parameters(usage)?;
         let (search, block) = (search.odd_within(NonLocalMeans::SEARCH)?, block.odd_within(NonLocalMeans::BLOCK)?);
         Ok(Box::new(NonLocalMeans::new(search, block, strength.within(NonLocalMeans::STRENGTH)?)))
+    }),
+    ("bilateral(DIAMETER,COLOUR,SPACE)", |written, usage| {
+        let [diameter, colour, space] = written.parameters(usage)?;
+        let (colour, space) = (colour.within(Bilateral::COLOUR)?, space.within(Bilateral::SPACE)?);
+        Ok(Box::new(Bilateral::new(diameter.odd_within(Bilateral::DIAMETER)?, colour, space)))
+    }),
+    ("gaussian(SIGMA)", |written, usage| {
+        let [sigma] = written.parameters(usage)?;
+        Ok(Box::new(Gaussian::new(sigma.within(Gaussian::SIGMA)?)))
+    }),
+    ("tv(WEIGHT)", |written, usage| {
+        let [weight] = written.parameters(usage)?;
+        Ok(Box::new(TotalVariation::new(weight.within(TotalVariation::WEIGHT)?)))
+    }),
+    ("wavelet(SIGMA)", |written, usage| {
+        let [sigma] = written.parameters(usage)?;
+        Ok(Box::new(Wavelet::new(sigma.within(Wavelet::SIGMA)?)))
     }),
 ];
 

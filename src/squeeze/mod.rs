@@ -1,18 +1,26 @@
 //! Squeezers: functions from a picture to a simpler picture (Xu, Evans, Qi: "Feature Squeezing", NDSS 2018).
 
+mod bilateral;
 mod bit_depth;
 mod border;
 mod catalogue;
+mod gaussian;
 mod lanes;
 mod median;
 mod name;
 mod non_local_means;
+mod total_variation;
+mod wavelet;
 
+pub use bilateral::Bilateral;
 pub use bit_depth::BitDepth;
 pub use catalogue::parse;
+pub use gaussian::Gaussian;
 pub use median::Median;
 pub use name::SqueezerError;
 pub use non_local_means::NonLocalMeans;
+pub use total_variation::TotalVariation;
+pub use wavelet::Wavelet;
 
 use crate::tensor::Picture;
 

@@ -113,6 +113,10 @@ mod tests {
             (" median ( 2 , 03 ) ", "median(2,3)"),
             ("nlm(13,3,2)", "nlm(13,3,2)"),
             ("nlm(11, 3, 2.50)", "nlm(11,3,2.5)"),
+            ("bilateral(5,20,1.0)", "bilateral(5,20,1)"),
+            ("gaussian(0.80)", "gaussian(0.8)"),
+            ("tv(0.1)", "tv(0.1)"),
+            ("wavelet(8)", "wavelet(8)"),
         ] {
             assert_eq!(parse(written).unwrap().name(), canonical);
         }
@@ -123,7 +127,8 @@ mod tests {
         for name in ["medain(2,2)", "", "median", "median 2,2", "median(2,2", "Median(2,2)", "median(2,2)x"] {
             let said = message(name);
             assert!(said.starts_with(&format!("there is no squeezer '{name}'")), "{said}");
-            let known = "bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH)";
+            let known = "bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH), \
+                         bilateral(DIAMETER,COLOUR,SPACE), gaussian(SIGMA), tv(WEIGHT), wavelet(SIGMA)";
             assert!(said.ends_with(&format!("known are {known}")), "{said}");
         }
     }
@@ -144,5 +149,15 @@ mod tests {
         assert_eq!(message("nlm(13,4,2)"), "BLOCK of 'nlm(13,4,2)' must be odd and from 1 to 15, not '4'");
         assert_eq!(message("nlm(13,3,0)"), "STRENGTH of 'nlm(13,3,0)' must be from 0.1 to 100, not '0'");
         assert_eq!(message("nlm(13,3,NaN)"), "STRENGTH of 'nlm(13,3,NaN)' must be from 0.1 to 100, not 'NaN'");
+        for (name, refusal) in [
+            ("bilateral(4,20,1)", "DIAMETER of 'bilateral(4,20,1)' must be odd and from 3 to 31, not '4'"),
+            ("bilateral(5,0,1)", "COLOUR of 'bilateral(5,0,1)' must be from 0.1 to 1000, not '0'"),
+            ("bilateral(5,1,inf)", "SPACE of 'bilateral(5,1,inf)' must be from 0.1 to 1000, not 'inf'"),
+            ("gaussian(21)", "SIGMA of 'gaussian(21)' must be from 0.1 to 20, not '21'"),
+            ("tv(0)", "WEIGHT of 'tv(0)' must be from 0.001 to 10, not '0'"),
+            ("wavelet(-8)", "SIGMA of 'wavelet(-8)' must be from 0.1 to 100, not '-8'"),
+        ] {
+            assert_eq!(message(name), refusal);
+        }
     }
 }

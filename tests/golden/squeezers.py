@@ -1,4 +1,4 @@
-"""Makes squeezers.npz: pictures, and what NumPy, SciPy and OpenCV make of them.
+"""Makes squeezers.npz: pictures, and what NumPy, SciPy, OpenCV, scikit-image and PyWavelets make of them.
 
     pip install -r requirements.txt && python squeezers.py
 
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.ndimage import median_filter
+import pywt
+from scipy.ndimage import gaussian_filter, median_filter
+from skimage.restoration import denoise_tv_chambolle
 
 BIT_DEPTHS = range(1, 9)
 MEDIANS = [(2, 2), (3, 3), (2, 3), (5, 5)]
 NON_LOCAL_MEANS = [(13, 3, 2), (11, 3, 4), (13, 3, 4), (7, 3, 2)]
+FEW = ["halves", "grey-1x1", "colour-2x3", "colour-5x4", "grey-28x28", "colour-17x31"]
 SIDES = [(1, 1), (2, 3), (5, 4), (28, 28), (32, 32), (17, 31)]
 
 
@@ -51,6 +54,46 @@ def non_local_means(pixels, search, block, strength):
     return cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength, block, search)
 
 
+def gaussian(pixels, sigma):
+    return gaussian_filter(pixels, sigma=(sigma, sigma, 0), mode="reflect", truncate=4)
+
+
+def bilateral(pixels, diameter, colour, space):
+    return cv2.bilateralFilter(pixels, diameter, colour / 255, space).reshape(pixels.shape)
+
+
+def total_variation(pixels, weight):
+    pixels = pixels.astype(np.float64)
+    return denoise_tv_chambolle(pixels, weight, eps=2e-4, max_num_iter=200, channel_axis=-1)
+
+
+def wavelet(pixels, sigma):
+    height, width, _ = pixels.shape
+    threshold = sigma / 255 * np.sqrt(2 * np.log(height * width))
+    levels = pywt.dwt_max_level(min(height, width), "haar")
+    coarse, *details = pywt.wavedec2(pixels.astype(np.float64), "haar", "symmetric", levels, axes=(0, 1))
+    details = [tuple(pywt.threshold(detail, threshold, "soft") for detail in level) for level in details]
+    return pywt.waverec2([coarse, *details], "haar", "symmetric", axes=(0, 1))[:height, :width]
+
+
+# Squeezers of whose vectors there are few, and their parameters.
+OTHERS = {
+    "gaussian": (gaussian, [(0.5,), (1,), (3.5,)]),
+    "bilateral": (bilateral, [(5, 20, 1), (9, 50, 3)]),
+    "tv": (total_variation, [(0.05,), (0.3,)]),
+    "wavelet": (wavelet, [(8,), (30,)]),
+}
+
+
+def others(pictures):
+    """Arrays by name."""
+    for name in FEW:
+        for squeezer, (function, settings) in OTHERS.items():
+            for parameters in settings:
+                squeezed = function(pictures[name], *parameters).clip(0, 1)
+                yield f"{name}/{squeezer}({','.join(map(str, parameters))})", squeezed.astype(np.float32)
+
+
 def main():
     pictures = {"halves": halves(seed=1), "colour-48x64": picture(48, 64, 3, 0.02, seed=2)}
     for seed, (height, width) in enumerate(SIDES):
@@ -67,6 +110,7 @@ def main():
         for search, block, strength in NON_LOCAL_MEANS:
             squeezed = non_local_means(pixels, search, block, strength)
             arrays[f"{name}/nlm({search},{block},{strength})"] = squeezed
+    arrays.update(others(pictures))
     np.savez_compressed(Path(__file__).with_suffix(".npz"), **arrays)
 
 
