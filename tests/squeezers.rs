@@ -96,6 +96,21 @@ fn wavelet_shrinkage_is_pywavelets() {
 }
 
 #[test]
+fn jpeg_loses_less_the_higher_its_quality() {
+    let golden = golden();
+    for name in ["grey-32x32", "colour-48x64"] {
+        let picture = &golden[name];
+        let loss = |quality: u32| {
+            let squeezed = squeeze(&format!("jpeg({quality})"), picture);
+            let levels = squeezed.pixels().iter().zip(picture.pixels()).map(|(after, before)| 255.0 * (after - before));
+            levels.map(f32::abs).sum::<f32>() / picture.pixels().len() as f32
+        };
+        let losses = [1, 10, 50, 90, 100].map(loss);
+        assert!(losses.is_sorted_by(|worse, better| worse > better) && losses[4] < 1.5, "{name}: {losses:?}");
+    }
+}
+
+#[test]
 fn a_picture_of_one_colour_stays_so() {
     for name in ["bit_depth(8)", "bit_depth(1)", "median(2,2)", "median(5,3)", "nlm(13,3,2)", "nlm(5,7,40)"] {
         for (channels, value) in [(1, 0.0), (1, 1.0), (3, 0.0), (3, 1.0)] {
@@ -109,7 +124,7 @@ fn a_picture_of_one_colour_stays_so() {
 
 #[test]
 fn a_picture_of_one_colour_stays_nearly_so_where_sums_are_rounded() {
-    let names = ["bilateral(5,20,1)", "gaussian(1.5)", "tv(0.2)", "wavelet(10)"];
+    let names = ["bilateral(5,20,1)", "crop(0.6)", "gaussian(1.5)", "resize(0.3)", "tv(0.2)", "wavelet(10)"];
     for (name, channels) in names.into_iter().flat_map(|name| [(name, 1), (name, 3)]) {
         let squeezed = squeeze(name, &Picture::new(channels, 5, 9, vec![0.3; channels * 45]).unwrap());
         assert!(squeezed.pixels().iter().all(|pixel| (pixel - 0.3).abs() < 1e-6), "{name}");
@@ -119,9 +134,29 @@ fn a_picture_of_one_colour_stays_nearly_so_where_sums_are_rounded() {
 #[test]
 fn what_keeps_everything_changes_nothing() {
     let grey = &golden()["grey-28x28"];
-    for name in ["gaussian(0.1)"] {
+    for name in ["crop(1)", "gaussian(0.1)", "resize(1)"] {
         assert_eq!(squeeze(name, grey), *grey, "{name}");
     }
+}
+
+#[test]
+fn the_middle_is_enlarged() {
+    let rows = [0.9, 0.1, 0.5, 0.2, 0.7, 0.8];
+    let middle = Picture::new(1, 3, 1, rows[1..4].to_vec()).unwrap();
+    let enlarged = portcullis::tensor::resize(&middle, 6, 1).unwrap();
+    assert_eq!(squeeze("crop(0.5)", &Picture::new(1, 6, 1, rows.to_vec()).unwrap()), enlarged);
+}
+
+#[test]
+fn noise_depends_on_the_seed_and_on_every_pixel() {
+    let noise = |seed: u64, pixels: [f32; 4]| {
+        let squeezed = squeeze(&format!("noise(8,{seed})"), &Picture::new(1, 2, 2, pixels.to_vec()).unwrap());
+        squeezed.pixels().iter().zip(pixels).map(|(noisy, pixel)| noisy - pixel).collect::<Vec<_>>()
+    };
+    let (grey, nearly) = ([0.5; 4], [0.5, 0.5, 0.5, 0.502]);
+    assert_eq!(noise(1, grey), noise(1, grey));
+    assert_ne!(noise(1, grey), noise(2, grey));
+    assert!(noise(1, grey).iter().zip(noise(1, nearly)).all(|(one, other)| (one - other).abs() > 1e-6));
 }
 
 #[test]
@@ -130,7 +165,7 @@ fn numbers_that_are_no_pixels_do_no_harm() {
     let pixels: Vec<f32> = values.iter().cycle().take(3 * 6 * 7).copied().collect();
     let picture = Picture::new(3, 6, 7, pixels).unwrap();
     let first = ["bit_depth(3)", "median(2,2)", "median(3,3)", "median(4,5)", "nlm(7,3,2)", "bilateral(5,20,1)"];
-    let others = ["gaussian(1)", "tv(0.1)", "wavelet(8)"];
+    let others = ["crop(0.7)", "gaussian(1)", "jpeg(75)", "noise(4,1)", "resize(0.5)", "tv(0.1)", "wavelet(8)"];
     for name in first.into_iter().chain(others) {
         assert_eq!(squeeze(name, &picture).pixels().len(), picture.pixels().len());
     }
@@ -158,17 +193,26 @@ fn hundredths(range: std::ops::RangeInclusive<u32>) -> impl Strategy<Value = f64
     range.prop_map(|number| f64::from(number) / 100.0)
 }
 
-fn a_squeezer() -> impl Strategy<Value = String> {
+/// Any but noise, which looks at all channels.
+fn a_quiet_squeezer() -> impl Strategy<Value = String> {
     prop_oneof![
         (1..9).prop_map(|bits| format!("bit_depth({bits})")),
         a_median(),
         a_non_local_means(),
         (1..6_usize, hundredths(10..=9000), hundredths(10..=900))
             .prop_map(|(radius, colour, space)| format!("bilateral({},{colour},{space})", 2 * radius + 1)),
+        hundredths(50..=100).prop_map(|share| format!("crop({share})")),
         hundredths(10..=900).prop_map(|sigma| format!("gaussian({sigma})")),
+        (1..=100).prop_map(|quality| format!("jpeg({quality})")),
+        hundredths(10..=100).prop_map(|factor| format!("resize({factor})")),
         hundredths(1..=100).prop_map(|weight| format!("tv({weight})")),
         hundredths(10..=9000).prop_map(|sigma| format!("wavelet({sigma})")),
     ]
+}
+
+fn a_squeezer() -> impl Strategy<Value = String> {
+    let noise = (hundredths(10..=9000), any::<u64>()).prop_map(|(sigma, seed)| format!("noise({sigma},{seed})"));
+    prop_oneof![10 => a_quiet_squeezer(), 1 => noise]
 }
 
 /// The picture with `change` applied to each pixel.
@@ -212,7 +256,7 @@ proptest! {
     }
 
     #[test]
-    fn channels_other_than_three_are_squeezed_one_by_one(name in a_squeezer(), picture in a_picture()) {
+    fn channels_other_than_three_are_squeezed_one_by_one(name in a_quiet_squeezer(), picture in a_picture()) {
         prop_assume!(picture.channels() != 3);
         let squeezed = squeeze(&name, &picture);
         for (before, after) in picture.planes().zip(squeezed.planes()) {

@@ -1,12 +1,14 @@
 //! All squeezers, as configurations write them: `bit_depth(5)`, `median(2,2)`, `nlm(13,3,2)`.
 
 use super::name::{SqueezerError, Written};
-use super::{Bilateral, BitDepth, Gaussian, Median, NonLocalMeans, Squeezer, TotalVariation, Wavelet};
+use super::{
+    Bilateral, BitDepth, Crop, Gaussian, Jpeg, Median, Noise, NonLocalMeans, Resize, Squeezer, TotalVariation, Wavelet,
+};
 
 type Read = fn(&Written, &'static str) -> Result<Box<dyn Squeezer>, SqueezerError>;
 
 /// How each is written, and how that is read.
-const SQUEEZERS: [(&str, Read); 7] = [
+const SQUEEZERS: [(&str, Read); 11] = [
     ("bit_depth(BITS)", |written, usage| {
         let [bits] = written.parameters(usage)?;
         Ok(Box::new(BitDepth::new(bits.within(BitDepth::BITS)?)))
@@ -25,9 +27,25 @@ const SQUEEZERS: [(&str, Read); 7] = [
         let (colour, space) = (colour.within(Bilateral::COLOUR)?, space.within(Bilateral::SPACE)?);
         Ok(Box::new(Bilateral::new(diameter.odd_within(Bilateral::DIAMETER)?, colour, space)))
     }),
+    ("crop(SHARE)", |written, usage| {
+        let [share] = written.parameters(usage)?;
+        Ok(Box::new(Crop::new(share.within(Crop::SHARE)?)))
+    }),
     ("gaussian(SIGMA)", |written, usage| {
         let [sigma] = written.parameters(usage)?;
         Ok(Box::new(Gaussian::new(sigma.within(Gaussian::SIGMA)?)))
+    }),
+    ("jpeg(QUALITY)", |written, usage| {
+        let [quality] = written.parameters(usage)?;
+        Ok(Box::new(Jpeg::new(quality.within(Jpeg::QUALITY)?)))
+    }),
+    ("noise(SIGMA,SEED)", |written, usage| {
+        let [sigma, seed] = written.parameters(usage)?;
+        Ok(Box::new(Noise::new(sigma.within(Noise::SIGMA)?, seed.within(Noise::SEED)?)))
+    }),
+    ("resize(FACTOR)", |written, usage| {
+        let [factor] = written.parameters(usage)?;
+        Ok(Box::new(Resize::new(factor.within(Resize::FACTOR)?)))
     }),
     ("tv(WEIGHT)", |written, usage| {
         let [weight] = written.parameters(usage)?;

@@ -114,7 +114,11 @@ mod tests {
             ("nlm(13,3,2)", "nlm(13,3,2)"),
             ("nlm(11, 3, 2.50)", "nlm(11,3,2.5)"),
             ("bilateral(5,20,1.0)", "bilateral(5,20,1)"),
+            ("crop(.9)", "crop(0.9)"),
             ("gaussian(0.80)", "gaussian(0.8)"),
+            ("jpeg( 75 )", "jpeg(75)"),
+            ("noise(4,18446744073709551615)", "noise(4,18446744073709551615)"),
+            ("resize(5e-1)", "resize(0.5)"),
             ("tv(0.1)", "tv(0.1)"),
             ("wavelet(8)", "wavelet(8)"),
         ] {
@@ -128,7 +132,8 @@ mod tests {
             let said = message(name);
             assert!(said.starts_with(&format!("there is no squeezer '{name}'")), "{said}");
             let known = "bit_depth(BITS), median(ROWS,COLUMNS), nlm(SEARCH,BLOCK,STRENGTH), \
-                         bilateral(DIAMETER,COLOUR,SPACE), gaussian(SIGMA), tv(WEIGHT), wavelet(SIGMA)";
+                         bilateral(DIAMETER,COLOUR,SPACE), crop(SHARE), gaussian(SIGMA), jpeg(QUALITY), \
+                         noise(SIGMA,SEED), resize(FACTOR), tv(WEIGHT), wavelet(SIGMA)";
             assert!(said.ends_with(&format!("known are {known}")), "{said}");
         }
     }
@@ -153,7 +158,13 @@ mod tests {
             ("bilateral(4,20,1)", "DIAMETER of 'bilateral(4,20,1)' must be odd and from 3 to 31, not '4'"),
             ("bilateral(5,0,1)", "COLOUR of 'bilateral(5,0,1)' must be from 0.1 to 1000, not '0'"),
             ("bilateral(5,1,inf)", "SPACE of 'bilateral(5,1,inf)' must be from 0.1 to 1000, not 'inf'"),
+            ("crop(0.4)", "SHARE of 'crop(0.4)' must be from 0.5 to 1, not '0.4'"),
             ("gaussian(21)", "SIGMA of 'gaussian(21)' must be from 0.1 to 20, not '21'"),
+            ("jpeg(0)", "QUALITY of 'jpeg(0)' must be from 1 to 100, not '0'"),
+            ("jpeg(256)", "QUALITY of 'jpeg(256)' must be from 1 to 100, not '256'"),
+            ("noise(0,1)", "SIGMA of 'noise(0,1)' must be from 0.1 to 100, not '0'"),
+            ("noise(1,-1)", "SEED of 'noise(1,-1)' must be from 0 to 18446744073709551615, not '-1'"),
+            ("resize(1.1)", "FACTOR of 'resize(1.1)' must be from 0.1 to 1, not '1.1'"),
             ("tv(0)", "WEIGHT of 'tv(0)' must be from 0.001 to 10, not '0'"),
             ("wavelet(-8)", "SIGMA of 'wavelet(-8)' must be from 0.1 to 100, not '-8'"),
         ] {

@@ -10,4 +10,5 @@ pub use datatype::Datatype;
 pub use element::{Elements, Tensor, TensorError};
 pub use encoding::{Colour, Layout, OutputKind};
 pub use picture::{Picture, PictureError};
+pub(crate) use resize::centre;
 pub use resize::{crop_and_resize, grey, resize, rgb, to_8_bit};

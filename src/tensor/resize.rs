@@ -73,7 +73,7 @@ pub fn crop_and_resize(picture: &Picture, height: usize, width: usize) -> Result
 }
 
 /// The centred `height x width` of a picture that is at least as large.
-fn centre(picture: &Picture, height: usize, width: usize) -> Result<Picture, PictureError> {
+pub(crate) fn centre(picture: &Picture, height: usize, width: usize) -> Result<Picture, PictureError> {
     let top = (picture.height() - height) / 2;
     let left = (picture.width() - width) / 2;
     let pixels = picture
