@@ -115,15 +115,9 @@ fn guarded_model(
             return Err(vec![Mistake { at: configured.name.at.clone(), message }]);
         }
     };
-    let detectors: Vec<(String, Option<f64>)> = profile
-        .combination
-        .detectors
-        .iter()
-        .map(|detector| (detector.name.clone(), detector.ranks.threshold(configured.fpr)))
-        .collect();
     // Labels of metrics live as long as the process; there are as many as there are models.
     let name: &'static str = identity.name.leak();
-    let metrics = ModelMetrics::new(name, configured.policy, &detectors, rate.threshold, teacher.source());
+    let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
     Ok(GuardedModel {
         name,
         version: configured.version.clone(),

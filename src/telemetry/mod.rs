@@ -1,12 +1,14 @@
 //! Metrics, logs and events: one function an event, labels from bounded sets.
 
+mod detector_metrics;
 mod drift;
 mod logs;
 mod model_metrics;
 mod names;
 mod recorder;
+mod traffic_metrics;
 
-pub use drift::Drift;
+pub use drift::Traffic;
 pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};

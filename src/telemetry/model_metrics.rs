@@ -1,15 +1,15 @@
 //! The metrics of one guarded model, looked up once and then only touched.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 
-use super::drift::Drift;
+use super::detector_metrics::DetectorMetrics;
 use super::names;
+use super::traffic_metrics::TrafficMetrics;
 use crate::config::Policy;
-use crate::detect::{Action, Decision, Reason, Verdict};
+use crate::detect::{Action, Combination, Decision, Rate, Reason, Verdict, Weighted};
 
 /// The name under which the combined score stands among the detectors.
 const COMBINED: &str = "combined";
@@ -29,46 +29,6 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
 }
 
-/// How often the drift is computed anew: every so many scores.
-const DRIFT_EVERY: usize = 50;
-
-struct DetectorMetrics {
-    score: Histogram,
-    p_value: Histogram,
-    drift: Gauge,
-    window: Mutex<(Drift, usize)>,
-}
-
-impl DetectorMetrics {
-    fn new(model: &str, detector: &str, threshold: Option<f64>) -> Self {
-        let labels = [("model", model.to_owned()), ("detector", detector.to_owned())];
-        if let Some(threshold) = threshold {
-            gauge!(names::DETECTOR_THRESHOLD, &labels).set(threshold);
-        }
-        Self {
-            score: histogram!(names::DETECTOR_SCORE, &labels),
-            p_value: histogram!(names::DETECTOR_P_VALUE, &labels),
-            drift: gauge!(names::CALIBRATION_DRIFT, &labels),
-            window: Mutex::default(),
-        }
-    }
-
-    fn record(&self, score: f64, p_value: f64) {
-        self.score.record(score);
-        self.p_value.record(p_value);
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let (drift, since) = &mut *window;
-        drift.add(p_value);
-        *since += 1;
-        if *since >= DRIFT_EVERY
-            && let Some(distance) = drift.distance()
-        {
-            *since = 0;
-            self.drift.set(distance);
-        }
-    }
-}
-
 /// The metrics of one guarded model.
 pub struct ModelMetrics {
     model: &'static str,
@@ -76,6 +36,7 @@ pub struct ModelMetrics {
     actions: HashMap<Action, Counter>,
     detectors: Vec<DetectorMetrics>,
     combined: DetectorMetrics,
+    traffic: TrafficMetrics,
     overhead: Histogram,
     upstream: Histogram,
     extra_predictions: Counter,
@@ -83,13 +44,13 @@ pub struct ModelMetrics {
 }
 
 impl ModelMetrics {
-    /// Registers the metrics of `model` under `policy`. `detectors` gives each detector's name and threshold, and
-    /// `combined` the combination's; `source` says where extra predictions are made (`replica` or `upstream`).
+    /// Registers the metrics of `model` under `policy`, calibrated as `combination` and flagging at `rate`; `source` says
+    /// where extra predictions are made (`replica` or `upstream`).
     pub fn new(
         model: &'static str,
         policy: Policy,
-        detectors: &[(String, Option<f64>)],
-        combined: f64,
+        combination: &Combination,
+        rate: &Rate,
         source: &'static str,
     ) -> Self {
         let decided = [(Decision::Clean, None), (Decision::Suspicious, None)];
@@ -100,15 +61,16 @@ impl ModelMetrics {
         });
         let actions = [Action::Pass, Action::Annotate, Action::Block, Action::Restore]
             .map(|action| (action, counter!(names::ACTIONS, "model" => model, "action" => action.name())));
+        let detectors = combination.detectors.iter().map(|Weighted { name, ranks, .. }| {
+            DetectorMetrics::new(model, name, ranks, rate.target, ranks.threshold(rate.target))
+        });
         Self {
             model,
             decisions: decisions.collect(),
             actions: actions.into(),
-            detectors: detectors
-                .iter()
-                .map(|(detector, threshold)| DetectorMetrics::new(model, detector, *threshold))
-                .collect(),
-            combined: DetectorMetrics::new(model, COMBINED, Some(combined)),
+            detectors: detectors.collect(),
+            combined: DetectorMetrics::new(model, COMBINED, &combination.combined, rate.target, Some(rate.threshold)),
+            traffic: TrafficMetrics::new(model, combination, rate),
             overhead: histogram!(names::OVERHEAD, "model" => model, "policy" => policy.name()),
             upstream: histogram!(names::UPSTREAM_DURATION, "model" => model),
             extra_predictions: counter!(names::SQUEEZED_PREDICTIONS, "model" => model, "source" => source),
@@ -127,9 +89,11 @@ impl ModelMetrics {
             counter.increment(1);
         }
         for verdict in verdicts {
-            self.combined.record(verdict.score, verdict.p_value);
             for (detector, evidence) in self.detectors.iter().zip(&verdict.evidence) {
-                detector.record(evidence.score, evidence.p_value);
+                detector.scored(evidence.score, evidence.p_value);
+            }
+            if let Some(look) = self.combined.scored(verdict.score, verdict.p_value) {
+                self.traffic.looked(&look);
             }
         }
         let (model, decision, action) = (self.model, decision.name(), action.name());

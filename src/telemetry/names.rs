@@ -16,6 +16,9 @@ pub(super) const DETECTOR_THRESHOLD: &str = "portcullis_detector_threshold";
 pub(super) const SQUEEZED_PREDICTIONS: &str = "portcullis_squeezed_predictions_total";
 pub(super) const REPLICA_DISAGREEMENTS: &str = "portcullis_replica_disagreements_total";
 pub(super) const CALIBRATION_DRIFT: &str = "portcullis_calibration_drift";
+pub(super) const DRIFT_P_VALUE: &str = "portcullis_drift_p_value";
+pub(super) const TAIL_P_VALUE: &str = "portcullis_tail_p_value";
+pub(super) const TRAFFIC: &str = "portcullis_traffic";
 pub(super) const INFLIGHT_REQUESTS: &str = "portcullis_inflight_requests";
 pub(super) const INFLIGHT_BYTES: &str = "portcullis_inflight_bytes";
 pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
@@ -47,7 +50,13 @@ pub(super) fn describe() {
     describe_gauge!(DETECTOR_THRESHOLD, "Score above which a detector alone would flag, at the configured rate.");
     describe_counter!(SQUEEZED_PREDICTIONS, "Extra predictions made for examinations, by where they were made.");
     describe_counter!(REPLICA_DISAGREEMENTS, "Inputs on which replica and upstream predict different classes.");
-    describe_gauge!(CALIBRATION_DRIFT, "Kolmogorov-Smirnov distance of recent scores from the calibration's.");
+    describe_gauge!(
+        CALIBRATION_DRIFT,
+        "Kolmogorov-Smirnov distance of recent scores, but the largest, from the calibration's."
+    );
+    describe_gauge!(DRIFT_P_VALUE, "How often scores like the calibration's would be that far away; NaN until known.");
+    describe_gauge!(TAIL_P_VALUE, "How often as many inputs would be flagged, were all benign; NaN until known.");
+    describe_gauge!(TRAFFIC, "1 for the state that a model's recent traffic is in, 0 for the others.");
     describe_gauge!(INFLIGHT_REQUESTS, "Calls under way.");
     describe_gauge!(INFLIGHT_BYTES, Unit::Bytes, "Bytes held for inspection.");
     describe_gauge!(QUEUE_DEPTH, "Predictions that wait for a worker.");

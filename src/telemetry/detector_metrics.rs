@@ -1,0 +1,64 @@
+//! The metrics of one detector of a model's, or of their combination.
+
+use std::sync::{Mutex, PoisonError};
+
+use metrics::{Gauge, Histogram, gauge, histogram};
+
+use super::drift::{Body, Distance, Window};
+use super::names;
+use crate::detect::Ranks;
+
+/// A detector's metrics, with its recent scores.
+pub(super) struct DetectorMetrics {
+    score: Histogram,
+    p_value: Histogram,
+    drift: Gauge,
+    drift_p_value: Gauge,
+    window: Mutex<Window>,
+    body: Body,
+}
+
+/// What a look at the recent scores has found.
+pub(super) struct Look {
+    /// They themselves, ascending.
+    pub(super) recent: Vec<f64>,
+    /// How far they are from the calibration's.
+    pub(super) body: Distance,
+}
+
+impl DetectorMetrics {
+    /// Registers the metrics of `model`'s `detector`, whose calibration is `ranks`. Inputs are flagged at the rate
+    /// `flagged`, the detector alone would flag them beyond `threshold`.
+    pub(super) fn new(model: &str, detector: &str, ranks: &Ranks, flagged: f64, threshold: Option<f64>) -> Self {
+        let labels = [("model", model.to_owned()), ("detector", detector.to_owned())];
+        if let Some(threshold) = threshold {
+            gauge!(names::DETECTOR_THRESHOLD, &labels).set(threshold);
+        }
+        let metrics = Self {
+            score: histogram!(names::DETECTOR_SCORE, &labels),
+            p_value: histogram!(names::DETECTOR_P_VALUE, &labels),
+            drift: gauge!(names::CALIBRATION_DRIFT, &labels),
+            drift_p_value: gauge!(names::DRIFT_P_VALUE, &labels),
+            window: Mutex::default(),
+            body: Body::new(ranks, flagged),
+        };
+        // Not 0, which would be an alarm.
+        metrics.drift_p_value.set(f64::NAN);
+        metrics.drift.set(f64::NAN);
+        metrics
+    }
+
+    /// An input was scored. Now and then, a look at the recent scores.
+    pub(super) fn scored(&self, score: f64, p_value: f64) -> Option<Look> {
+        self.score.record(score);
+        self.p_value.record(p_value);
+        // The lock is held for the adding only: others need not wait while this one looks.
+        let due = self.window.lock().unwrap_or_else(PoisonError::into_inner).add(score);
+        let mut recent = due?;
+        recent.sort_by(f64::total_cmp);
+        let body = self.body.compare(&recent);
+        self.drift.set(body.distance);
+        self.drift_p_value.set(body.p_value);
+        Some(Look { recent, body })
+    }
+}
