@@ -97,7 +97,7 @@ async fn the_documented_metrics_are_there() {
     let metrics = gateway.metrics_after(2).await;
     let on_model = [("model", "digits")];
     let per_detector = [("model", "digits"), ("detector", "cntk.surprise")];
-    let expected: [(&str, &[(&str, &str)]); 18] = [
+    let expected: [(&str, &[(&str, &str)]); 21] = [
         ("build_info", &[("version", env!("CARGO_PKG_VERSION"))]),
         ("requests_total", &[("model", "digits"), ("method", "ModelInfer"), ("grpc_code", "OK")]),
         ("requests_total", &[("model", "digits"), ("method", "ModelInfer"), ("grpc_code", "PERMISSION_DENIED")]),
@@ -114,6 +114,9 @@ async fn the_documented_metrics_are_there() {
         ("detector_threshold", &per_detector),
         ("squeezed_predictions_total", &[("model", "digits"), ("source", "replica")]),
         ("calibration_drift", &per_detector),
+        ("drift_p_value", &per_detector),
+        ("tail_p_value", &on_model),
+        ("traffic", &[("model", "digits"), ("state", "unknown")]),
         ("audit_events_total", &[("sink", "watch"), ("result", "delivered")]),
         ("upstream_ready", &[]),
     ];

@@ -14,4 +14,5 @@ mod operators;
 mod policies;
 mod predictions;
 mod sources;
+mod traffic;
 mod transparency;
