@@ -108,13 +108,14 @@ pub fn change(from: &Picture, to: &Picture) -> Vec<f32> {
 }
 
 /// What `attack` makes of each half of the seeds, every other one, when it knows the other half: it is called with the
-/// known and the unknown ones.
+/// known and the unknown ones. A seed that is alone is known.
 fn crossed(
     seeds: &[Seed],
     mut attack: impl FnMut(&[Seed], &[Seed]) -> Result<Vec<Picture>, AttackError>,
 ) -> Result<Vec<Picture>, AttackError> {
     let half = |odd: usize| -> Vec<Seed> { seeds.iter().skip(odd).step_by(2).cloned().collect() };
-    let (even, odd) = (half(0), half(1));
+    let even = half(0);
+    let odd = if seeds.len() > 1 { half(1) } else { even.clone() };
     let mut made = [attack(&odd, &even)?.into_iter(), attack(&even, &odd)?.into_iter()];
     Ok((0..seeds.len()).filter_map(|index| made[index % 2].next()).collect())
 }
