@@ -1,33 +1,28 @@
-//! What a sentinel learns from: benign pictures, noisy ones, and what attacks of many kinds make of them.
+//! What a sentinel learns from: benign pictures, blemished ones, and what attacks of many kinds make of them.
+
+mod attacks;
+mod blemish;
 
 use std::panic::resume_unwind;
 use std::thread;
 
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
-use crate::attack::{Attack, AttackError, Ball, Bim, Goal, Norm, Pgd, Seed, WhiteBox, largest};
+use crate::attack::{AttackError, Goal, Seed, WhiteBox, largest};
 use crate::model::{Classifier, Runtime};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::Picture;
 
 /// Pictures that are attacked in the same way.
 const GROUP: usize = 8;
-/// Numbers of steps that an attack may make.
-const STEPS: [usize; 6] = [1, 1, 2, 3, 5, 10];
-/// Shares of attacks within L2 and within L1; the rest are within Linf.
-const L2_SHARE: f32 = 0.25;
-const L1_SHARE: f32 = 0.15;
-/// Shares of attacks that have a target, and of those that begin at random where they need not.
+/// The share of attacks that have a target.
 const TARGETED_SHARE: f32 = 0.35;
-const RANDOM_START_SHARE: f32 = 0.5;
-/// The share of benign pictures that come a second time, with noise: noise alone is no attack.
-const NOISY_SHARE: f32 = 0.5;
+/// The share of benign pictures that come a second time, blemished: noise alone is no attack, nor is a sticker.
+const BLEMISHED_SHARE: f32 = 0.5;
 /// The smallest change of a pixel: one grey level of 8 bits.
 const LEAST: f32 = 1.0 / 255.0;
-/// How long a step is as a share of the ball: so that all together can cross it and come back.
-const REACH: f32 = 2.0;
 
 /// What a sentinel is to answer.
 const BENIGN: usize = 0;
@@ -61,7 +56,7 @@ impl Provocation {
         self.eps
     }
 
-    /// The pictures with what they are: each as it is, some of them noisy, and what an attack of a random kind makes of
+    /// The pictures with what they are: each as it is, some of them blemished, and what an attack of a random kind makes of
     /// those that it succeeds on; mixed. A few pictures share a kind, never all: a batch in which everything adversarial is
     /// alike would be known as a whole.
     pub(super) fn examples(
@@ -92,12 +87,13 @@ impl Provocation {
         let goals = self.goals(&before, random);
         let seeds: Vec<Seed> =
             pictures.iter().zip(goals).map(|(picture, goal)| Seed { picture: picture.clone(), goal }).collect();
-        let made = self.attack(random).run(&self.victim, &seeds, &mut || ())?;
+        let made = self.attack(&seeds, random)?;
         let after = read(&made)?;
         let mut examples = Vec::new();
         for (index, (picture, made)) in pictures.iter().zip(made).enumerate() {
-            if random.random::<f32>() < NOISY_SHARE {
-                examples.push((self.noisy(picture, random), BENIGN));
+            if random.random::<f32>() < BLEMISHED_SHARE {
+                let other = &pictures[random.random_range(0..pictures.len())];
+                examples.push((blemish::blemished(picture, other, self.strength(random), random), BENIGN));
             }
             examples.push((picture.clone(), BENIGN));
             if after[index] != before[index] {
@@ -116,39 +112,9 @@ impl Provocation {
         reading.iter().map(goal).collect()
     }
 
-    fn attack(&self, random: &mut impl Rng) -> Box<dyn Attack> {
-        let steps = STEPS.choose(random).copied().unwrap_or(1);
-        let levels = self.strength(random);
-        let pixels = self.victim.pixels() as f32;
-        let kind: f32 = random.random();
-        let ball = if kind < L1_SHARE {
-            Ball { norm: Norm::L1, eps: 0.2 * levels * pixels }
-        } else if kind < L1_SHARE + L2_SHARE {
-            Ball { norm: Norm::L2, eps: 0.5 * levels * pixels.sqrt() }
-        } else {
-            Ball::linf(levels)
-        };
-        let step = ball.eps * if steps == 1 { 1.0 } else { REACH / steps as f32 };
-        if ball.norm == Norm::Linf && random.random::<f32>() >= RANDOM_START_SHARE {
-            return Box::new(Bim { eps: ball.eps, step, steps });
-        }
-        Box::new(Pgd { ball, step, steps, starts: 1, seed: random.random() })
-    }
-
     /// As many small as large changes of a pixel, on a logarithmic scale.
     fn strength(&self, random: &mut impl Rng) -> f32 {
         let low = LEAST.min(self.eps);
         low * (self.eps / low).powf(random.random())
-    }
-
-    /// The picture with noise of a random strength: each value up or down by as much, or by up to as much.
-    fn noisy(&self, picture: &Picture, random: &mut impl Rng) -> Picture {
-        let (strength, is_even) = (self.strength(random), random.random::<bool>());
-        let mut noise = || {
-            let drawn: f32 = random.random_range(-1.0..=1.0);
-            strength * if is_even { drawn.signum() } else { 1.5 * drawn }
-        };
-        let moved = picture.pixels().iter().map(|pixel| (pixel + noise()).clamp(0.0, 1.0)).collect();
-        to_8_bit(&picture.with_pixels(moved))
     }
 }
