@@ -111,8 +111,9 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.0", "models.detectors"),
         ("models.0.detectors.1", "models.detectors"),
         ("models.0.detectors.2", "models.detectors"),
+        ("models.0.cascade", "models.cascade"),
     ];
-    let tables = ["input", "output", "students", "sentinels", "detectors"];
+    let tables = ["input", "output", "students", "sentinels", "detectors", "cascade"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.
@@ -304,6 +305,9 @@ fn values_that_would_do_harm_are_refused_with_the_reason() {
         ("models.signs.block_status", "UNAVAILABLE", "clients would send the input again"),
         ("models.signs.fpr", "0.9", "at most 0.5"),
         ("models.signs.detectors.0.weight", "0", "nothing would ever be suspicious"),
+        ("models.signs.cascade.share", "0.01", "must be larger than fpr (0.01)"),
+        ("models.signs.cascade.first", "[\"nobody\"]", "names 'nobody', but there is no such detector"),
+        ("models.signs.cascade.first", "[]", "must name some of the detectors"),
         ("models.signs.input.range", "[1, 0]", "black below white"),
         ("models.signs.input.std", "[0.2, 0.0, 0.2]", "above 0"),
         ("models.signs.input.height", "0", "at least 1"),

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use portcullis::attack::Goal;
 use portcullis::data::{Dataset, Sample};
-use portcullis::detect::Observation;
+use portcullis::detect::{Observation, Part, scores};
 use portcullis::profile::Profile;
-use portcullis::report::{Assessment, BenignOutcome, Distortion, Exhibit, Outcome, Trial};
+use portcullis::report::{Assessment, BenignOutcome, Distortion, Effort, Exhibit, Outcome, Trial};
 use portcullis::tensor::Picture;
 
 use super::Common;
@@ -47,7 +47,7 @@ impl Judge<'_> {
         let observed = self.watcher.observe("benign pictures", pictures.len(), pictures.into_iter().map(Ok))?;
         let outcome = |seen: &Observation| {
             let kept = self.consensus(seen).map(|class| class == seen.original.top().0);
-            Some(BenignOutcome { scores: self.row(seen)?, kept })
+            Some(BenignOutcome { scores: self.row(seen)?, kept, effort: self.effort(seen)? })
         };
         Ok(observed.iter().filter_map(|(_, observation)| outcome(observation.as_ref()?)).collect())
     }
@@ -103,10 +103,23 @@ impl Judge<'_> {
         self.classes.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
+    /// What the gateway would have asked.
+    fn effort(&self, observation: &Observation) -> Option<Effort> {
+        let panel = self.watcher.panel;
+        let asks_on = self.profile.combination.asks_on(panel.detectors(), observation).ok()?;
+        let parts = if asks_on { &[Part::First, Part::Rest][..] } else { &[Part::First] };
+        let sum = |count: &dyn Fn(Part) -> usize| parts.iter().map(|&part| count(part)).sum::<usize>() as f64;
+        Some(Effort {
+            copies: sum(&|part| panel.squeezers_of(part).len()),
+            companions: sum(&|part| panel.companions_of(part).len()),
+        })
+    }
+
     /// Scores of each detector, then the combined one.
     fn row(&self, observation: &Observation) -> Option<Vec<f64>> {
-        let (evidence, combined) = self.profile.combination.weigh(self.watcher.panel.detectors(), observation).ok()?;
-        Some(evidence.into_iter().map(|evidence| evidence.score).chain([combined]).collect())
+        let mut row = scores(self.watcher.panel.detectors(), observation).ok()?;
+        row.push(self.profile.combination.score(&row));
+        Some(row)
     }
 }
 
@@ -134,6 +147,7 @@ pub fn publish(common: &Common, assessment: &Assessment, folder: Option<&Path>) 
         }
     }
     println!("{}", assessment.false_positives());
+    println!("\nextra predictions for a benign input: {}", assessment.effort);
     for (attack, reason) in &assessment.not_made {
         println!("\nnot made: {attack}: {reason}");
     }

@@ -89,7 +89,8 @@ fn fit(
             None => left_out += 1,
         }
     }
-    let calibration = calibrate(&lineup.detector_weights(), &rows, rates.unwrap_or(&RATES), rates.is_some())?;
+    let (detectors, plan) = (lineup.detector_weights(), lineup.panel.cascade());
+    let calibration = calibrate(&detectors, plan, &rows, rates.unwrap_or(&RATES), rates.is_some())?;
     let profile = Profile::new(lineup.identity, lineup.companions, &calibration, seen, left_out, pictures::now());
     Ok((profile, calibration))
 }

@@ -3,6 +3,7 @@
 //! What was typed (`tree`) is read key by key (`section`) into what the program runs on ([`Config`]). Nothing stops at
 //! the first mistake: all of them are collected, each with the line, variable or flag that it came from.
 
+mod detector;
 mod mistake;
 mod read;
 mod section;
@@ -12,8 +13,8 @@ mod value;
 
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use types::{
-    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
-    Predictions, Server, Upstream, Workers,
+    Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided,
+    Output, Policy, Predictions, Server, Upstream, Workers,
 };
 
 use std::path::Path;

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::detector::{cascade, check_references, detector};
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
 use super::tree::Node;
 use super::types::{
-    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided, Output, Policy,
+    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy,
     Predictions, Server, Upstream, Workers,
 };
 use super::value::{BlockStatus, Size};
@@ -131,6 +132,9 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     } else if !detectors.is_empty() && detectors.iter().all(|detector| detector.weight == 0.0) {
         section.wrong(at.clone(), "detectors", "all have weight 0: nothing would ever be suspicious");
     }
+    let has_cascade = section.has("cascade");
+    let own = section.section("cascade");
+    let cascade = has_cascade.then(|| cascade(own, &detectors, fpr)).flatten();
     let squeezes = |detector: &DetectorConfig| matches!(detector.kind, DetectorKind::FeatureSqueezing { .. });
     if policy == Policy::Restore && students.is_empty() && !detectors.iter().any(squeezes) {
         section.wrong(at, "policy", "is \"restore\", but there are neither squeezers nor students to answer instead");
@@ -152,6 +156,7 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
         students,
         sentinels,
         detectors,
+        cascade,
     })
 }
 
@@ -250,62 +255,6 @@ fn companion(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option
     Some(Companion { name: name?, path: path?.ok()?, input, output })
 }
 
-fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
-    let kind = section.required::<String>("kind")?;
-    let kind = match kind.value.as_str() {
-        "feature_squeezing" => {
-            let squeezers = section.required::<Vec<Located<String>>>("squeezers")?;
-            if squeezers.value.is_empty() {
-                section.wrong(squeezers.at, "squeezers", "is empty");
-                return None;
-            }
-            DetectorKind::FeatureSqueezing { squeezers: squeezers.value }
-        }
-        "disagreement" => DetectorKind::Disagreement {
-            student: section.required("student")?,
-            measure: section.or("measure", Measure::Surprise),
-            temperature: ranged(&mut section, "temperature", 1.0, |value| value > 0.0, "be above 0"),
-        },
-        "sentinel" => DetectorKind::Sentinel { sentinel: section.required("sentinel")? },
-        _ => {
-            section.wrong(kind.at, "kind", "must be \"feature_squeezing\", \"disagreement\" or \"sentinel\"");
-            return None;
-        }
-    };
-    let default = match &kind {
-        DetectorKind::FeatureSqueezing { .. } => "feature_squeezing".to_owned(),
-        DetectorKind::Disagreement { student, measure, .. } => format!("{}.{}", student.value, measure.name()),
-        DetectorKind::Sentinel { sentinel } => sentinel.value.clone(),
-    };
-    let detector = DetectorConfig {
-        name: section.or("name", default),
-        weight: ranged(&mut section, "weight", 1.0, |weight| weight >= 0.0, "not be negative"),
-        kind,
-        at: section.at.clone(),
-    };
-    section.end();
-    Some(detector)
-}
-
-fn check_references(
-    detectors: &[DetectorConfig],
-    students: &[Companion],
-    sentinels: &[Companion],
-    mistakes: &mut Vec<Mistake>,
-) {
-    for detector in detectors {
-        let (role, wanted, known) = match &detector.kind {
-            DetectorKind::FeatureSqueezing { .. } => continue,
-            DetectorKind::Disagreement { student, .. } => ("student", student, students),
-            DetectorKind::Sentinel { sentinel } => ("sentinel", sentinel, sentinels),
-        };
-        if !known.iter().any(|known| known.name.value == wanted.value) {
-            let message = format!("detector '{}': there is no {role} '{}'", detector.name, wanted.value);
-            mistakes.push(wanted.mistake(message));
-        }
-    }
-}
-
 /// Two of the same name are a mistake at the second, which names the first.
 fn unique<'a>(what: &str, names: impl Iterator<Item = (&'a String, &'a Location)>, mistakes: &mut Vec<Mistake>) {
     let mut first: HashMap<&String, &Location> = HashMap::new();
@@ -331,7 +280,13 @@ fn positive(section: &mut Section<'_>, key: &'static str, default: usize) -> usi
     }
 }
 
-fn ranged(section: &mut Section<'_>, key: &'static str, default: f64, fits: impl Fn(f64) -> bool, rule: &str) -> f64 {
+pub(super) fn ranged(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: f64,
+    fits: impl Fn(f64) -> bool,
+    rule: &str,
+) -> f64 {
     match section.optional::<f64>(key) {
         Some(value) if !fits(value.value) => {
             section.wrong(value.at, key, format_args!("must {rule}"));

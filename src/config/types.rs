@@ -147,6 +147,8 @@ pub struct GuardedModel {
     pub sentinels: Vec<Companion>,
     /// What is compared.
     pub detectors: Vec<DetectorConfig>,
+    /// Which detectors look at every input, if not all.
+    pub cascade: Option<CascadeConfig>,
 }
 
 impl GuardedModel {
@@ -157,6 +159,7 @@ impl GuardedModel {
             students: Vec::new(),
             sentinels: Vec::new(),
             detectors: self.detectors.iter().filter(needs_none).cloned().collect(),
+            cascade: None,
             ..self.clone()
         }
     }
@@ -268,4 +271,32 @@ pub struct DetectorConfig {
     pub weight: f64,
     /// Where the section is.
     pub at: Location,
+}
+
+impl DetectorConfig {
+    /// Whether it asks the student or sentinel of this name.
+    pub fn asks(&self, companion: &str) -> bool {
+        match &self.kind {
+            DetectorKind::FeatureSqueezing { .. } => false,
+            DetectorKind::Disagreement { student: asked, .. } | DetectorKind::Sentinel { sentinel: asked } => {
+                asked.value == companion
+            }
+        }
+    }
+}
+
+/// Some detectors look at every input, the others only at what these find most suspicious.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CascadeConfig {
+    /// Names of the detectors that look at every input.
+    pub first: Vec<Located<String>>,
+    /// The share of benign inputs that the others look at too, in (0, 1).
+    pub share: f64,
+}
+
+impl CascadeConfig {
+    /// Whether this detector looks at every input.
+    pub fn comes_first(&self, detector: &DetectorConfig) -> bool {
+        self.first.iter().any(|first| first.value == detector.name)
+    }
 }

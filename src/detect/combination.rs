@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cascade::Cascade;
 use super::ranks::Ranks;
 use super::{Detector, Observation, ObservationGradient};
 
@@ -65,12 +66,15 @@ pub struct Rate {
 pub struct Combination {
     /// The detectors, in the panel's order.
     pub detectors: Vec<Weighted>,
+    /// Which of them are asked only now and then; all are asked always if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<Cascade>,
     /// The combined score of benign inputs that no detector was fitted on.
     pub combined: Ranks,
 }
 
 impl Combination {
-    /// The evidence of each detector and the combined score.
+    /// The evidence of each detector that is asked, and the combined score.
     ///
     /// # Errors
     /// When a score is not finite.
@@ -79,7 +83,11 @@ impl Combination {
         detectors: &[Box<dyn Detector>],
         observation: &Observation,
     ) -> Result<(Vec<Evidence>, f64), ScoreError> {
-        let scores = scores(detectors, observation)?;
+        let first = self.cascade.as_ref().map_or(detectors.len(), |cascade| cascade.first);
+        let mut scores = scores(&detectors[..first], observation)?;
+        if self.leaves_open(&scores) {
+            scores.extend(self::scores(&detectors[first..], observation)?);
+        }
         let combined = combined_score(&self.detectors, &scores);
         let evidence = self
             .detectors
@@ -94,11 +102,34 @@ impl Combination {
         Ok((evidence, combined))
     }
 
+    /// The combined score of raw scores, one a detector.
+    pub fn score(&self, scores: &[f64]) -> f64 {
+        let counted = self.cascade.as_ref().map_or(scores, |cascade| cascade.counted(&self.detectors, scores));
+        combined_score(&self.detectors, counted)
+    }
+
+    /// Whether the raw scores of a cascade's first detectors make it ask the others.
+    fn leaves_open(&self, first: &[f64]) -> bool {
+        self.cascade.as_ref().is_some_and(|cascade| cascade.is_open(&self.detectors, first))
+    }
+
+    /// Whether an observation, of which only what the first detectors look at has to be known, makes a cascade ask the
+    /// others.
+    ///
+    /// # Errors
+    /// When a score is not finite.
+    pub fn asks_on(&self, detectors: &[Box<dyn Detector>], observation: &Observation) -> Result<bool, ScoreError> {
+        let Some(cascade) = &self.cascade else { return Ok(false) };
+        Ok(self.leaves_open(&scores(&detectors[..cascade.first], observation)?))
+    }
+
     /// How the combined score changes with the logits behind each prediction. Surprisal moves by ranks, in steps; what
     /// counts is how it rises around each detector's score.
     pub fn gradient(&self, detectors: &[Box<dyn Detector>], observation: &Observation) -> ObservationGradient {
         let mut sum = ObservationGradient::none(observation);
-        for (weighted, detector) in self.detectors.iter().zip(detectors) {
+        let is_closed = !self.asks_on(detectors, observation).unwrap_or(true);
+        let asked = self.cascade.as_ref().filter(|_| is_closed).map_or(detectors.len(), |cascade| cascade.first);
+        for (weighted, detector) in self.detectors.iter().zip(&detectors[..asked]) {
             let slope = weighted.weight * steepness(&weighted.ranks, detector.score(observation));
             if slope != 0.0 {
                 sum.add(slope, detector.gradient(observation));
@@ -129,7 +160,7 @@ pub fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Res
         .collect()
 }
 
-/// The weighted sum of surprisals of raw scores, one a detector.
+/// The weighted sum of surprisals of raw scores, one a detector; of the first ones, if there are fewer scores.
 pub(crate) fn combined_score(detectors: &[Weighted], scores: &[f64]) -> f64 {
     detectors.iter().zip(scores).map(|(detector, &score)| detector.weight * detector.ranks.surprisal(score)).sum()
 }

@@ -1,5 +1,6 @@
 //! Detectors: from predictions to one calibrated decision. Pure: no network, no clock, no threads.
 
+mod cascade;
 mod combination;
 mod decision;
 mod disagreement;
@@ -8,12 +9,13 @@ mod panel;
 mod ranks;
 mod sentinel;
 
+pub use cascade::{Cascade, Plan};
 pub(crate) use combination::combined_score;
 pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;
-pub use panel::{Companion, Panel, Prediction, Role, Underway, wait};
+pub use panel::{Companion, Panel, Part, Prediction, Role, Underway, wait};
 pub use ranks::Ranks;
 pub use sentinel::{SENTINEL_CLASSES, Sentinel};
 
@@ -24,9 +26,10 @@ use crate::model::Distribution;
 pub struct Observation {
     /// The teacher on the input itself.
     pub original: Distribution,
-    /// The teacher on the squeezed copies, in the order of the panel's squeezers.
+    /// The teacher on the squeezed copies, in the order of the panel's squeezers; of the first ones, if a cascade asked no
+    /// further.
     pub squeezed: Vec<Distribution>,
-    /// The companions on the input, in the panel's order.
+    /// The companions on the input, in the panel's order; likewise.
     pub companions: Vec<Distribution>,
 }
 
@@ -37,6 +40,11 @@ pub trait Detector: Send + Sync {
 
     /// What it computes, in full: goes into the profile, so that a profile is not used with another detector.
     fn definition(&self) -> String;
+
+    /// Whether it looks at the teacher's prediction on the input itself.
+    fn compares_with_original(&self) -> bool {
+        true
+    }
 
     /// The score; finite for any observation.
     fn score(&self, observation: &Observation) -> f64;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Detector, Disagreement, FeatureSqueezing, Observation, Sentinel};
-use crate::config::{DetectorConfig, DetectorKind, Located, Mistake};
+use super::{Detector, Disagreement, FeatureSqueezing, Observation, Plan, Sentinel};
+use crate::config::{CascadeConfig, DetectorConfig, DetectorKind, Located, Mistake};
 use crate::model::{Classifier, Distribution, Pending, PredictError};
 use crate::squeeze::{self, Squeezer};
 use crate::tensor::Picture;
@@ -38,12 +38,31 @@ pub struct Companion {
     pub classifier: Classifier,
 }
 
-/// Squeezers, companions, and the detectors that compare what they lead to.
+/// Which of the squeezers and companions are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Those that look at every input: all, without a cascade.
+    First,
+    /// Those that a cascade asks only now and then.
+    Rest,
+}
+
+/// Squeezers, companions, and the detectors that compare what they lead to. In a cascade, those come first that look at
+/// every input.
 pub struct Panel {
     squeezers: Vec<Arc<dyn Squeezer>>,
     companions: Vec<Companion>,
     detectors: Vec<Box<dyn Detector>>,
     weights: Vec<f64>,
+    cascade: Option<Parting>,
+}
+
+/// Where a cascade parts a panel: how many of each come first.
+struct Parting {
+    plan: Plan,
+    squeezers: usize,
+    companions: usize,
+    compares_with_original: bool,
 }
 
 impl Panel {
@@ -51,19 +70,49 @@ impl Panel {
     ///
     /// # Errors
     /// Every unknown squeezer and companion.
-    pub fn new(configured: &[DetectorConfig], companions: Vec<Companion>) -> Result<Self, Vec<Mistake>> {
-        let mut panel = Self { squeezers: Vec::new(), companions, detectors: Vec::new(), weights: Vec::new() };
+    pub fn new(
+        configured: &[DetectorConfig],
+        cascade: Option<&CascadeConfig>,
+        companions: Vec<Companion>,
+    ) -> Result<Self, Vec<Mistake>> {
+        let comes_first = |detector: &&DetectorConfig| cascade.is_none_or(|cascade| cascade.comes_first(detector));
+        let (first, rest): (Vec<_>, Vec<_>) = configured.iter().partition(comes_first);
+        let asked =
+            |companion: &Companion| cascade.is_none() || first.iter().any(|detector| detector.asks(&companion.name));
+        let (mut ahead, behind): (Vec<_>, Vec<_>) = companions.into_iter().partition(asked);
+        let companions_ahead = ahead.len();
+        ahead.extend(behind);
+        let mut panel = Self {
+            squeezers: Vec::new(),
+            companions: ahead,
+            detectors: Vec::new(),
+            weights: Vec::new(),
+            cascade: None,
+        };
+        let mut mistakes = panel.add(&first);
+        panel.cascade = cascade.map(|cascade| Parting {
+            plan: Plan { first: first.len(), share: cascade.share },
+            squeezers: panel.squeezers.len(),
+            companions: companions_ahead,
+            compares_with_original: panel.detectors.iter().any(|detector| detector.compares_with_original()),
+        });
+        mistakes.extend(panel.add(&rest));
+        if mistakes.is_empty() { Ok(panel) } else { Err(mistakes) }
+    }
+
+    /// Adds detectors; what is wrong with them.
+    fn add(&mut self, configured: &[&DetectorConfig]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         for detector in configured {
-            match panel.detector(detector) {
+            match self.detector(detector) {
                 Ok(ready) => {
-                    panel.detectors.push(ready);
-                    panel.weights.push(detector.weight);
+                    self.detectors.push(ready);
+                    self.weights.push(detector.weight);
                 }
                 Err(more) => mistakes.extend(more),
             }
         }
-        if mistakes.is_empty() { Ok(panel) } else { Err(mistakes) }
+        mistakes
     }
 
     fn detector(&mut self, configured: &DetectorConfig) -> Result<Box<dyn Detector>, Vec<Mistake>> {
@@ -119,6 +168,28 @@ impl Panel {
         &self.squeezers
     }
 
+    /// The squeezers of one part.
+    pub fn squeezers_of(&self, part: Part) -> &[Arc<dyn Squeezer>] {
+        let first = self.cascade.as_ref().map_or(self.squeezers.len(), |cascade| cascade.squeezers);
+        part.of(&self.squeezers, first)
+    }
+
+    /// The companions of one part.
+    pub fn companions_of(&self, part: Part) -> &[Companion] {
+        let first = self.cascade.as_ref().map_or(self.companions.len(), |cascade| cascade.companions);
+        part.of(&self.companions, first)
+    }
+
+    /// The cascade, if there is one.
+    pub fn cascade(&self) -> Option<Plan> {
+        self.cascade.as_ref().map(|cascade| cascade.plan)
+    }
+
+    /// Whether it takes the classifier's prediction on the input to know which detectors to ask.
+    pub fn parts_by_original(&self) -> bool {
+        self.cascade.as_ref().is_some_and(|cascade| cascade.compares_with_original)
+    }
+
     /// The companions.
     pub fn companions(&self) -> &[Companion] {
         &self.companions
@@ -139,9 +210,9 @@ impl Panel {
         &self.weights
     }
 
-    /// Predictions that one examination costs beyond the original.
-    pub fn extra_predictions(&self) -> usize {
-        self.squeezers.len() + self.companions.len()
+    /// Predictions that one part of an examination costs beyond the original.
+    pub fn extra_predictions(&self, part: Part) -> usize {
+        self.squeezers_of(part).len() + self.companions_of(part).len()
     }
 
     /// The predictions of an observation, each with where it comes from: `original`, a squeezer's name or
@@ -165,9 +236,9 @@ impl Panel {
         Distribution::mean(copies.iter().chain(students))
     }
 
-    /// Queues what the companions have to say of `picture`.
-    pub fn ask_companions(&self, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
-        self.companions
+    /// Queues what the companions of one part have to say of `picture`.
+    pub fn ask_companions(&self, part: Part, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
+        self.companions_of(part)
             .iter()
             .map(|companion| {
                 let picture = picture.clone();
@@ -176,16 +247,17 @@ impl Panel {
             .collect()
     }
 
-    /// Queues what `teacher` has to say of `picture`'s squeezed copies; each is squeezed on the worker that predicts.
+    /// Queues what `teacher` has to say of `picture`'s squeezed copies of one part; each is squeezed on the worker that predicts.
     /// `squeezed` is told how long each squeezing took.
     pub fn ask_about_copies(
         &self,
+        part: Part,
         teacher: &Classifier,
         picture: &Arc<Picture>,
         deadline: Option<Instant>,
         squeezed: fn(Duration),
     ) -> Vec<Prediction> {
-        self.squeezers
+        self.squeezers_of(part)
             .iter()
             .map(|squeezer| {
                 let (squeezer, picture) = (squeezer.clone(), picture.clone());
@@ -211,6 +283,15 @@ impl Panel {
     /// As [`Panel::begin`], the companions alone.
     pub fn begin_companions(&self, picture: &Arc<Picture>) -> Vec<Prediction> {
         self.companions.iter().map(|companion| predict_waiting(&companion.classifier, picture, None)).collect()
+    }
+}
+
+impl Part {
+    fn of<T>(self, all: &[T], first: usize) -> &[T] {
+        match self {
+            Self::First => &all[..first],
+            Self::Rest => &all[first..],
+        }
     }
 }
 

@@ -30,6 +30,10 @@ impl Detector for Sentinel {
         format!("sentinel {}", self.sentinel_name)
     }
 
+    fn compares_with_original(&self) -> bool {
+        false
+    }
+
     fn score(&self, observation: &Observation) -> f64 {
         let probabilities = observation.companions[self.position].probabilities();
         let [benign, adversarial] = [0, 1].map(|class| probabilities[class].max(FLOOR).ln());

@@ -81,9 +81,7 @@ pub fn lineup_with_profile(
     let lineup = loader.line_up(configured, profile.as_ref().ok().map(Signature::remembered));
     match (lineup, profile) {
         (Ok(lineup), Ok(profile)) => {
-            profile
-                .check_belongs(&path.value, &lineup.identity, &lineup.companions, &lineup.detector_weights())
-                .map_err(wrong)?;
+            profile.check_belongs(&path.value, &lineup).map_err(wrong)?;
             Ok((lineup, profile))
         }
         (lineup, profile) => Err(lineup.err().into_iter().chain(profile.err()).flatten().collect()),

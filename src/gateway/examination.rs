@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::copies::CopiesOfItem;
 use super::guarded::{GuardedModel, Teacher};
 use super::view::Predictions;
-use crate::detect::{Observation, Prediction, Reason, Verdict};
+use crate::detect::{Observation, Part, Prediction, Reason, Verdict};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};
@@ -31,7 +31,10 @@ pub(crate) struct Examination {
     predicted: AbortOnDropHandle<Vec<Result<Predicted, Reason>>>,
 }
 
-/// Everything that was predicted about one item but, where it is `None`, the original.
+/// A picture of a request, or why there is none.
+type Item = Result<Arc<Picture>, Reason>;
+
+/// Everything that was predicted about one item, as far as a cascade asked, but, where it is `None`, the original.
 struct Predicted {
     original: Option<Distribution>,
     squeezed: Vec<Distribution>,
@@ -114,67 +117,139 @@ impl Subject {
         pictures: Vec<Result<Picture, Reason>>,
         request: Option<ModelInferRequest>,
     ) -> Vec<Result<Predicted, Reason>> {
-        let pictures: Vec<_> = pictures.into_iter().map(|picture| picture.map(Arc::new)).collect();
-        let here = stream::iter(pictures.clone()).map(|picture| self.predict_here(picture)).buffered(ITEMS_UNDER_WAY);
-        match &self.model.teacher {
-            Teacher::Embedded(_) | Teacher::Replica(_) => here.collect().await,
-            Teacher::Upstream(_) => {
-                let (here, copies) = tokio::join!(here.collect::<Vec<_>>(), self.predict_upstream(pictures, request));
-                match copies {
-                    Err(reason) => here.into_iter().map(|predicted| predicted.and(Err(reason))).collect(),
-                    Ok(copies) => here.into_iter().zip(copies).map(|(here, copies)| Ok(here?.with(copies))).collect(),
-                }
-            }
+        let pictures: Vec<Item> = pictures.into_iter().map(|picture| picture.map(Arc::new)).collect();
+        if !matches!(self.model.teacher, Teacher::Upstream(_)) {
+            return stream::iter(pictures)
+                .map(|item| self.predict_item(item))
+                .buffered(ITEMS_UNDER_WAY)
+                .collect()
+                .await;
         }
+        let first = self.predict_part(Part::First, &pictures, request.as_ref()).await;
+        let asked_on: Vec<Result<bool, Reason>> =
+            first.iter().map(|predicted| self.asks_on(predicted.as_ref().map_err(|reason| *reason)?)).collect();
+        if !asked_on.contains(&Ok(true)) {
+            return first;
+        }
+        // Who is not asked about any more keeps his place in the batch.
+        let is_open = |asked_on: &Result<bool, Reason>| *asked_on == Ok(true);
+        let open: Vec<Item> = pictures
+            .into_iter()
+            .zip(&asked_on)
+            .map(|(picture, asked_on)| if is_open(asked_on) { picture } else { Err(Reason::Cancelled) })
+            .collect();
+        let rest = self.predict_part(Part::Rest, &open, request.as_ref()).await;
+        let both = first.into_iter().zip(rest).zip(asked_on);
+        both.map(|((first, rest), asked_on)| if asked_on? { Ok(first?.with(rest?)) } else { first }).collect()
     }
 
-    /// What is predicted in this process about one item; if it is late, it is undecided alone.
-    async fn predict_here(&self, picture: Result<Arc<Picture>, Reason>) -> Result<Predicted, Reason> {
+    /// Both parts of one item, all in this process; if it is late, it is undecided alone.
+    async fn predict_item(&self, picture: Item) -> Result<Predicted, Reason> {
         let picture = picture?;
-        let deadline = Some(self.deadline);
-        let panel = &self.model.panel;
-        let original = match &self.model.teacher {
-            Teacher::Replica(classifier) => Some(predict(classifier, &picture, deadline)),
-            Teacher::Embedded(classifier) if !self.answer_tells => Some(predict(classifier, &picture, deadline)),
-            Teacher::Embedded(_) | Teacher::Upstream(_) => None,
-        };
-        let squeezed = match &self.model.teacher {
-            Teacher::Embedded(classifier) | Teacher::Replica(classifier) => {
-                panel.ask_about_copies(classifier, &picture, deadline, |took| stage_ended(Stage::Squeeze, took))
-            }
-            Teacher::Upstream(_) => Vec::new(),
-        };
-        let companions = panel.ask_companions(&picture, deadline);
-        self.model.metrics.predictions_asked(panel.extra_predictions() + usize::from(original.is_some()));
         let predicted = async {
-            let original = match original {
-                Some(original) => Some(ready(original).await?),
-                None => None,
-            };
-            Ok(Predicted { original, squeezed: all_ready(squeezed).await?, companions: all_ready(companions).await? })
+            let first = self.predict_here(Part::First, &picture).await?;
+            let asks_on = self.asks_on(&first)?;
+            Ok(if asks_on { first.with(self.predict_here(Part::Rest, &picture).await?) } else { first })
         };
         timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
+    }
+
+    /// Whether a cascade's first detectors leave the outcome open.
+    fn asks_on(&self, predicted: &Predicted) -> Result<bool, Reason> {
+        if self.model.panel.cascade().is_none() {
+            return Ok(false);
+        }
+        let Predicted { original, squeezed, companions } = predicted;
+        let observation = Observation {
+            // Where it is not known yet, nobody of the first compares with it: any stands for it.
+            original: original.clone().unwrap_or_else(|| Distribution::uniform(self.model.output.classes)),
+            squeezed: squeezed.clone(),
+            companions: companions.clone(),
+        };
+        self.model.asks_on(&observation)
+    }
+
+    /// Whether the original has to be predicted here, or asked about once more.
+    fn needs_original(&self) -> bool {
+        !self.answer_tells || self.model.panel.parts_by_original()
+    }
+
+    /// One part of what is predicted in this process about one item.
+    async fn predict_here(&self, part: Part, picture: &Arc<Picture>) -> Result<Predicted, Reason> {
+        let deadline = Some(self.deadline);
+        let panel = &self.model.panel;
+        let (classifier, needs_original) = match &self.model.teacher {
+            Teacher::Replica(classifier) => (Some(classifier), true),
+            Teacher::Embedded(classifier) => (Some(classifier), self.needs_original()),
+            Teacher::Upstream(_) => (None, false),
+        };
+        let original = classifier
+            .filter(|_| part == Part::First && needs_original)
+            .map(|classifier| predict(classifier, picture, deadline));
+        let squeezed = classifier.map_or_else(Vec::new, |classifier| {
+            let noted = |took| stage_ended(Stage::Squeeze, took);
+            panel.ask_about_copies(part, classifier, picture, deadline, noted)
+        });
+        let companions = panel.ask_companions(part, picture, deadline);
+        self.model.metrics.predictions_asked(panel.extra_predictions(part) + usize::from(original.is_some()));
+        let original = match original {
+            Some(original) => Some(ready(original).await?),
+            None => None,
+        };
+        Ok(Predicted { original, squeezed: all_ready(squeezed).await?, companions: all_ready(companions).await? })
+    }
+
+    /// One part of what companions here and the upstream predict about all items.
+    async fn predict_part(
+        &self,
+        part: Part,
+        pictures: &[Item],
+        request: Option<&ModelInferRequest>,
+    ) -> Vec<Result<Predicted, Reason>> {
+        let here = stream::iter(pictures.to_vec()).map(|picture| async move {
+            let picture = picture?;
+            let predicted = self.predict_here(part, &picture);
+            timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
+        });
+        let here = here.buffered(ITEMS_UNDER_WAY).collect::<Vec<_>>();
+        let (here, copies) = tokio::join!(here, self.predict_upstream(part, pictures, request));
+        match copies {
+            Err(reason) => here.into_iter().map(|predicted| predicted.and(Err(reason))).collect(),
+            Ok(copies) => here.into_iter().zip(copies).map(|(here, copies)| Ok(here?.with(copies.into()))).collect(),
+        }
     }
 
     /// What the upstream predicts about all items' copies, and about the originals where its answer does not tell.
     async fn predict_upstream(
         &self,
-        pictures: Vec<Result<Arc<Picture>, Reason>>,
-        request: Option<ModelInferRequest>,
+        part: Part,
+        pictures: &[Item],
+        request: Option<&ModelInferRequest>,
     ) -> Result<Vec<CopiesOfItem>, Reason> {
         let Teacher::Upstream(teacher) = &self.model.teacher else { return Err(Reason::Model) };
         // An unreadable item keeps its place in the batch, since other inputs have an entry for it too.
         let pictures: Vec<_> =
-            pictures.into_iter().map(|picture| picture.unwrap_or_else(|_| self.model.input.black())).collect();
-        let squeezers = self.model.panel.squeezers();
-        let copies = teacher.predict(squeezers, &pictures, !self.answer_tells, request.as_ref(), Some(self.deadline));
+            pictures.iter().map(|picture| picture.clone().unwrap_or_else(|_| self.model.input.black())).collect();
+        let squeezers = self.model.panel.squeezers_of(part);
+        let with_originals = part == Part::First && self.needs_original();
+        let copies = teacher.predict(squeezers, &pictures, with_originals, request, Some(self.deadline));
         timeout_at(self.deadline.into(), copies).await.unwrap_or(Err(Reason::Timeout))
     }
 }
 
 impl Predicted {
-    fn with(self, copies: CopiesOfItem) -> Self {
-        Self { original: copies.original, squeezed: copies.squeezed, ..self }
+    /// With what else is known of the item.
+    fn with(mut self, more: Self) -> Self {
+        self.original = self.original.or(more.original);
+        self.squeezed.extend(more.squeezed);
+        self.companions.extend(more.companions);
+        self
+    }
+}
+
+impl From<CopiesOfItem> for Predicted {
+    fn from(copies: CopiesOfItem) -> Self {
+        Self { original: copies.original, squeezed: copies.squeezed, companions: Vec::new() }
     }
 }
 

@@ -75,6 +75,11 @@ impl GuardedModel {
         Examination::begin(self, pictures.into_iter().map(Ok).collect(), false, None, None)
     }
 
+    /// Whether an observation of what the first detectors of a cascade look at makes it ask the others.
+    pub(crate) fn asks_on(&self, observation: &Observation) -> Result<bool, Reason> {
+        self.combination.asks_on(self.panel.detectors(), observation).map_err(|_| Reason::Prediction)
+    }
+
     /// From an observation to a verdict.
     pub(crate) fn judge(&self, observation: &Observation) -> Result<Verdict, Reason> {
         let (evidence, score) =

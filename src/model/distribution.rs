@@ -61,6 +61,11 @@ impl Distribution {
         Ok(Self::normalised(weights.into_iter().map(|weight| weight.max(0.0)).collect()))
     }
 
+    /// Every class alike.
+    pub fn uniform(classes: usize) -> Self {
+        Self(vec![1.0 / classes as f64; classes])
+    }
+
     fn normalised(weights: Vec<f64>) -> Self {
         let sum: f64 = weights.iter().sum();
         Self(weights.into_iter().map(|weight| weight / sum).collect())

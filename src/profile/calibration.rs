@@ -1,7 +1,7 @@
 //! Split-conformal calibration: ranks for each detector, a threshold for their combination, and a fresh look at both.
 
 use super::interval::clopper_pearson;
-use crate::detect::{Combination, Detector, Ranks, Rate, Weighted, combined_score};
+use crate::detect::{Cascade, Combination, Detector, Plan, Ranks, Rate, Weighted, combined_score};
 
 /// Confidence of the intervals of measured rates.
 pub const CONFIDENCE: f64 = 0.95;
@@ -26,6 +26,18 @@ pub enum CalibrationError {
         needed: usize,
         /// A third of them.
         third: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// A share was asked for that this many inputs can't tell.
+    #[error(
+        "a cascade whose later detectors look at a share of {share} needs at least {needed} benign inputs, got {got}"
+    )]
+    ShareOutOfReach {
+        /// The share.
+        share: f64,
+        /// Inputs needed in all.
+        needed: usize,
         /// Inputs given.
         got: usize,
     },
@@ -65,7 +77,7 @@ pub struct Calibration {
 
 /// Fits the combination to the raw `scores` of benign inputs (one row an input, one column a detector).
 ///
-/// The first third of the rows fits each detector's ranks, the second the combined threshold, the last measures the
+/// The first third of the rows fits each detector's ranks and, where one is planned, a cascade's gate, the second the combined threshold, the last measures the
 /// rates; so the rows must be in random order. A rate of `wanted` that is out of reach is an error if it is
 /// `required`, else left out.
 ///
@@ -73,6 +85,7 @@ pub struct Calibration {
 /// When there are too few inputs or a score can't be ranked.
 pub fn calibrate(
     detectors: &[DetectorWeight],
+    plan: Option<Plan>,
     scores: &[Vec<f64>],
     wanted: &[f64],
     required: bool,
@@ -84,7 +97,11 @@ pub fn calibrate(
     let (fit, rest) = scores.split_at(third);
     let (set, held_out) = rest.split_at(third);
     let weighted = rank_each(detectors, fit)?;
-    let combine = |rows: &[Vec<f64>]| -> Vec<f64> { rows.iter().map(|row| combined_score(&weighted, row)).collect() };
+    let cascade = plan.map(|plan| gate(plan, &weighted, fit, scores.len())).transpose()?;
+    let combine = |rows: &[Vec<f64>]| -> Vec<f64> {
+        let counted = |row| cascade.as_ref().map_or(row, |cascade: &Cascade| cascade.counted(&weighted, row));
+        rows.iter().map(|row| combined_score(&weighted, counted(row))).collect()
+    };
     let combined = Ranks::new(combine(set)).map_err(|why| CalibrationError::Unrankable("combined".into(), why))?;
     let fresh = combine(held_out);
     let mut rates = Vec::new();
@@ -104,7 +121,13 @@ pub fn calibrate(
         }
     }
     rates.sort_by(|a, b| b.target.total_cmp(&a.target));
-    Ok(Calibration { combination: Combination { detectors: weighted, combined }, rates, out_of_reach })
+    Ok(Calibration { combination: Combination { detectors: weighted, cascade, combined }, rates, out_of_reach })
+}
+
+fn gate(plan: Plan, detectors: &[Weighted], fit: &[Vec<f64>], got: usize) -> Result<Cascade, CalibrationError> {
+    let Plan { share, .. } = plan;
+    let error = CalibrationError::ShareOutOfReach { share, needed: 3 * Ranks::fewest(share), got };
+    Cascade::fit(plan, detectors, fit).ok_or(error)
 }
 
 fn rank_each(detectors: &[DetectorWeight], rows: &[Vec<f64>]) -> Result<Vec<Weighted>, CalibrationError> {
@@ -145,27 +168,29 @@ mod tests {
     }
 
     #[test]
-    fn the_combined_rate_holds_on_fresh_inputs() {
-        let calibration = calibrate(&two_detectors(), &benign(9000, 1), &[0.05, 0.01, 0.001], true).unwrap();
-        let fresh = benign(20_000, 2);
-        for rate in &calibration.rates {
-            let flagged = fresh
-                .iter()
-                .filter(|row| combined_score(&calibration.combination.detectors, row) > rate.threshold)
-                .count();
-            let measured = flagged as f64 / fresh.len() as f64;
-            assert!((rate.interval[0]..=rate.interval[1]).contains(&measured), "{measured} {rate:?}");
-            assert!((rate.interval[0]..=rate.interval[1]).contains(&rate.target), "{rate:?}");
+    fn the_combined_rate_holds_on_fresh_inputs_for_a_cascade_as_a_whole_too() {
+        for plan in [None, Some(Plan { first: 1, share: 0.2 }), Some(Plan { first: 1, share: 0.02 })] {
+            let calibration = calibrate(&two_detectors(), plan, &benign(9000, 1), &[0.05, 0.01, 0.001], true).unwrap();
+            let fresh = benign(20_000, 2);
+            for rate in &calibration.rates {
+                let is_flagged = |row: &&Vec<f64>| calibration.combination.score(row) > rate.threshold;
+                let measured = fresh.iter().filter(is_flagged).count() as f64 / fresh.len() as f64;
+                assert!((rate.interval[0]..=rate.interval[1]).contains(&measured), "{measured} {rate:?}");
+                assert!((rate.interval[0]..=rate.interval[1]).contains(&rate.target), "{rate:?}");
+            }
         }
     }
 
     #[test]
     fn a_rate_out_of_reach_is_refused_or_left_out_in_words() {
         let scores = benign(600, 3);
-        let error = calibrate(&two_detectors(), &scores, &[0.001], true).unwrap_err();
+        let error = calibrate(&two_detectors(), None, &scores, &[0.001], true).unwrap_err();
         assert_eq!(error, CalibrationError::RateOutOfReach { rate: 0.001, needed: 2997, third: 999, got: 600 });
-        let calibration = calibrate(&two_detectors(), &scores, &[0.05, 0.001], false).unwrap();
+        let calibration = calibrate(&two_detectors(), None, &scores, &[0.05, 0.001], false).unwrap();
         assert_eq!((calibration.rates.len(), calibration.out_of_reach), (1, vec![error]));
-        assert_eq!(calibrate(&two_detectors(), &scores[..9], &[0.05], false), Err(CalibrationError::TooFew(9)));
+        assert_eq!(calibrate(&two_detectors(), None, &scores[..9], &[0.05], false), Err(CalibrationError::TooFew(9)));
+        let rare = Some(Plan { first: 1, share: 0.001 });
+        let error = CalibrationError::ShareOutOfReach { share: 0.001, needed: 2997, got: 600 };
+        assert_eq!(calibrate(&two_detectors(), rare, &scores, &[0.05], true), Err(error));
     }
 }

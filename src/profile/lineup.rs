@@ -56,8 +56,7 @@ impl Loader {
             mistakes.push(Mistake { at: configured.name.at.clone(), message: message.into() });
         }
         let companions = self.companions(configured, contract.as_ref(), &mut mistakes);
-        let identities = companions.iter().map(companion_identity).collect();
-        let panel = keep(Panel::new(&configured.detectors, companions), &mut mistakes);
+        let panel = keep(Panel::new(&configured.detectors, configured.cascade.as_ref(), companions), &mut mistakes);
         let (Some((input, output)), Some(panel)) = (contract, panel.filter(|_| mistakes.is_empty())) else {
             return Err(mistakes);
         };
@@ -68,7 +67,8 @@ impl Loader {
             output: output.clone(),
         };
         let teacher = model.map(|model| Classifier::new(model, self.workers.clone(), input, output));
-        Ok(Lineup { identity, teacher, panel, companions: identities })
+        let companions = panel.companions().iter().map(companion_identity).collect();
+        Ok(Lineup { identity, teacher, panel, companions })
     }
 
     fn companions(
@@ -126,7 +126,7 @@ impl Lineup {
     /// When it can't be used.
     pub fn profile(&self, path: &Path) -> Result<Profile, super::ProfileError> {
         let profile = Profile::load(path)?;
-        profile.check_belongs(path, &self.identity, &self.companions, &self.detector_weights())?;
+        profile.check_belongs(path, self)?;
         Ok(profile)
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::detect::{Combination, Detector, Rate};
+use crate::detect::{Cascade, Combination, Detector, Plan, Rate};
 use crate::model::{InputSpec, OutputSpec, fingerprint};
 use crate::tensor::Picture;
 
@@ -189,13 +189,8 @@ impl Profile {
     ///
     /// # Errors
     /// Names the first thing that differs.
-    pub fn check_belongs(
-        &self,
-        path: &Path,
-        model: &ModelIdentity,
-        companions: &[ModelIdentity],
-        detectors: &[DetectorWeight],
-    ) -> Result<(), ProfileError> {
+    pub fn check_belongs(&self, path: &Path, lineup: &Lineup) -> Result<(), ProfileError> {
+        let Lineup { identity: model, companions, panel, .. } = lineup;
         let same = |what: String, expected: String, actual: String| {
             if expected == actual {
                 Ok(())
@@ -215,9 +210,17 @@ impl Profile {
             .iter()
             .map(|detector| describe(&detector.name, &detector.definition, detector.weight))
             .collect();
-        let configured: Vec<String> =
-            detectors.iter().map(|detector| describe(&detector.name, &detector.definition, detector.weight)).collect();
-        same("set of detectors".into(), calibrated.join("; "), configured.join("; "))
+        let configured: Vec<String> = lineup
+            .detector_weights()
+            .iter()
+            .map(|detector| describe(&detector.name, &detector.definition, detector.weight))
+            .collect();
+        same("set of detectors".into(), calibrated.join("; "), configured.join("; "))?;
+        let plan = |plan: Option<Plan>| {
+            plan.map_or("none".to_owned(), |plan| format!("{} detectors first, share {}", plan.first, plan.share))
+        };
+        let calibrated = self.combination.cascade.as_ref().map(Cascade::plan);
+        same("cascade".into(), plan(calibrated), plan(panel.cascade()))
     }
 
     /// The calibrated threshold for a false-positive rate; `path` is where the profile came from.
@@ -250,7 +253,7 @@ fn describe(name: &str, definition: &str, weight: f64) -> String {
     format!("{name} = {definition}, weight {weight}")
 }
 
-/// Names and weights of a panel's detectors, as [`Profile::check_belongs`] and [`calibrate`] want them.
+/// Names and weights of a panel's detectors, as [`calibrate`] wants them.
 pub fn detector_weights(detectors: &[Box<dyn Detector>], weights: &[f64]) -> Vec<DetectorWeight> {
     detectors.iter().zip(weights).map(|(detector, &weight)| DetectorWeight::new(detector.as_ref(), weight)).collect()
 }

@@ -14,8 +14,8 @@ mod table;
 mod tally;
 
 pub use assessment::{
-    Assessment, BenignOutcome, Cost, Detection, Distortion, Finding, MeasuredRate, Outcome, Restoration, Summary,
-    Trial, WorstAndMean,
+    Assessment, BenignOutcome, Cost, Detection, Distortion, Effort, Finding, MeasuredRate, Outcome, Restoration,
+    Summary, Trial, WorstAndMean,
 };
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};

@@ -15,7 +15,7 @@ pub(super) struct DetectorMetrics {
     drift: Gauge,
     drift_p_value: Gauge,
     window: Mutex<Window>,
-    body: Body,
+    body: Option<Body>,
 }
 
 /// What a look at the recent scores has found.
@@ -40,7 +40,7 @@ impl DetectorMetrics {
             drift: gauge!(names::CALIBRATION_DRIFT, &labels),
             drift_p_value: gauge!(names::DRIFT_P_VALUE, &labels),
             window: Mutex::default(),
-            body: Body::new(ranks, flagged),
+            body: Some(Body::new(ranks, flagged)),
         };
         // Not 0, which would be an alarm.
         metrics.drift_p_value.set(f64::NAN);
@@ -48,15 +48,21 @@ impl DetectorMetrics {
         metrics
     }
 
+    /// Without looking for drift: for who sees only the most suspicious inputs, and would find them so.
+    pub(super) fn not_looking(self) -> Self {
+        Self { body: None, ..self }
+    }
+
     /// An input was scored. Now and then, a look at the recent scores.
     pub(super) fn scored(&self, score: f64, p_value: f64) -> Option<Look> {
         self.score.record(score);
         self.p_value.record(p_value);
+        let body = self.body.as_ref()?;
         // The lock is held for the adding only: others need not wait while this one looks.
         let due = self.window.lock().unwrap_or_else(PoisonError::into_inner).add(score);
         let mut recent = due?;
         recent.sort_by(f64::total_cmp);
-        let body = self.body.compare(&recent);
+        let body = body.compare(&recent);
         self.drift.set(body.distance);
         self.drift_p_value.set(body.p_value);
         Some(Look { recent, body })

@@ -61,8 +61,10 @@ impl ModelMetrics {
         });
         let actions = [Action::Pass, Action::Annotate, Action::Block, Action::Restore]
             .map(|action| (action, counter!(names::ACTIONS, "model" => model, "action" => action.name())));
-        let detectors = combination.detectors.iter().map(|Weighted { name, ranks, .. }| {
-            DetectorMetrics::new(model, name, ranks, rate.target, ranks.threshold(rate.target))
+        let first = combination.cascade.as_ref().map_or(usize::MAX, |cascade| cascade.first);
+        let detectors = combination.detectors.iter().enumerate().map(|(at, Weighted { name, ranks, .. })| {
+            let metrics = DetectorMetrics::new(model, name, ranks, rate.target, ranks.threshold(rate.target));
+            if at < first { metrics } else { metrics.not_looking() }
         });
         Self {
             model,

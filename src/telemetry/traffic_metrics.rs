@@ -88,7 +88,7 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder();
         let combined = Ranks::new((0..999).map(f64::from).collect()).unwrap();
         let rate = Rate { target: 0.01, threshold: 989.0, flagged: 10, held_out: 1000, interval: [0.0, 1.0] };
-        let combination = Combination { detectors: Vec::new(), combined };
+        let combination = Combination { detectors: Vec::new(), cascade: None, combined };
         metrics::with_local_recorder(&recorder, || {
             let detector = DetectorMetrics::new("m", "combined", &combination.combined, rate.target, None);
             let traffic = TrafficMetrics::new("m", &combination, &rate);

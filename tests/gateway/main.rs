@@ -6,6 +6,7 @@ mod support;
 mod accounting;
 mod batches;
 mod bypasses;
+mod cascade;
 mod embedded_upstream;
 mod five_classifiers;
 mod hostile;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod cost;
+mod effort;
 mod finding;
 mod page;
 mod restoration;
@@ -9,6 +10,7 @@ mod tables;
 mod trial;
 
 pub use cost::Cost;
+pub use effort::Effort;
 pub use finding::{Detection, Finding};
 pub use restoration::Restoration;
 pub use trial::{BenignOutcome, Distortion, Outcome, Trial};
@@ -62,6 +64,8 @@ pub struct Assessment {
     pub model: String,
     /// Benign inputs that the scores are held against: neither calibrated on nor attacked.
     pub benign: usize,
+    /// Extra predictions for a benign input, on average.
+    pub effort: Effort,
     /// The profile's rates, the highest first.
     pub rates: Vec<MeasuredRate>,
     /// The attacks, the one that gets through most first; those that get through alike by how little is detected.
@@ -110,6 +114,7 @@ impl Assessment {
         Self {
             model: profile.model.name.clone(),
             benign: benign.len(),
+            effort: Effort::mean(benign.iter().map(|outcome| outcome.effort)),
             summary: summarise(&rates, &columns, &findings),
             costs: reach.costs(&rates),
             restorations: Restoration::all(&rates, benign, &findings),

@@ -35,7 +35,7 @@ struct Page<'a> {
     has_queries: bool,
     rows: Vec<Row<'a>>,
     shown: Vec<Shown<'a>>,
-    tables: Vec<(&'static str, &'static str, Grid)>,
+    tables: Vec<(&'static str, String, Grid)>,
 }
 
 /// An attack as the page's table has it.
@@ -157,7 +157,7 @@ impl Assessment {
         exhibits.take(SHOWN).map(Shown::new).collect()
     }
 
-    fn tables(&self) -> Vec<(&'static str, &'static str, Grid)> {
+    fn tables(&self) -> Vec<(&'static str, String, Grid)> {
         let grid = |table: crate::report::Table| {
             let (head, rows) = table.into_cells();
             Grid { head, rows }
@@ -167,7 +167,8 @@ impl Assessment {
                 "If it were restored",
                 "What the policy \"restore\" would have answered: of the adversarial inputs that are flagged, the share whose \
                  right class squeezed copies and students together read; of the benign ones, the share that they read as \
-                 the classifier does.",
+                 the classifier does."
+                    .to_owned(),
                 grid(table),
             )
         });
@@ -175,18 +176,23 @@ impl Assessment {
             (
                 "Each detector alone",
                 "Share of what fools the classifier that is flagged: by the worst attack, and on average over attacks. \
-                 Attacks with fewer than ten successes are left out.",
+                 Attacks with fewer than ten successes are left out."
+                    .to_owned(),
                 grid(self.by_detector()),
             ),
             (
                 "What it costs an attacker",
                 "The distortion with which half of the seeds get through, each by whatever attack goes least far on it; \
-                 pixel values run from 0 to 1.",
+                 pixel values run from 0 to 1."
+                    .to_owned(),
                 grid(self.by_cost()),
             ),
             (
                 "False positives",
-                "On benign inputs that were neither calibrated on nor attacked.",
+                format!(
+                    "On benign inputs that were neither calibrated on nor attacked. Extra predictions for one: {}.",
+                    self.effort
+                ),
                 grid(self.false_positives()),
             ),
         ];

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::effort::Effort;
 use crate::report::Exhibit;
 use crate::tensor::Picture;
 
@@ -51,6 +52,8 @@ pub struct BenignOutcome {
     pub scores: Vec<f64>,
     /// Whether squeezed copies and students together read what the classifier reads; nothing where there are neither.
     pub kept: Option<bool>,
+    /// What its examination costs.
+    pub effort: Effort,
 }
 
 impl BenignOutcome {

@@ -74,6 +74,13 @@ impl Model {
         Self { tables: squeezing(""), key: "squeezed_digits", ..Self::digits(shared) }
     }
 
+    /// The digits under a cascade: the student looks at all of them, squeezing at three of ten benign ones.
+    pub fn cascaded_digits(shared: &Path) -> Self {
+        let digits = Self::digits(shared);
+        let cascade = "[models.cascade]\nfirst = [\"cntk.surprise\"]\nshare = 0.3\n";
+        Self { tables: squeezing(&digits.tables) + cascade, key: "cascaded_digits", ..digits }
+    }
+
     /// The squeezed digits where nobody but `server` has the classifier.
     pub fn digits_of(server: SocketAddr, shared: &Path) -> Self {
         Self { path: None, server: Some(server), key: "digits_of_a_server", ..Self::squeezed_digits(shared) }
