@@ -29,6 +29,7 @@ impl Role {
 }
 
 /// A second model that looks at the input beside the classifier.
+#[derive(Clone)]
 pub struct Companion {
     /// Its name.
     pub name: String,

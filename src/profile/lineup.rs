@@ -115,6 +115,14 @@ impl Loader {
 }
 
 impl Lineup {
+    /// The same models, watched by other detectors.
+    ///
+    /// # Errors
+    /// Every unknown squeezer and companion.
+    pub fn watched_by(self, detectors: &[config::DetectorConfig]) -> Result<Self, Vec<Mistake>> {
+        Ok(Self { panel: Panel::new(detectors, self.panel.companions().to_vec())?, ..self })
+    }
+
     /// Names, definitions and weights of the detectors.
     pub fn detector_weights(&self) -> Vec<DetectorWeight> {
         detector_weights(self.panel.detectors(), self.panel.weights())

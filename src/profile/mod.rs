@@ -1,13 +1,17 @@
 //! The profile: what calibration learnt from benign inputs about one guarded model.
 
 mod calibration;
+mod candidates;
 mod interval;
 mod lineup;
+mod selection;
 mod statistics;
 
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
+pub use candidates::CANDIDATES;
 pub use interval::clopper_pearson;
 pub use lineup::{Lineup, Loader};
+pub use selection::{CandidateScores, LEAST_GAIN, Power, SELECTION_RATE, Selection, Verdict, select};
 pub use statistics::{Proportion, auc};
 
 use std::path::{Path, PathBuf};
@@ -117,11 +121,12 @@ pub struct Profile {
     pub preprocessing: String,
     /// The students and sentinels.
     pub companions: Vec<ModelIdentity>,
-    /// Benign inputs that were examined.
+    /// Benign inputs that it was calibrated on.
     pub benign_inputs: usize,
     /// Benign inputs that could not be examined and were left out.
     pub left_out: usize,
-    /// Fingerprints of the benign inputs that were used, sorted: whoever measures leaves these out.
+    /// Fingerprints of the benign inputs that were used, for the calibration or a choice before it, sorted: whoever
+    /// measures leaves these out.
     pub seen: Vec<PictureId>,
     /// Thresholds of the combination, highest rate first.
     pub rates: Vec<Rate>,
@@ -157,6 +162,15 @@ impl Profile {
         }
     }
 
+    /// The profile with more inputs that were used, though not calibrated on.
+    #[must_use]
+    pub fn having_seen(mut self, others: impl IntoIterator<Item = PictureId>) -> Self {
+        self.seen.extend(others);
+        self.seen.sort_unstable();
+        self.seen.dedup();
+        self
+    }
+
     /// Reads a profile and checks that it is whole.
     ///
     /// # Errors
@@ -180,7 +194,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Whether this picture was among the benign inputs that the profile was made from.
+    /// Whether this picture was among the benign inputs that the profile was made from, or that squeezers were chosen by.
     pub fn has_seen(&self, picture: &Picture) -> bool {
         self.seen.binary_search(&PictureId::of(picture)).is_ok()
     }
