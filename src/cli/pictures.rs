@@ -64,10 +64,25 @@ impl BenignArguments {
         dataset: &'a Dataset,
         leave_out: impl Fn(&Picture) -> bool + 'a,
     ) -> Result<impl Iterator<Item = Result<Picture>> + 'a> {
+        Ok(self.samples(dataset, leave_out)?.map(|sample| Ok(sample?.picture)))
+    }
+
+    /// As [`Self::read`], with the labels where there are any.
+    pub fn samples<'a>(
+        &self,
+        dataset: &'a Dataset,
+        leave_out: impl Fn(&Picture) -> bool + 'a,
+    ) -> Result<impl Iterator<Item = Result<Sample>> + 'a> {
         let order = split(dataset.len(), self.seed, &[dataset.len()])?.concat();
         let count = self.count.unwrap_or(usize::MAX);
-        let samples = naming_the_skipped(dataset.samples_at(order, self.strict)).map(|sample| Ok(sample?.picture));
-        Ok(samples.filter(move |picture| picture.as_ref().map_or(true, |picture| !leave_out(picture))).take(count))
+        let samples = naming_the_skipped(dataset.samples_at(order, self.strict)).map(|sample| Ok(sample?));
+        let is_left_out = move |sample: &Result<Sample>| sample.as_ref().is_ok_and(|sample| leave_out(&sample.picture));
+        Ok(samples.filter(move |sample| !is_left_out(sample)).take(count))
+    }
+
+    /// How many there are of them at most.
+    pub fn expected(&self, dataset: &Dataset) -> usize {
+        self.count.unwrap_or(usize::MAX).min(dataset.len())
     }
 }
 

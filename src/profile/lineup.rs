@@ -119,8 +119,12 @@ impl Lineup {
     ///
     /// # Errors
     /// Every unknown squeezer and companion.
-    pub fn watched_by(self, detectors: &[config::DetectorConfig]) -> Result<Self, Vec<Mistake>> {
-        Ok(Self { panel: Panel::new(detectors, self.panel.companions().to_vec())?, ..self })
+    pub fn watched_by(
+        self,
+        detectors: &[config::DetectorConfig],
+        cascade: Option<&config::CascadeConfig>,
+    ) -> Result<Self, Vec<Mistake>> {
+        Ok(Self { panel: Panel::new(detectors, cascade, self.panel.companions().to_vec())?, ..self })
     }
 
     /// Names, definitions and weights of the detectors.
