@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength students sentinels models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength squeezing students sentinels models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ target/pytorch/ready: tests/bench/requirements.txt
 	@touch $@
 
 build: onnxruntime ## Build the release binary, target/release/portcullis
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --features avx512
 
 lint: ## Check format and lints
 	$(CARGO) fmt --check
@@ -64,7 +64,7 @@ bench: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/bench.sh
 
 bench-train: ## Print how many pictures a second are trained on
-	$(CARGO) bench --quiet --locked --bench train
+	$(CARGO) bench --quiet --locked --features avx512 --bench train
 
 models: build ## Train the traffic-sign models of models/signs anew: classifier, students, profile
 	PORTCULLIS=target/release/portcullis sh models/signs/make.sh
@@ -72,10 +72,13 @@ models: build ## Train the traffic-sign models of models/signs anew: classifier,
 strength: onnxruntime ## Print how strong the attacks are beside those of a public attack library
 	$(CARGO) test --release --locked --test attack_strength -- --ignored --nocapture
 
+squeezing: build ## Attack CIFAR-10 and GTSRB, and print what each squeezer finds by itself
+	PORTCULLIS=target/release/portcullis sh tests/bench/squeezing.sh
+
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
 
-sentinels: build ## Train sentinels for CIFAR-10 and GTSRB, and print what they detect
+sentinels: build ## Train sentinels for CIFAR-10, GTSRB and signs, and print what they detect
 	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels.sh
 
 bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes beside PyTorch (which takes 5 GB of disk)
@@ -89,7 +92,7 @@ bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers tak
 proto: ## Generate src/proto from proto/
 	UPDATE_PROTO=1 $(CARGO) test --locked --test proto
 
-golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy and OpenCV
+golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy, OpenCV, scikit-image and PyWavelets
 	target/golden/bin/python tests/golden/squeezers.py
 
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Trains a sentinel for CIFAR-10 and one for GTSRB, as far as they are not there yet, and prints how well they, a student
-# and squeezing find the attacks of the suite `library`, and what gets through when the attacker knows them all. Sentinels
-# learn from the training halves; the test halves calibrate, and from what is left of them come the attacks' seeds.
+# Trains sentinels for CIFAR-10, GTSRB and the drawn signs, as far as they are not there yet, and prints how well they, a
+# student and squeezing find the attacks of the suite `library` and patches, what a cascade of them costs, and what gets
+# through when the attacker knows them all. Sentinels learn from the training halves; the test halves calibrate, and from
+# what is left of them come the attacks' seeds. Each set of drawn signs has one use: see models/signs/README.md.
 set -eu
 cd "$(dirname "$0")/../.."
 shared=../shared
@@ -11,23 +12,32 @@ if [ ! -d "$shared" ]; then
     exit 1
 fi
 
-guard() { # MODEL CLASSIFIER COUNT ARGUMENTS
-    model=$1 classifier=$2 count=$3
-    shift 3
-    [ -e "$to/$model/sentinel.onnx" ] || "$PORTCULLIS" sentinel --teacher "$shared/models/$classifier.onnx" \
-        --data "$shared/data/$model" --out "$to/$model" "$@"
+guard() { # MODEL CLASSIFIER TRAINED-ON CALIBRATED-ON COUNT ATTACKED ARGUMENTS
+    model=$1 classifier=$2 trained_on=$3 calibrated_on=$4 count=$5 attacked=$6
+    shift 6
+    [ -e "$to/$model/sentinel.onnx" ] ||
+        "$PORTCULLIS" sentinel --teacher "$classifier" --data "$trained_on" --out "$to/$model" "$@"
     of_model() {
-        command=$1
-        shift
-        "$PORTCULLIS" --config tests/bench/sentinels.toml --log error "$command" --model "$model" \
-            --data "$shared/data/$model" "$@"
+        "$PORTCULLIS" --config tests/bench/sentinels.toml --log error "$@" --model "$model"
     }
     echo "== $model"
-    of_model calibrate --count "$count"
-    of_model redteam --suite library --seeds 200 --out "$to/$model/oblivious"
-    of_model redteam --levels adaptive --seeds 30 --count 600 --out "$to/$model/adaptive"
+    of_model calibrate --data "$calibrated_on" --count "$count"
+    of_model redteam --data "$attacked" --suite library --seeds 200 --out "$to/$model/oblivious"
+    of_model redteam --data "$attacked" --attacks patch,sticker --seeds 200 --out "$to/$model/patches"
+    of_model redteam --data "$attacked" --levels adaptive --seeds 30 --count 600 --out "$to/$model/adaptive"
+    for share in 0.3 0.2 0.1; do
+        echo "-- $model, a cascade with a share of $share"
+        of_cascade() {
+            of_model --set "models.$model.cascade.first=[\"sentinel\"]" --set "models.$model.cascade.share=$share" \
+                --set "models.$model.profile=$PWD/$to/$model-$share.json" --set "models.$model.fpr=0.05" "$@"
+        }
+        of_cascade calibrate --data "$calibrated_on" --count "$count" --exclude "$to/$model/oblivious"
+        of_cascade evaluate --data "$attacked" --count 1800 --adversarial "$to/$model/oblivious"
+    done
 }
 
-guard cifar10 cifar10_resnet20 3000 --mirror --output kind=logits \
-    --input 'mean=[0.485,0.456,0.406]' --input 'std=[0.229,0.224,0.225]'
-guard gtsrb gtsrb_cnn 2000
+data=$shared/data
+guard cifar10 "$shared/models/cifar10_resnet20.onnx" "$data/cifar10" "$data/cifar10" 3000 "$data/cifar10" \
+    --mirror --output kind=logits --input 'mean=[0.485,0.456,0.406]' --input 'std=[0.229,0.224,0.225]'
+guard gtsrb "$shared/models/gtsrb_cnn.onnx" "$data/gtsrb" "$data/gtsrb" 2000 "$data/gtsrb"
+guard signs models/signs/classifier/classifier.onnx signs:2 signs:3 3000 signs:10

@@ -11,8 +11,17 @@ const BIM_STEPS: usize = 10;
 const JSMA_SHARE: f32 = 0.1;
 /// Enough to turn that share of a CIFAR-10 picture's values, two a step.
 const JSMA_STEPS: usize = 160;
-/// Length of a step of a search by Adam.
-const LEARNING_RATE: f32 = 0.01;
+/// How a search by Adam goes about it: the first weight, steps, their length, and weights that are tried.
+struct Search {
+    c: f32,
+    steps: usize,
+    learning_rate: f32,
+    searches: usize,
+}
+
+const SEARCH: Search = Search { c: 1.0, steps: 100, learning_rate: 0.01, searches: 4 };
+/// Digits are black and white, and far from each other.
+const FAR_SEARCH: Search = Search { c: 10.0, steps: 300, learning_rate: 0.05, searches: 4 };
 
 /// Within [0, 1]: `eps` of FGSM, `eps` and step of BIM.
 struct Small {
@@ -22,17 +31,17 @@ struct Small {
 
 pub(super) fn mnist() -> Vec<Named> {
     let list = untargeted(Small { fgsm: 0.3, bim: [0.3, 0.06] });
-    jsma(carlini_wagner(list, 10.0)).attacks
+    jsma(carlini_wagner(list, 10.0, FAR_SEARCH)).attacks
 }
 
 pub(super) fn cifar10() -> Vec<Named> {
     let list = untargeted(Small { fgsm: 0.0156, bim: [0.008, 0.0012] });
-    jsma(carlini_wagner(deep_fool(list, 10.0), 5.0)).attacks
+    jsma(carlini_wagner(deep_fool(list, 10.0), 5.0, SEARCH)).attacks
 }
 
 pub(super) fn imagenet() -> Vec<Named> {
     let list = untargeted(Small { fgsm: 0.0078, bim: [0.004, 0.002] });
-    carlini_wagner(deep_fool(list, 35.0), 5.0).attacks
+    carlini_wagner(deep_fool(list, 35.0), 5.0, SEARCH).attacks
 }
 
 fn untargeted(Small { fgsm, bim: [eps, step] }: Small) -> List {
@@ -46,13 +55,14 @@ fn deep_fool(list: List, overshoot: f32) -> List {
     list.gradients("deep_fool", DeepFool { overshoot, steps: 50, rivals: 9 })
 }
 
-fn carlini_wagner(list: List, kappa: f32) -> List {
-    let learning_rate = LEARNING_RATE;
-    let cw_2 = CarliniWagner2 { c: 1.0, kappa, steps: 100, learning_rate, searches: 4 };
-    let inner = CarliniWagner2 { c: 10.0, searches: 1, ..cw_2 };
+fn carlini_wagner(list: List, kappa: f32, search: Search) -> List {
+    let Search { c, steps, learning_rate, searches } = search;
+    let cw_2 = CarliniWagner2 { c, kappa, steps, learning_rate, searches };
+    let inner = CarliniWagner2 { c: 10.0 * c, searches: 1, ..cw_2 };
+    let cw_inf = CarliniWagnerInf { c, kappa, steps: 2 * steps / 5, learning_rate, searches: 10 };
     TARGETS.into_iter().fold(list, |list, target| {
         list.aiming_at(target)
-            .gradients("cw_inf", CarliniWagnerInf { c: 1.0, kappa, steps: 40, learning_rate, searches: 10 })
+            .gradients("cw_inf", cw_inf)
             .gradients("cw_2", cw_2)
             .gradients("cw_0", CarliniWagner0 { inner, rounds: 8, share: 0.3 })
     })
