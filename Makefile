@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength squeezing students sentinels models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ target/venv/ready: tests/support/requirements.txt
 	$(environment)
 
 target/golden/ready: tests/golden/requirements.txt
+	$(environment)
+
+target/ideas/ready: tests/bench/ideas-requirements.txt
 	$(environment)
 
 target/pytorch/ready: tests/bench/requirements.txt
@@ -80,6 +83,9 @@ students: build ## Distil a plain and a robust student, and print what each dete
 
 sentinels: build ## Train sentinels for CIFAR-10, GTSRB and signs, and print what they detect
 	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels.sh
+
+ideas: target/ideas/ready ## Try ideas for detection on the models and attacks of `make sentinels`, and print what they find
+	OPENBLAS_NUM_THREADS=1 target/ideas/bin/python tests/bench/ideas.py
 
 bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes beside PyTorch (which takes 5 GB of disk)
 	$(CARGO) bench --locked --bench attack --no-run
