@@ -21,7 +21,7 @@ struct Search {
 
 const SEARCH: Search = Search { c: 1.0, steps: 100, learning_rate: 0.01, searches: 4 };
 /// Digits are black and white, and far from each other.
-const FAR_SEARCH: Search = Search { c: 10.0, steps: 300, learning_rate: 0.05, searches: 4 };
+const FAR_SEARCH: Search = Search { c: 1.0, steps: 400, learning_rate: 0.02, searches: 8 };
 
 /// Within [0, 1]: `eps` of FGSM, `eps` and step of BIM.
 struct Small {

@@ -19,7 +19,8 @@ use crate::tensor::Picture;
 const GROUP: usize = 8;
 /// The share of attacks that have a target.
 const TARGETED_SHARE: f32 = 0.35;
-/// The share of benign pictures that come a second time, blemished: noise alone is no attack, nor is a sticker.
+/// The share of pictures that are blemished first, attacked or not: else whatever is noisy would be known for benign, and
+/// whatever is clean and then disturbed for adversarial.
 const BLEMISHED_SHARE: f32 = 0.5;
 /// The smallest change of a pixel: one grey level of 8 bits.
 const LEAST: f32 = 1.0 / 255.0;
@@ -56,9 +57,9 @@ impl Provocation {
         self.eps
     }
 
-    /// The pictures with what they are: each as it is, some of them blemished, and what an attack of a random kind makes of
-    /// those that it succeeds on; mixed. A few pictures share a kind, never all: a batch in which everything adversarial is
-    /// alike would be known as a whole.
+    /// The pictures with what they are: each as it is or blemished, and what an attack of a random kind makes of those that
+    /// it succeeds on; mixed. A few pictures share a kind, never all: a batch in which everything adversarial is alike would
+    /// be known as a whole.
     pub(super) fn examples(
         &self,
         pictures: Vec<Picture>,
@@ -83,24 +84,28 @@ impl Provocation {
         let read = |pictures: &[Picture]| -> Result<Vec<usize>, TrainError> {
             Ok(self.victim.logits(pictures)?.iter().map(|logits| largest(logits)).collect())
         };
-        let before = read(pictures)?;
+        let pictures = self.some_blemished(pictures, random);
+        let before = read(&pictures)?;
         let goals = self.goals(&before, random);
         let seeds: Vec<Seed> =
-            pictures.iter().zip(goals).map(|(picture, goal)| Seed { picture: picture.clone(), goal }).collect();
+            pictures.iter().cloned().zip(goals).map(|(picture, goal)| Seed { picture, goal }).collect();
         let made = self.attack(&seeds, random)?;
         let after = read(&made)?;
-        let mut examples = Vec::new();
-        for (index, (picture, made)) in pictures.iter().zip(made).enumerate() {
-            if random.random::<f32>() < BLEMISHED_SHARE {
-                let other = &pictures[random.random_range(0..pictures.len())];
-                examples.push((blemish::blemished(picture, other, self.strength(random), random), BENIGN));
+        let fooled = made.into_iter().zip(before.iter().zip(after)).filter(|(_, (before, after))| *before != after);
+        let adversarial = fooled.map(|(made, _)| (made, ADVERSARIAL));
+        Ok(pictures.into_iter().map(|picture| (picture, BENIGN)).chain(adversarial).collect())
+    }
+
+    fn some_blemished(&self, pictures: &[Picture], random: &mut impl Rng) -> Vec<Picture> {
+        let blemish = |picture: &Picture| {
+            if random.random::<f32>() >= BLEMISHED_SHARE {
+                return picture.clone();
             }
-            examples.push((picture.clone(), BENIGN));
-            if after[index] != before[index] {
-                examples.push((made, ADVERSARIAL));
-            }
-        }
-        Ok(examples)
+            let other = &pictures[random.random_range(0..pictures.len())];
+            let strength = self.strength(random);
+            blemish::blemished(picture, other, strength, random)
+        };
+        pictures.iter().map(blemish).collect()
     }
 
     /// Away from what is read, or for all towards another class.
