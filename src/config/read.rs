@@ -45,6 +45,7 @@ fn server(mut section: Section<'_>) -> Server {
         max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
+        streams: section.or("streams", OnUndecided::Block),
     };
     section.end();
     server

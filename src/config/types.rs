@@ -37,6 +37,8 @@ pub struct Server {
     pub max_inflight_examinations: usize,
     /// How long calls may go on once the gateway drains.
     pub drain_grace: Duration,
+    /// What happens to streaming inference, which is not examined, where a model is under `block` or `restore`.
+    pub streams: OnUndecided,
 }
 
 /// The operators' port.

@@ -46,6 +46,8 @@ pub enum Reason {
     TooLarge,
     /// The message is compressed in a way that can't be read.
     Compression,
+    /// It came by streaming inference, which is not examined.
+    Streaming,
     /// Too many examinations are under way.
     Overload,
     /// The time budget ran out.
@@ -62,7 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::InputMissing,
         Self::Shape,
@@ -70,6 +72,7 @@ impl Reason {
         Self::Values,
         Self::TooLarge,
         Self::Compression,
+        Self::Streaming,
         Self::Overload,
         Self::Timeout,
         Self::UpstreamError,
@@ -88,6 +91,7 @@ impl Reason {
             Self::Values => "values",
             Self::TooLarge => "too_large",
             Self::Compression => "compression",
+            Self::Streaming => "streaming",
             Self::Overload => "overload",
             Self::Timeout => "timeout",
             Self::UpstreamError => "upstream_error",
@@ -109,6 +113,7 @@ impl Reason {
                 | Self::Values
                 | Self::TooLarge
                 | Self::Compression
+                | Self::Streaming
         )
     }
 }

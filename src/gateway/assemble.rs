@@ -63,6 +63,7 @@ impl Gateway {
             max_inspected_bytes: config.server.max_inspected_bytes,
             max_examinations: config.server.max_inflight_examinations,
             grace: config.server.drain_grace,
+            streams: config.server.streams,
         })
     }
 }

@@ -15,7 +15,7 @@ use super::tee::{Limits, Tee, Until};
 use super::upstream::Upstream;
 use super::view::Predictions;
 use super::watch::Detections;
-use crate::config::Policy;
+use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, act, worst};
 use crate::telemetry;
 
@@ -23,6 +23,7 @@ use crate::telemetry;
 pub(crate) struct Guard {
     upstream: Arc<dyn Upstream>,
     intake: Intake,
+    streams: OnUndecided,
 }
 
 /// How the upstream's answer began, and when.
@@ -32,8 +33,8 @@ struct Answered {
 }
 
 impl Guard {
-    pub(crate) fn new(upstream: Arc<dyn Upstream>, intake: Intake) -> Self {
-        Self { upstream, intake }
+    pub(crate) fn new(upstream: Arc<dyn Upstream>, intake: Intake, streams: OnUndecided) -> Self {
+        Self { upstream, intake, streams }
     }
 
     pub(crate) fn model(&self, name: &str) -> Option<&Arc<GuardedModel>> {
@@ -89,15 +90,18 @@ impl Guard {
         }
     }
 
+    /// Carries a stream of inference requests through, unexamined, unless that would be a way past a policy.
+    pub(crate) async fn stream(&self, request: Request<Body>) -> Response<Body> {
+        let strictest = self.intake.strictest(Reason::Streaming).filter(|_| self.streams == OnUndecided::Block);
+        match unattributed(Reason::Streaming, strictest) {
+            Some(refusal) => refusal,
+            None => self.upstream.call(request).await,
+        }
+    }
+
     /// Nobody knows whose request this is: the strictest of the configured policies decides.
     fn unattributed(&self, reason: Reason, response: Response<Body>) -> Response<Body> {
-        let strictest = self.intake.strictest(reason);
-        let action = if strictest.is_some() { Action::Block } else { Action::Pass };
-        telemetry::unattributed_request(reason.name(), action.name());
-        match strictest {
-            Some(model) => refusal(model, Decision::Undecided, Some(reason), None),
-            None => response,
-        }
+        unattributed(reason, self.intake.strictest(reason)).unwrap_or(response)
     }
 
     /// Lets the answer pass as it is; the examination goes on beside it.
@@ -160,6 +164,14 @@ impl Guard {
             (Action::Block | Action::Restore, None) => refusal(&model, decision, reason, Some(&outcome.id)),
         }
     }
+}
+
+/// The refusal of a request that cannot be attributed to a model, in the name of the one that is `refusing`, if there is
+/// one. Counted either way.
+fn unattributed(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Response<Body>> {
+    let action = if refusing.is_some() { Action::Block } else { Action::Pass };
+    telemetry::unattributed_request(reason.name(), action.name());
+    Some(refusal(refusing?, Decision::Undecided, Some(reason), None))
 }
 
 /// The decision on the whole request, why it is undecided, and the outcome of each item. Of several reasons one that

@@ -39,6 +39,7 @@ pub use inspect_client::{Inspected, inspect_through};
 pub use observer::{Observer, OfflineTeacher};
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
+use crate::config::OnUndecided;
 use crate::model::{Runtime, Workers};
 use crate::proto::portcullis::v1::inspector_server::InspectorServer;
 use crate::telemetry::Exposition;
@@ -79,6 +80,8 @@ pub struct Gateway {
     pub max_examinations: usize,
     /// How long calls may go on after a shutdown began.
     pub grace: Duration,
+    /// What happens to streaming inference where a model is not to be got past.
+    pub streams: OnUndecided,
 }
 
 impl Gateway {
@@ -87,7 +90,7 @@ impl Gateway {
         let limits = tee::Limits { message: self.max_message_bytes, inspected: self.max_inspected_bytes };
         let detections = watch::Detections::new();
         let intake = intake::Intake::new(self.models, limits, self.max_examinations, detections);
-        let guard = Arc::new(guard::Guard::new(self.upstream.clone(), intake));
+        let guard = Arc::new(guard::Guard::new(self.upstream.clone(), intake, self.streams));
         let readiness = readiness::Readiness::default();
         let (reporter, health) = health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;

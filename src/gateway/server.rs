@@ -36,10 +36,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 const MODEL_INFER: &str = "ModelInfer";
+const MODEL_STREAM_INFER: &str = "ModelStreamInfer";
 
 /// The methods that have a label of their own.
 const METHODS: [&str; 7] =
-    [MODEL_INFER, "ModelStreamInfer", "ModelMetadata", "ModelReady", "ServerLive", "ServerMetadata", "ServerReady"];
+    [MODEL_INFER, MODEL_STREAM_INFER, "ModelMetadata", "ModelReady", "ServerLive", "ServerMetadata", "ServerReady"];
 
 /// Sends each call where it belongs: inference to the guard, health to ourselves, all else to the upstream.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ impl Dispatch {
         let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
         let response = if method == MODEL_INFER {
             self.guard.infer(request).await
+        } else if method == MODEL_STREAM_INFER {
+            self.guard.stream(request).await
         } else if self.own_prefixes.iter().any(|prefix| path.starts_with(prefix)) {
             match self.own.oneshot(request).await {
                 Ok(response) => response,

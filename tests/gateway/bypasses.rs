@@ -23,6 +23,7 @@ use crate::support::models::{digits_request, digits_response};
 use crate::support::wire::{Body, frame, headers};
 use crate::support::{Answer, Call, Gateway, Model, Upstream, shared};
 
+const STREAM: &str = "/inference.GRPCInferenceService/ModelStreamInfer";
 const BLOCK: &str = "policy = \"block\"\non_undecided = \"pass\"";
 
 /// A gateway under `block` that serves the digits itself, a benign picture and one that it refuses.
@@ -195,6 +196,29 @@ async fn a_batch_larger_than_the_queue_hides_nothing() {
     assert_eq!(answer.code(), Code::PermissionDenied, "{}", answer.error());
     batch.pop();
     assert_eq!(gateway.call(Call::infer(&digits_request(&batch))).await.code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_stream_is_no_way_past_unless_it_was_let() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let upstream = Upstream::start(|_| certain(3)).await;
+    for (streams, policy, code) in
+        [("block", "block", Code::InvalidArgument), ("pass", "block", Code::Ok), ("block", "monitor", Code::Ok)]
+    {
+        let guarded = digits.guarded(&format!("policy = \"{policy}\""));
+        let server = format!("[server]\nstreams = \"{streams}\"\n");
+        let gateway = Gateway::start(&(server + &in_front_of(upstream.address, &[guarded]))).await;
+        let answer = gateway.call(Call { path: STREAM.to_owned(), ..Call::infer(&digits_request(&[])) }).await;
+        assert_eq!(answer.code(), code, "{streams}, {policy}");
+        assert_eq!(answer.body.is_empty(), code != Code::Ok, "{streams}, {policy}");
+        let metrics = gateway.metrics().await;
+        let undecided = [("model", "other"), ("decision", "undecided"), ("reason", "streaming")];
+        assert_eq!(metrics.sum("portcullis_decisions_total", &undecided), 1.0);
+        let action = if code == Code::Ok { "pass" } else { "block" };
+        assert_eq!(metrics.sum("portcullis_actions_total", &[("model", "other"), ("action", action)]), 1.0);
+    }
+    assert_eq!(upstream.seen(STREAM).len(), 2, "what is refused does not reach the classifier");
 }
 
 #[tokio::test]
