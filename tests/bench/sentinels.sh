@@ -12,11 +12,17 @@ if [ ! -d "$shared" ]; then
     exit 1
 fi
 
-guard() { # MODEL CLASSIFIER TRAINED-ON CALIBRATED-ON COUNT ATTACKED ARGUMENTS
-    model=$1 classifier=$2 trained_on=$3 calibrated_on=$4 count=$5 attacked=$6
-    shift 6
+data=$shared/data
+
+trained() { # MODEL CLASSIFIER DATA ARGUMENTS
+    model=$1 classifier=$2 data_of_model=$3
+    shift 3
     [ -e "$to/$model/sentinel.onnx" ] ||
-        "$PORTCULLIS" sentinel --teacher "$classifier" --data "$trained_on" --out "$to/$model" "$@"
+        "$PORTCULLIS" sentinel --teacher "$classifier" --data "$data_of_model" --out "$to/$model" "$@"
+}
+
+measured() { # MODEL CALIBRATED-ON COUNT ATTACKED
+    model=$1 calibrated_on=$2 count=$3 attacked=$4
     of_model() {
         "$PORTCULLIS" --config tests/bench/sentinels.toml --log error "$@" --model "$model"
     }
@@ -36,8 +42,11 @@ guard() { # MODEL CLASSIFIER TRAINED-ON CALIBRATED-ON COUNT ATTACKED ARGUMENTS
     done
 }
 
-data=$shared/data
-guard cifar10 "$shared/models/cifar10_resnet20.onnx" "$data/cifar10" "$data/cifar10" 3000 "$data/cifar10" \
-    --mirror --output kind=logits --input 'mean=[0.485,0.456,0.406]' --input 'std=[0.229,0.224,0.225]'
-guard gtsrb "$shared/models/gtsrb_cnn.onnx" "$data/gtsrb" "$data/gtsrb" 2000 "$data/gtsrb"
-guard signs models/signs/classifier/classifier.onnx signs:2 signs:3 3000 signs:10
+# The configuration names all of them.
+trained cifar10 "$shared/models/cifar10_resnet20.onnx" "$data/cifar10" --mirror --output kind=logits \
+    --input 'mean=[0.485,0.456,0.406]' --input 'std=[0.229,0.224,0.225]'
+trained gtsrb "$shared/models/gtsrb_cnn.onnx" "$data/gtsrb"
+trained signs models/signs/classifier/classifier.onnx signs:2
+measured cifar10 "$data/cifar10" 3000 "$data/cifar10"
+measured gtsrb "$data/gtsrb" 2000 "$data/gtsrb"
+measured signs signs:3 3000 signs:10
