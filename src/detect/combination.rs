@@ -127,8 +127,10 @@ impl Combination {
     /// counts is how it rises around each detector's score.
     pub fn gradient(&self, detectors: &[Box<dyn Detector>], observation: &Observation) -> ObservationGradient {
         let mut sum = ObservationGradient::none(observation);
-        let is_closed = !self.asks_on(detectors, observation).unwrap_or(true);
-        let asked = self.cascade.as_ref().filter(|_| is_closed).map_or(detectors.len(), |cascade| cascade.first);
+        let asked = match &self.cascade {
+            Some(cascade) if !self.asks_on(detectors, observation).unwrap_or(true) => cascade.first,
+            _ => detectors.len(),
+        };
         for (weighted, detector) in self.detectors.iter().zip(&detectors[..asked]) {
             let slope = weighted.weight * steepness(&weighted.ranks, detector.score(observation));
             if slope != 0.0 {

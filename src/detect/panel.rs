@@ -248,8 +248,8 @@ impl Panel {
             .collect()
     }
 
-    /// Queues what `teacher` has to say of `picture`'s squeezed copies of one part; each is squeezed on the worker that predicts.
-    /// `squeezed` is told how long each squeezing took.
+    /// Queues what `teacher` has to say of `picture`'s squeezed copies of one part; each is squeezed on the worker that
+    /// predicts. `squeezed` is told how long each squeezing took.
     pub fn ask_about_copies(
         &self,
         part: Part,

@@ -132,11 +132,10 @@ impl Subject {
             return first;
         }
         // Who is not asked about any more keeps his place in the batch.
-        let is_open = |asked_on: &Result<bool, Reason>| *asked_on == Ok(true);
         let open: Vec<Item> = pictures
             .into_iter()
             .zip(&asked_on)
-            .map(|(picture, asked_on)| if is_open(asked_on) { picture } else { Err(Reason::Cancelled) })
+            .map(|(picture, asked_on)| if *asked_on == Ok(true) { picture } else { Err(Reason::Cancelled) })
             .collect();
         let rest = self.predict_part(Part::Rest, &open, request.as_ref()).await;
         let both = first.into_iter().zip(rest).zip(asked_on);

@@ -77,9 +77,9 @@ pub struct Calibration {
 
 /// Fits the combination to the raw `scores` of benign inputs (one row an input, one column a detector).
 ///
-/// The first third of the rows fits each detector's ranks and, where one is planned, a cascade's gate, the second the combined threshold, the last measures the
-/// rates; so the rows must be in random order. A rate of `wanted` that is out of reach is an error if it is
-/// `required`, else left out.
+/// The first third of the rows fits each detector's ranks and, where one is planned, a cascade's gate, the second the
+/// combined threshold, the last measures the rates; so the rows must be in random order. A rate of `wanted` that is out
+/// of reach is an error if it is `required`, else left out.
 ///
 /// # Errors
 /// When there are too few inputs or a score can't be ranked.
