@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Gateway;
-use super::copies::UpstreamTeacher;
-use super::guarded::{GuardedModel, Teacher};
+use super::examine::copies::UpstreamTeacher;
+use super::examine::guarded::{GuardedModel, Teacher};
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::model::Signature;

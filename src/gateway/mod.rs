@@ -1,27 +1,13 @@
 //! The online half: the sidecar in the request path.
 
-mod admin;
-mod answer;
 mod assemble;
 mod client;
-mod copies;
-mod examination;
+mod examine;
 mod guard;
-mod guarded;
-mod inspect_client;
-mod inspector;
-mod intake;
-mod observer;
-mod outputs;
-mod readiness;
-mod restore;
-mod server;
-mod tee;
+mod listen;
+mod message;
+mod operators;
 mod upstream;
-mod view;
-mod watch;
-mod weight;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +18,11 @@ use tonic::service::Routes;
 use tonic_health::server::health_reporter;
 
 pub use assemble::lineup_with_profile;
+pub use client::inspect::{Inspected, inspect_through};
 pub use client::{Answer, Client};
-pub use copies::UpstreamTeacher;
-pub use guarded::GuardedModel;
-pub use inspect_client::{Inspected, inspect_through};
-pub use observer::{Observer, OfflineTeacher};
+pub use examine::copies::UpstreamTeacher;
+pub use examine::guarded::GuardedModel;
+pub use examine::observer::{Observer, OfflineTeacher};
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
 use crate::config::OnUndecided;
@@ -87,34 +73,35 @@ pub struct Gateway {
 impl Gateway {
     /// Serves clients on `clients` and operators on `admin` until `shutdown` is cancelled, then drains.
     pub async fn run(self, clients: TcpListener, admin: TcpListener, shutdown: CancellationToken) {
-        let limits = tee::Limits { message: self.max_message_bytes, inspected: self.max_inspected_bytes };
-        let detections = watch::Detections::new();
-        let intake = intake::Intake::new(self.models, limits, self.max_examinations, detections);
+        let limits = message::tee::Limits { message: self.max_message_bytes, inspected: self.max_inspected_bytes };
+        let detections = operators::watch::Detections::new();
+        let intake = guard::intake::Intake::new(self.models, limits, self.max_examinations, detections);
         let guard = Arc::new(guard::Guard::new(self.upstream.clone(), intake, self.streams));
-        let readiness = readiness::Readiness::default();
+        let readiness = operators::readiness::Readiness::default();
         let (reporter, health) = health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
         let library = self.runtime.library().display().to_string();
         let (upstream, exposition) = (self.upstream.clone(), self.exposition.clone());
         let probing = tokio::spawn(readiness.clone().probe(upstream, self.workers, self.runtime, reporter, exposition));
 
-        let inspector = InspectorServer::new(inspector::InspectorService::new(guard.clone()))
+        let inspector = InspectorServer::new(operators::inspector::InspectorService::new(guard.clone()))
             .max_decoding_message_size(self.max_message_bytes);
         let operators = Routes::new(inspector).add_service(health.clone()).add_service(reflection());
-        let router = admin::router(readiness.clone(), self.exposition, library, operators.into_axum_router());
+        let router =
+            operators::admin::router(readiness.clone(), self.exposition, library, operators.into_axum_router());
 
         let own = Routes::new(health).add_service(reflection());
         let own_prefixes: &[&str] = if self.embedded { &[HEALTH, REFLECTION] } else { &[HEALTH] };
-        let dispatch = server::Dispatch { guard, upstream: self.upstream, own, own_prefixes };
+        let dispatch = listen::Dispatch { guard, upstream: self.upstream, own, own_prefixes };
 
         let stop_admin = CancellationToken::new();
-        let serving_admin = tokio::spawn(server::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
+        let serving_admin = tokio::spawn(listen::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
         let draining = async {
             shutdown.cancelled().await;
             tracing::info!("draining");
             readiness.drain();
         };
-        server::serve_grpc(clients, dispatch, draining, self.grace).await;
+        listen::serve_grpc(clients, dispatch, draining, self.grace).await;
         probing.abort();
         stop_admin.cancel();
         // Either way it is over.

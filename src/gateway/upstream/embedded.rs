@@ -10,8 +10,8 @@ use tonic::codegen::Service;
 use tonic::{Code, Status};
 
 use super::{Answer, Upstream};
-use crate::gateway::outputs::{output_tensor, raw_contents};
-use crate::gateway::view;
+use crate::gateway::message::outputs::{output_tensor, raw_contents};
+use crate::gateway::message::view;
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
 use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use crate::proto::inference::model_metadata_response::TensorMetadata;

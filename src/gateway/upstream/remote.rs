@@ -13,7 +13,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::{Answer, Upstream};
-use crate::gateway::wire;
+use crate::gateway::message::wire;
 use crate::model::{Port, Signature};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{

@@ -6,10 +6,10 @@ use std::time::Instant;
 use futures_util::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
-use super::client::infer_request;
-use super::upstream::Remote;
-use super::view;
 use crate::detect::{Observation, Panel, Reason};
+use crate::gateway::client::infer_request;
+use crate::gateway::message::view;
+use crate::gateway::upstream::{Remote, RemoteError};
 use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::squeeze::Squeezer;
@@ -160,7 +160,7 @@ impl UpstreamTeacher {
         let ask = || async {
             let metadata = self.remote.metadata(&self.name, &self.version).await?;
             let guarded = metadata.inputs.iter().find(|input| input.name == self.input.name);
-            Ok::<bool, super::upstream::RemoteError>(guarded.is_some_and(|input| input.shape.first() == Some(&1)))
+            Ok::<bool, RemoteError>(guarded.is_some_and(|input| input.shape.first() == Some(&1)))
         };
         self.one_at_a_time.get_or_try_init(ask).await.copied().unwrap_or(false)
     }

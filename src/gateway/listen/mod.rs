@@ -17,11 +17,11 @@ use tonic::Code;
 use tonic::body::Body;
 use tower::ServiceExt;
 
-use super::ModelLabel;
-use super::answer::status_of;
-use super::guard::Guard;
-use super::tee::Watched;
-use super::upstream::Upstream;
+use crate::gateway::ModelLabel;
+use crate::gateway::guard::Guard;
+use crate::gateway::guard::answer::status_of;
+use crate::gateway::message::tee::Watched;
+use crate::gateway::upstream::Upstream;
 use crate::telemetry::{self, InflightCall};
 
 /// Flow-control windows large enough for a whole picture.

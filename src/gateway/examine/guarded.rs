@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Examination;
 use super::copies::UpstreamTeacher;
-use super::examination::Examination;
-use super::view::{self, ViewError};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Combination, Decision, Observation, Panel, Rate, Reason, Verdict};
+use crate::gateway::message::view::{self, ViewError};
 use crate::model::{Classifier, InputSpec, OutputSpec};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, stage_ended};

@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::broadcast;
 
-use super::examination::Examined;
-use super::guarded::GuardedModel;
 use crate::detect::{Decision, Observation, Reason, Verdict};
+use crate::gateway::examine::Examined;
+use crate::gateway::examine::guarded::GuardedModel;
 use crate::model::Distribution;
 use crate::proto::portcullis::v1::{self, Detection};
 use crate::telemetry::{self, Outcome};

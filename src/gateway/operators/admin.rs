@@ -58,7 +58,7 @@ async fn version(State(admin): State<Admin>) -> impl IntoResponse {
     Json(json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
-        "revision": super::REVISION,
+        "revision": crate::gateway::REVISION,
         "onnxruntime": admin.library,
     }))
 }

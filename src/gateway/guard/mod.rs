@@ -1,22 +1,26 @@
 //! Guarding one inference request: forwarded at once, examined at the same time, answered as the policy says.
 
+pub(super) mod answer;
+pub(super) mod intake;
+mod restore;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use tonic::body::Body;
 
-use super::ModelLabel;
-use super::answer::{Head, Whole, header, refusal};
-use super::examination::{Examination, Examined};
-use super::guarded::GuardedModel;
-use super::intake::{Arrival, Guarded, Intake, Ticket};
-use super::tee::{Limits, Tee, Until};
-use super::upstream::Upstream;
-use super::view::Predictions;
-use super::watch::Detections;
+use self::answer::{Head, Whole, header, refusal};
+use self::intake::{Arrival, Guarded, Intake, Ticket};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, act, worst};
+use crate::gateway::ModelLabel;
+use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::examine::{Examination, Examined};
+use crate::gateway::message::tee::{Limits, Tee, Until};
+use crate::gateway::message::view::Predictions;
+use crate::gateway::operators::watch::Detections;
+use crate::gateway::upstream::Upstream;
 use crate::telemetry;
 
 /// Guards every inference request that passes.

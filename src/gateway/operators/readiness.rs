@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use super::upstream::Upstream;
+use crate::gateway::upstream::Upstream;
 use crate::model::{Runtime, Workers};
 use crate::telemetry::{self, Exposition};
 

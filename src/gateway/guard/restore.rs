@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::examination::Examined;
-use super::guarded::GuardedModel;
-use super::outputs::{output_tensor, raw_contents};
-use super::view;
 use crate::detect::Decision;
+use crate::gateway::examine::Examined;
+use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::message::outputs::{output_tensor, raw_contents};
+use crate::gateway::message::view;
 use crate::model::{Distribution, OutputSpec};
 use crate::proto::inference::ModelInferResponse;
 use crate::proto::inference::model_infer_response::InferOutputTensor;

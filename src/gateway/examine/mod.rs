@@ -1,5 +1,9 @@
 //! Examining the items of one request: everything is predicted while the request is on its way, then judged.
 
+pub(super) mod copies;
+pub(super) mod guarded;
+pub(super) mod observer;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,10 +12,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::copies::CopiesOfItem;
-use super::guarded::{GuardedModel, Teacher};
-use super::view::Predictions;
+use self::copies::CopiesOfItem;
+use self::guarded::{GuardedModel, Teacher};
 use crate::detect::{Observation, Part, Prediction, Reason, Verdict};
+use crate::gateway::message::view::Predictions;
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};

@@ -8,11 +8,11 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
-use super::guard::Guard;
-use super::guarded::GuardedModel;
 use super::watch::verdict;
 use crate::data::decode_picture;
 use crate::detect::Reason;
+use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::guard::Guard;
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_server::Inspector;
 use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, Tensor, WatchDetectionsRequest};

@@ -1,5 +1,7 @@
 //! A client of the Open Inference Protocol: what an application sends, and what it gets back.
 
+pub(super) mod inspect;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -7,10 +9,10 @@ use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
-use super::answer::DECISION_HEADER;
-use super::server::code_name;
-use super::upstream::RemoteError;
-use super::view;
+use crate::gateway::guard::answer::DECISION_HEADER;
+use crate::gateway::listen::code_name;
+use crate::gateway::message::view;
+use crate::gateway::upstream::RemoteError;
 use crate::model::Distribution;
 use crate::profile::ModelIdentity;
 use crate::proto::inference::ModelInferRequest;

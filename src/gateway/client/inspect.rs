@@ -3,8 +3,8 @@
 use serde::Serialize;
 use tonic::transport::Endpoint;
 
-use super::upstream::RemoteError;
 use crate::detect::Evidence;
+use crate::gateway::upstream::RemoteError;
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_client::InspectorClient;
 use crate::proto::portcullis::v1::{InspectRequest, Verdict};

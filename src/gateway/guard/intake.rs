@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 
-use super::examination::{Examination, Examined};
-use super::guarded::GuardedModel;
-use super::tee::{Captured, Limits, Surplus};
-use super::watch::Detections;
-use super::wire::{self, WireError};
-use super::{view, weight};
 use crate::detect::{Action, Decision, Reason, act};
+use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::examine::{Examination, Examined};
+use crate::gateway::message::tee::{Captured, Limits, Surplus};
+use crate::gateway::message::view;
+use crate::gateway::message::weight;
+use crate::gateway::message::wire::{self, WireError};
+use crate::gateway::operators::watch::Detections;
 use crate::telemetry::{self, Outcome};
 
 /// Messages larger than this, and all compressed ones, are read off the threads that serve connections.

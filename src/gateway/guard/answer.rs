@@ -7,17 +7,17 @@ use http_body_util::{BodyExt, Full, Limited};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::examination::Examined;
-use super::guarded::GuardedModel;
 use super::intake::wire_reason;
 use super::restore;
-use super::tee::Captured;
-use super::view::{self, Predictions};
-use super::wire;
 use crate::detect::{Decision, Reason};
+use crate::gateway::examine::Examined;
+use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::message::tee::Captured;
+use crate::gateway::message::view::{self, Predictions};
+use crate::gateway::message::wire;
 
 /// Response metadata of an annotated answer.
-pub(super) const DECISION_HEADER: &str = "portcullis-decision";
+pub(crate) const DECISION_HEADER: &str = "portcullis-decision";
 const ID_HEADER: &str = "portcullis-id";
 /// Response parameters of an annotated answer.
 const DECISION_PARAMETER: &str = "portcullis_decision";
