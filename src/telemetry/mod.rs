@@ -77,6 +77,11 @@ pub fn upstream_seen(ready: bool) {
     gauge!(names::UPSTREAM_READY).set(if ready { 1.0 } else { 0.0 });
 }
 
+/// A connection to the upstream was made, or could not be.
+pub fn upstream_dialled(made: bool) {
+    counter!(names::UPSTREAM_CONNECTIONS, "result" => if made { "made" } else { "failed" }).increment(1);
+}
+
 /// The workers were looked at: how many predictions wait for them, the time that they have spent in all, and the part
 /// of it that they have spent in ONNX Runtime.
 pub fn workers_seen(queue_depth: usize, busy: Duration, in_onnxruntime: Duration) {

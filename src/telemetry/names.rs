@@ -25,6 +25,7 @@ pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
 pub(super) const WORKERS_BUSY: &str = "portcullis_workers_busy_seconds";
 pub(super) const ONNXRUNTIME_BUSY: &str = "portcullis_onnxruntime_busy_seconds";
 pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
+pub(super) const UPSTREAM_CONNECTIONS: &str = "portcullis_upstream_connections_total";
 pub(super) const UPSTREAM_READY: &str = "portcullis_upstream_ready";
 
 /// Buckets of durations, in seconds: from a tenth of a millisecond to ten seconds.
@@ -63,5 +64,6 @@ pub(super) fn describe() {
     describe_gauge!(WORKERS_BUSY, Unit::Seconds, "Time that all workers together have spent, ever growing.");
     describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
     describe_counter!(AUDIT_EVENTS, "Detections handed to a sink, or dropped because it was too slow.");
+    describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");
     describe_gauge!(UPSTREAM_READY, "1 if the upstream said that it was ready when last asked.");
 }

@@ -14,6 +14,7 @@ mod lifecycle;
 mod operators;
 mod policies;
 mod predictions;
+mod reconnect;
 mod sources;
 mod traffic;
 mod transparency;

@@ -1,5 +1,6 @@
 //! What stands behind the gateway: a classifier's server, or models embedded in this process.
 
+mod dial;
 mod embedded;
 mod remote;
 
@@ -22,4 +23,13 @@ pub trait Upstream: Send + Sync {
 
     /// Whether it says that it is ready.
     fn ready(&self) -> Answer<'_, bool>;
+}
+
+/// What lies at the bottom of an error.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

@@ -12,7 +12,8 @@ use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::{Answer, Upstream};
+use super::dial::Dialler;
+use super::{Answer, Upstream, root_cause};
 use crate::gateway::message::wire;
 use crate::model::{Port, Signature};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
@@ -45,7 +46,9 @@ pub enum RemoteError {
 
 /// Carries calls to a server over pooled HTTP/2 connections, made when needed and again when lost.
 pub struct Remote {
-    client: Client<HttpConnector, Body>,
+    client: Client<Dialler<HttpConnector>, Body>,
+    /// As the client has it, to tell why a connection is not made.
+    dialler: Dialler<HttpConnector>,
     authority: Authority,
 }
 
@@ -59,6 +62,7 @@ impl Remote {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let dialler = Dialler::new(connector);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .http2_only(true)
@@ -66,8 +70,8 @@ impl Remote {
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_while_idle(true)
-            .build(connector);
-        Ok(Self { client, authority })
+            .build(dialler.clone());
+        Ok(Self { client, dialler, authority })
     }
 
     fn target(&self, path: Option<&PathAndQuery>) -> Uri {
@@ -145,7 +149,9 @@ impl Upstream for Remote {
             match self.client.request(request).await {
                 Ok(response) => response.map(Body::new),
                 Err(error) => {
-                    let cause = root_cause(&error);
+                    // Calls that waited for another's dialling are not told how it failed.
+                    let away = self.dialler.last_failure().filter(|_| error.is_connect());
+                    let cause = away.map_or_else(|| root_cause(&error), |away| away.to_string());
                     tracing::debug!(error = %cause, "call to the upstream failed");
                     Status::unavailable(format!("the classifier behind this gateway cannot be reached: {cause}"))
                         .into_http()
@@ -161,12 +167,4 @@ impl Upstream for Remote {
             answer.is_ok_and(|answer| answer.ready)
         })
     }
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

@@ -11,8 +11,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use tonic::Code;
 
@@ -35,6 +36,7 @@ pub struct Seen {
 pub struct Upstream {
     pub address: SocketAddr,
     state: Arc<State>,
+    serving: JoinHandle<()>,
 }
 
 struct State {
@@ -47,7 +49,11 @@ struct State {
 impl Upstream {
     /// Starts a server that answers as `script` says, but for the question whether it is ready.
     pub async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.expect("a free port"), script)
+    }
+
+    /// As [`Upstream::start`], on a port that was found already.
+    pub fn start_on(listener: TcpListener, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("an address");
         let state = State {
             script: Box::new(script),
@@ -56,18 +62,27 @@ impl Upstream {
             seen: Mutex::default(),
         };
         let state = Arc::new(state);
-        let serving = state.clone();
-        tokio::spawn(async move {
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let state = serving.clone();
+                let state = shared.clone();
                 let service = service_fn(move |request| answer(state.clone(), request));
                 let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
                     .auto_date_header(false)
                     .serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async { _ = connection.await });
+                connections.spawn(async { _ = connection.await });
             }
         });
-        Self { address, state }
+        Self { address, state, serving }
+    }
+
+    /// Ends it in the middle of everything, as if it were killed. Its port refuses connections, and is kept for it.
+    pub async fn kill(self) -> TcpSocket {
+        self.serving.abort();
+        // That it was cancelled is what was wanted.
+        let _ = self.serving.await;
+        nobody_on(self.address)
     }
 
     /// From now on it says that it is ready, or that it is not.
@@ -84,6 +99,14 @@ impl Upstream {
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.seen.lock().expect("unpoisoned").iter().filter(|seen| seen.path == path).cloned().collect()
     }
+}
+
+/// A port, `:0` for any, on which nobody listens and nobody else can.
+pub fn nobody_on(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("a socket option");
+    socket.bind(address).expect("the port is free");
+    socket
 }
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
