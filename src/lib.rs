@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `main` | parses, runs, prints the error chain once, sets the exit code |
 //! | `cli` | one file a command: arguments and wiring |
-//! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port |
+//! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port, the life cycle |
 //! | [`train`] | distillation and training, also against an adversary, and of sentinels; a feature of the build |
 //! | [`attack`] | attacks on a classifier, one file each, and the suites that a red team makes |
 //! | [`report`] | tables, histograms and plots; what an assessment found, for the terminal, programs and a browser |
@@ -35,6 +35,7 @@
 //! 5. Every request ends up in exactly one decision counter, whose labels come from bounded sets.
 //! 6. The false-positive rate on fresh benign inputs stays within the interval that the profile states.
 //! 7. `serve` binds nothing before configuration, models and profiles are valid, and names every mistake.
+//! 8. A call meets one configuration from its beginning to its end; a new one that is wrong changes nothing.
 
 pub mod attack;
 pub mod config;

@@ -297,6 +297,9 @@ fn sizes_and_durations_have_units() {
     assert_eq!(budget("1m 30s"), Ok(Duration::from_secs(90)));
     assert_eq!(budget("250ms"), Ok(Duration::from_millis(250)));
     assert!(budget("0s").is_err() && budget("soon").is_err());
+    let delay = |text| setting("server.drain_delay", text).map(|config| config.server.drain_delay);
+    assert_eq!(delay("0s"), Ok(Duration::ZERO), "to wait for nobody is fine");
+    assert!(delay("-1s").is_err() && delay("soon").is_err());
 }
 
 #[test]

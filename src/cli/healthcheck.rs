@@ -10,7 +10,7 @@ use super::http;
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The gateway's admin port.
-    #[arg(long, default_value = "127.0.0.1:9901")]
+    #[arg(long, value_name = "ADDRESS", default_value_t = http::DEFAULT_ADMIN, value_parser = http::address)]
     admin: SocketAddr,
     /// How long to wait for an answer.
     #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]

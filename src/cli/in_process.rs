@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use portcullis::config::Config;
-use portcullis::gateway::{Gateway, REVISION};
+use portcullis::gateway::{Control, Gateway, Phase, REVISION};
 use portcullis::profile::Loader;
 use portcullis::telemetry;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::setup;
 
@@ -16,28 +15,28 @@ use super::setup;
 pub struct Running {
     pub clients: SocketAddr,
     pub admin: SocketAddr,
-    shutdown: CancellationToken,
+    control: Control,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
     pub async fn start(config: &Config, loader: Loader) -> Result<Self> {
         let exposition = telemetry::install(REVISION)?;
-        let gateway =
-            Gateway::assemble(config, loader, exposition).map_err(|mistakes| setup::mistakes(config, mistakes))?;
+        let gateway = Gateway::assemble(config.clone(), loader, exposition);
+        let gateway = gateway.map_err(|mistakes| setup::mistakes(config, mistakes))?;
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let (clients, admin) = (TcpListener::bind(free).await?, TcpListener::bind(free).await?);
-        let shutdown = CancellationToken::new();
+        let control = Control::default();
         Ok(Self {
             clients: clients.local_addr()?,
             admin: admin.local_addr()?,
-            serving: tokio::spawn(gateway.run(clients, admin, shutdown.clone())),
-            shutdown,
+            serving: tokio::spawn(gateway.run(clients, admin, control.clone())),
+            control,
         })
     }
 
     pub async fn stop(self) -> Result<()> {
-        self.shutdown.cancel();
+        self.control.advance(Phase::Closing);
         Ok(self.serving.await?)
     }
 }

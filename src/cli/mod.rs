@@ -9,6 +9,7 @@ mod data;
 mod demo;
 #[cfg(feature = "train")]
 mod distill;
+mod drain;
 mod evaluate;
 mod healthcheck;
 mod http;
@@ -49,7 +50,7 @@ pub struct Cli {
 }
 
 /// What every command knows.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Common {
     /// Configuration file.
     #[arg(short, long, global = true, env = "PORTCULLIS_CONFIG", default_value = "portcullis.toml")]
@@ -108,6 +109,8 @@ enum Command {
     Data(data::Command),
     /// Ask a running gateway whether it is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Arguments),
+    /// Tell a running gateway to end: it answers what is under way, and the command waits until it is gone.
+    Drain(drain::Arguments),
 }
 
 /// Runs the command.
@@ -138,6 +141,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Demo(arguments) => demo::run(&common, &arguments),
         Command::Data(command) => data::run(&common, &command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Drain(arguments) => drain::run(&common, &arguments),
     }
 }
 

@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use portcullis::config::Config;
-use portcullis::gateway::{Gateway, REVISION};
+use portcullis::gateway::{Control, Gateway, Phase, REVISION};
 use portcullis::telemetry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::{Common, setup};
 
@@ -32,28 +31,45 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let exposition = telemetry::install(REVISION)?;
     let library = loader.runtime.library().display().to_string();
     let gateway = runtime
-        .block_on(async { Gateway::assemble(&config, loader, exposition) })
+        .block_on(async { Gateway::assemble(config.clone(), loader, exposition) })
         .map_err(|mistakes| setup::mistakes(&config, mistakes))?;
-    tracing::info!(library, models = gateway.models.len(), "everything is loaded");
-    runtime.block_on(listen(config, arguments, gateway))
+    tracing::info!(library, models = config.models.len(), "everything is loaded");
+    let source = common.clone();
+    runtime.block_on(listen(config, arguments, gateway.reloading(move || source.load())))
 }
 
 async fn listen(config: Config, arguments: &Arguments, gateway: Gateway) -> Result<()> {
+    let control = Control::default();
+    obey_signals(control.clone())?;
     let clients = bind(arguments.listen.unwrap_or(config.server.listen)).await?;
     let admin = bind(arguments.admin_listen.unwrap_or(config.admin.listen)).await?;
     tracing::info!(address = %clients.local_addr()?, "listening for clients");
     tracing::info!(address = %admin.local_addr()?, "listening for operators");
-    let shutdown = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = shutdown.clone();
+    gateway.run(clients, admin, control).await;
+    Ok(())
+}
+
+/// SIGHUP reloads. SIGTERM ends in due form; SIGINT, which a person at the terminal sends, without delay; and the second of
+/// either at once.
+fn obey_signals(control: Control) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut told = false;
+        loop {
+            let phase = tokio::select! {
+                _ = terminate.recv() => Phase::Draining,
+                _ = interrupt.recv() => Phase::Closing,
+                _ = hang_up.recv() => {
+                    control.reload();
+                    continue;
+                }
+            };
+            control.advance(if told { Phase::Cut } else { phase });
+            told = true;
         }
-        stop.cancel();
     });
-    gateway.run(clients, admin, shutdown).await;
     Ok(())
 }
 

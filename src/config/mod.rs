@@ -4,6 +4,7 @@
 //! the first mistake: all of them are collected, each with the line, variable or flag that it came from.
 
 mod detector;
+mod fixed;
 mod mistake;
 mod read;
 mod section;

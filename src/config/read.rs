@@ -13,7 +13,7 @@ use super::types::{
     Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy,
     Predictions, Server, Upstream, Workers,
 };
-use super::value::{BlockStatus, Size};
+use super::value::{BlockStatus, Pause, Size};
 
 const MEBIBYTE: usize = 1 << 20;
 /// gRPC's frames carry 32-bit lengths; servers stop at 2 GiB.
@@ -44,7 +44,9 @@ fn server(mut section: Section<'_>) -> Server {
         max_message_bytes,
         max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
+        drain_delay: section.or("drain_delay", Pause(Duration::from_secs(5))).0,
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
+        reload_every: section.or("reload_every", Pause(Duration::from_secs(5))).0,
         streams: section.or("streams", OnUndecided::Block),
     };
     section.end();

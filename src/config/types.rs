@@ -35,8 +35,12 @@ pub struct Server {
     pub max_inspected_bytes: usize,
     /// Examinations under way at most; requests beyond are undecided.
     pub max_inflight_examinations: usize,
-    /// How long calls may go on once the gateway drains.
+    /// How long a gateway that is told to end still lets calls in, so that those who route them hear of it; may be zero.
+    pub drain_delay: Duration,
+    /// How long calls may go on after that.
     pub drain_grace: Duration,
+    /// Pause between two looks at the configuration's files; zero for none.
+    pub reload_every: Duration,
     /// What happens to streaming inference, which is not examined, where a model is under `block` or `restore`.
     pub streams: OnUndecided,
 }

@@ -152,6 +152,19 @@ impl FromNode for SocketAddr {
     }
 }
 
+/// A duration that may be nothing.
+pub(super) struct Pause(pub(super) Duration);
+
+impl FromNode for Pause {
+    const EXPECTED: &'static str = Duration::EXPECTED;
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let Value::String(text) = &node.value else { return None };
+        let duration = humantime::parse_duration(text);
+        Some(duration.map(Self).map_err(|_| format!("must be {}", Self::EXPECTED)))
+    }
+}
+
 impl FromNode for Duration {
     const EXPECTED: &'static str = "a duration such as \"250ms\"";
 

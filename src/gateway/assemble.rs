@@ -1,22 +1,61 @@
 //! From the configuration to a gateway that can run: everything loaded, everything checked, nothing bound yet.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
 
 use super::Gateway;
 use super::examine::copies::UpstreamTeacher;
 use super::examine::guarded::{GuardedModel, Teacher};
+use super::guard::Guard;
+use super::guard::intake::Intake;
+use super::lifecycle::files::Files;
+use super::lifecycle::serving::Serving;
+use super::message::tee::Limits;
+use super::operators::watch::Detections;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
+use crate::detect::Rate;
 use crate::model::Signature;
 use crate::profile::{Lineup, Loader, Profile, ProfileError};
-use crate::telemetry::{Exposition, ModelMetrics};
+use crate::telemetry::{self, Exposition, ModelMetrics};
 
 impl Gateway {
     /// Loads and checks everything that `config` names.
     ///
     /// # Errors
     /// Every mistake at once: broken models, contradictions, profiles that belong to something else.
-    pub fn assemble(config: &Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
+    pub fn assemble(config: Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
+        let files = Files::of(&config);
+        let detections = Detections::new();
+        let serving = Loaded::load(config, &loader)?.into_serving(files, &loader, &detections);
+        telemetry::configuration_in_force();
+        Ok(Self { serving: watch::Sender::new(Arc::new(serving)), loader, exposition, detections, source: None })
+    }
+}
+
+/// Everything that a configuration names, loaded and checked. It neither serves yet nor shows in metrics.
+pub(super) struct Loaded {
+    config: Config,
+    remote: Option<Arc<Remote>>,
+    models: Vec<LoadedModel>,
+}
+
+/// One model and what guards it.
+struct LoadedModel {
+    lineup: Lineup,
+    profile: Profile,
+    rate: Rate,
+    teacher: Teacher,
+}
+
+impl Loaded {
+    /// Loads and checks what `config` names.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub(super) fn load(config: Config, loader: &Loader) -> Result<Self, Vec<Mistake>> {
         let remote = match &config.upstream {
             config::Upstream::Grpc { endpoint } => Some(
                 Remote::new(endpoint)
@@ -25,47 +64,102 @@ impl Gateway {
             ),
             config::Upstream::Embedded => None,
         };
-        let mut embedded = Vec::new();
         let mut models = Vec::new();
         let mut mistakes = Vec::new();
         for configured in &config.models {
-            match guarded_model(configured, &loader, remote.as_ref()) {
-                Ok(model) => {
-                    if let Teacher::Embedded(classifier) = &model.teacher {
-                        embedded.push(EmbeddedModel {
-                            name: model.name.to_owned(),
-                            version: model.version.clone(),
-                            model: classifier.model().clone(),
-                        });
-                    }
-                    models.push(Arc::new(model));
-                }
+            match LoadedModel::load(configured, loader, remote.as_ref()) {
+                Ok(model) => models.push(model),
                 Err(more) => mistakes.extend(more),
             }
         }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        let Loader { runtime, workers, .. } = loader;
-        let is_embedded = remote.is_none();
+        if mistakes.is_empty() { Ok(Self { config, remote, models }) } else { Err(mistakes) }
+    }
+
+    /// Makes of it what can serve. `files` are those that it came from.
+    pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections) -> Serving {
+        let Self { config, remote, models } = self;
+        let server = &config.server;
+        let models: Vec<Arc<GuardedModel>> =
+            models.into_iter().zip(&config.models).map(|(loaded, model)| Arc::new(loaded.guarded(model))).collect();
         let upstream: Arc<dyn Upstream> = match remote {
             Some(remote) => remote,
-            None => Arc::new(Embedded::new(embedded, workers.clone(), config.server.max_message_bytes)),
+            None => {
+                let embedded = models.iter().filter_map(|model| embedded(model)).collect();
+                Arc::new(Embedded::new(embedded, loader.workers.clone(), server.max_message_bytes))
+            }
         };
-        Ok(Self {
-            upstream,
-            embedded: is_embedded,
-            models,
-            workers,
-            runtime,
-            exposition,
-            max_message_bytes: config.server.max_message_bytes,
-            max_inspected_bytes: config.server.max_inspected_bytes,
-            max_examinations: config.server.max_inflight_examinations,
-            grace: config.server.drain_grace,
-            streams: config.server.streams,
-        })
+        let limits = Limits { message: server.max_message_bytes, inspected: server.max_inspected_bytes };
+        let intake = Intake::new(models, limits, server.max_inflight_examinations, detections.clone());
+        let guard = Guard::new(upstream, intake, server.streams);
+        Serving { config, files, guard }
     }
+}
+
+impl LoadedModel {
+    fn load(
+        configured: &config::GuardedModel,
+        loader: &Loader,
+        remote: Option<&Arc<Remote>>,
+    ) -> Result<Self, Vec<Mistake>> {
+        let (mut lineup, profile) = lineup_with_profile(configured, loader)?;
+        let rate = profile
+            .rate(&configured.profile.value, configured.fpr)
+            .map_err(|error| vec![configured.profile.mistake(error.to_string())])?
+            .clone();
+        let teacher = match (remote, &configured.predictions, lineup.teacher.take()) {
+            (None, _, Some(classifier)) => Teacher::Embedded(classifier),
+            (Some(_), Predictions::Replica, Some(classifier)) => Teacher::Replica(classifier),
+            (Some(remote), ..) => {
+                let identity = &lineup.identity;
+                let name = (identity.name.clone(), configured.version.clone().unwrap_or_default());
+                let contract = (identity.input.clone(), identity.output.clone());
+                let workers = loader.workers.clone();
+                Teacher::Upstream(Arc::new(UpstreamTeacher::new(remote.clone(), workers, name, contract)))
+            }
+            (None, _, None) => return Err(vec![configured.name.mistake("an embedded model needs a path")]),
+        };
+        Ok(Self { lineup, profile, rate, teacher })
+    }
+
+    /// The model as it is guarded, with its metrics.
+    fn guarded(self, configured: &config::GuardedModel) -> GuardedModel {
+        let Self { lineup, profile, rate, teacher } = self;
+        let name = label(&configured.name.value);
+        let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
+        GuardedModel {
+            name,
+            version: configured.version.clone(),
+            policy: configured.policy,
+            on_undecided: configured.on_undecided,
+            block_code: tonic::Code::from(configured.block_status),
+            time_budget: configured.time_budget,
+            input: lineup.identity.input,
+            output: lineup.identity.output,
+            teacher,
+            panel: lineup.panel,
+            combination: profile.combination,
+            rate,
+            metrics,
+        }
+    }
+}
+
+fn embedded(model: &GuardedModel) -> Option<EmbeddedModel> {
+    let Teacher::Embedded(classifier) = &model.teacher else { return None };
+    let (name, version) = (model.name.to_owned(), model.version.clone());
+    Some(EmbeddedModel { name, version, model: classifier.model().clone() })
+}
+
+/// A name as a label of metrics. Labels live as long as the process; there are as many as there were ever models.
+fn label(name: &str) -> &'static str {
+    static LABELS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(label) = labels.get(name) {
+        return label;
+    }
+    let label = name.to_owned().leak();
+    labels.insert(label);
+    label
 }
 
 /// Loads one model's parts and its profile.
@@ -87,49 +181,4 @@ pub fn lineup_with_profile(
         }
         (lineup, profile) => Err(lineup.err().into_iter().chain(profile.err()).flatten().collect()),
     }
-}
-
-fn guarded_model(
-    configured: &config::GuardedModel,
-    loader: &Loader,
-    remote: Option<&Arc<Remote>>,
-) -> Result<GuardedModel, Vec<Mistake>> {
-    let (lineup, profile) = lineup_with_profile(configured, loader)?;
-    let rate = profile
-        .rate(&configured.profile.value, configured.fpr)
-        .map_err(|error| vec![Mistake { at: configured.profile.at.clone(), message: error.to_string() }])?
-        .clone();
-    let Lineup { identity, teacher, panel, .. } = lineup;
-    let (input, output) = (identity.input, identity.output);
-    let teacher = match (remote, &configured.predictions, teacher) {
-        (None, _, Some(classifier)) => Teacher::Embedded(classifier),
-        (Some(_), Predictions::Replica, Some(classifier)) => Teacher::Replica(classifier),
-        (Some(remote), ..) => {
-            let name = (identity.name.clone(), configured.version.clone().unwrap_or_default());
-            let contract = (input.clone(), output.clone());
-            Teacher::Upstream(Arc::new(UpstreamTeacher::new(remote.clone(), loader.workers.clone(), name, contract)))
-        }
-        (None, _, None) => {
-            let message = "an embedded model needs a path".to_owned();
-            return Err(vec![Mistake { at: configured.name.at.clone(), message }]);
-        }
-    };
-    // Labels of metrics live as long as the process; there are as many as there are models.
-    let name: &'static str = identity.name.leak();
-    let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
-    Ok(GuardedModel {
-        name,
-        version: configured.version.clone(),
-        policy: configured.policy,
-        on_undecided: configured.on_undecided,
-        block_code: tonic::Code::from(configured.block_status),
-        time_budget: configured.time_budget,
-        input,
-        output,
-        teacher,
-        panel,
-        combination: profile.combination,
-        rate,
-        metrics,
-    })
 }

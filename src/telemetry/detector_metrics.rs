@@ -12,6 +12,7 @@ use crate::detect::Ranks;
 pub(super) struct DetectorMetrics {
     score: Histogram,
     p_value: Histogram,
+    threshold: Option<Gauge>,
     drift: Gauge,
     drift_p_value: Gauge,
     window: Mutex<Window>,
@@ -31,21 +32,34 @@ impl DetectorMetrics {
     /// `flagged`, the detector alone would flag them beyond `threshold`.
     pub(super) fn new(model: &str, detector: &str, ranks: &Ranks, flagged: f64, threshold: Option<f64>) -> Self {
         let labels = [("model", model.to_owned()), ("detector", detector.to_owned())];
-        if let Some(threshold) = threshold {
-            gauge!(names::DETECTOR_THRESHOLD, &labels).set(threshold);
-        }
+        let threshold = threshold.map(|threshold| {
+            let gauge = gauge!(names::DETECTOR_THRESHOLD, &labels);
+            gauge.set(threshold);
+            gauge
+        });
         let metrics = Self {
             score: histogram!(names::DETECTOR_SCORE, &labels),
             p_value: histogram!(names::DETECTOR_P_VALUE, &labels),
+            threshold,
             drift: gauge!(names::CALIBRATION_DRIFT, &labels),
             drift_p_value: gauge!(names::DRIFT_P_VALUE, &labels),
             window: Mutex::default(),
             body: Some(Body::new(ranks, flagged)),
         };
-        // Not 0, which would be an alarm.
-        metrics.drift_p_value.set(f64::NAN);
-        metrics.drift.set(f64::NAN);
+        metrics.know_no_drift();
         metrics
+    }
+
+    /// Not 0, which would be an alarm.
+    fn know_no_drift(&self) {
+        self.drift_p_value.set(f64::NAN);
+        self.drift.set(f64::NAN);
+    }
+
+    /// Nothing is flagged by it any more.
+    pub(super) fn retire(&self) {
+        self.threshold.iter().for_each(|threshold| threshold.set(f64::NAN));
+        self.know_no_drift();
     }
 
     /// Without looking for drift: for who sees only the most suspicious inputs, and would find them so.

@@ -13,9 +13,9 @@ pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, counter, gauge, histogram};
 
 /// Stages of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,49 @@ pub fn upstream_seen(ready: bool) {
 /// A connection to the upstream was made, or could not be.
 pub fn upstream_dialled(made: bool) {
     counter!(names::UPSTREAM_CONNECTIONS, "result" => if made { "made" } else { "failed" }).increment(1);
+}
+
+/// What became of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// The new configuration is in force.
+    Applied,
+    /// It is wrong: the old one stays.
+    Refused,
+    /// It is the old one.
+    Unchanged,
+}
+
+impl Reload {
+    const ALL: [Self; 3] = [Self::Applied, Self::Refused, Self::Unchanged];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// A configuration is in force from now on.
+pub fn configuration_in_force() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    gauge!(names::IN_FORCE_SINCE).set(since.as_secs_f64());
+    // So that the first one shows as an increase.
+    Reload::ALL.into_iter().for_each(|result| reloads(result).increment(0));
+}
+
+/// A reload has ended.
+pub fn reload_ended(result: Reload) {
+    reloads(result).increment(1);
+    if result == Reload::Applied {
+        configuration_in_force();
+    }
+}
+
+fn reloads(result: Reload) -> Counter {
+    counter!(names::RELOADS, "result" => result.name())
 }
 
 /// The workers were looked at: how many predictions wait for them, the time that they have spent in all, and the part

@@ -117,6 +117,12 @@ impl ModelMetrics {
         self.overhead.record(overhead.as_secs_f64());
     }
 
+    /// The model is guarded no longer, or otherwise: its gauges say that nothing is known. Its counters stay.
+    pub fn retire(&self) {
+        self.detectors.iter().chain([&self.combined]).for_each(DetectorMetrics::retire);
+        self.traffic.retire();
+    }
+
     /// Extra predictions were asked for.
     pub fn predictions_asked(&self, count: usize) {
         self.extra_predictions.increment(count as u64);

@@ -26,6 +26,8 @@ pub(super) const WORKERS_BUSY: &str = "portcullis_workers_busy_seconds";
 pub(super) const ONNXRUNTIME_BUSY: &str = "portcullis_onnxruntime_busy_seconds";
 pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
 pub(super) const UPSTREAM_CONNECTIONS: &str = "portcullis_upstream_connections_total";
+pub(super) const RELOADS: &str = "portcullis_config_reloads_total";
+pub(super) const IN_FORCE_SINCE: &str = "portcullis_config_in_force_since_seconds";
 pub(super) const UPSTREAM_READY: &str = "portcullis_upstream_ready";
 
 /// Buckets of durations, in seconds: from a tenth of a millisecond to ten seconds.
@@ -65,5 +67,7 @@ pub(super) fn describe() {
     describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
     describe_counter!(AUDIT_EVENTS, "Detections handed to a sink, or dropped because it was too slow.");
     describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");
+    describe_counter!(RELOADS, "Reloads of the configuration: applied, refused, or unchanged.");
+    describe_gauge!(IN_FORCE_SINCE, Unit::Seconds, "When the configuration in force was loaded, since 1970.");
     describe_gauge!(UPSTREAM_READY, "1 if the upstream said that it was ready when last asked.");
 }

@@ -47,6 +47,12 @@ impl TrafficMetrics {
         }
     }
 
+    /// Nobody looks any more: no state is the present one.
+    pub(super) fn retire(&self) {
+        self.tail_p_value.set(f64::NAN);
+        self.states.iter().for_each(|(_, gauge)| gauge.set(0.0));
+    }
+
     fn show(&self, traffic: Traffic) {
         for (state, gauge) in &self.states {
             gauge.set(if *state == traffic { 1.0 } else { 0.0 });

@@ -133,6 +133,10 @@ impl Intake {
         Self(Arc::new(Desk { models, limits, permits: Arc::new(Semaphore::new(max_examinations)), detections }))
     }
 
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<GuardedModel>> {
+        self.0.models.values()
+    }
+
     pub(crate) fn model(&self, name: &str) -> Option<&Arc<GuardedModel>> {
         self.0.models.get(name)
     }

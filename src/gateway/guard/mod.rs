@@ -41,6 +41,14 @@ impl Guard {
         Self { upstream, intake, streams }
     }
 
+    pub(crate) fn upstream(&self) -> &Arc<dyn Upstream> {
+        &self.upstream
+    }
+
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<GuardedModel>> {
+        self.intake.models()
+    }
+
     pub(crate) fn model(&self, name: &str) -> Option<&Arc<GuardedModel>> {
         self.intake.model(name)
     }

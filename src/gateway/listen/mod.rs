@@ -1,7 +1,6 @@
 //! Listening: connections in, calls out to whoever answers them, and a bounded drain at the end.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
@@ -18,10 +17,9 @@ use tonic::body::Body;
 use tower::ServiceExt;
 
 use crate::gateway::ModelLabel;
-use crate::gateway::guard::Guard;
 use crate::gateway::guard::answer::status_of;
+use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::tee::Watched;
-use crate::gateway::upstream::Upstream;
 use crate::telemetry::{self, InflightCall};
 
 /// Flow-control windows large enough for a whole picture.
@@ -45,33 +43,31 @@ const METHODS: [&str; 7] =
 /// Sends each call where it belongs: inference to the guard, health to ourselves, all else to the upstream.
 #[derive(Clone)]
 pub(crate) struct Dispatch {
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) current: Current,
     /// Services that the gateway itself answers.
     pub(crate) own: tonic::service::Routes,
-    /// Path prefixes of those services.
-    pub(crate) own_prefixes: &'static [&'static str],
 }
 
 impl Dispatch {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let began = Instant::now();
         let call = InflightCall::begin();
+        let serving = self.current.get();
         let request = request.map(Body::new);
         let path = request.uri().path();
         let name = path.strip_prefix(INFERENCE);
         let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
         let response = if method == MODEL_INFER {
-            self.guard.infer(request).await
+            serving.guard.infer(request).await
         } else if method == MODEL_STREAM_INFER {
-            self.guard.stream(request).await
-        } else if self.own_prefixes.iter().any(|prefix| path.starts_with(prefix)) {
+            serving.guard.stream(request).await
+        } else if serving.is_own(path) {
             match self.own.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }
         } else {
-            self.upstream.call(request).await
+            serving.guard.upstream().call(request).await
         };
         let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
         let in_headers = status_of(response.headers());
@@ -108,13 +104,8 @@ pub(crate) fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// Serves gRPC on `listener` until `shutdown`, then lets calls end for up to `grace`.
-pub(crate) async fn serve_grpc(
-    listener: TcpListener,
-    dispatch: Dispatch,
-    shutdown: impl Future<Output = ()>,
-    grace: Duration,
-) {
+/// Serves gRPC on `listener` until `shutdown`, which says how long calls may then take to end.
+pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdown: impl Future<Output = Duration>) {
     let graceful = GracefulShutdown::new();
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
@@ -125,7 +116,7 @@ pub(crate) async fn serve_grpc(
         .max_concurrent_streams(CONCURRENT_CALLS)
         .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    accept(listener, shutdown, |stream| {
+    let grace = accept(listener, shutdown, |stream| {
         let dispatch = dispatch.clone();
         let service = service_fn(move |request| dispatch.clone().answer(request));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
@@ -158,12 +149,16 @@ pub(crate) async fn serve_admin(listener: TcpListener, router: axum::Router, shu
     drain(graceful, Duration::from_secs(1)).await;
 }
 
-async fn accept(listener: TcpListener, shutdown: impl Future<Output = ()>, mut connected: impl FnMut(TcpStream)) {
+async fn accept<T>(
+    listener: TcpListener,
+    shutdown: impl Future<Output = T>,
+    mut connected: impl FnMut(TcpStream),
+) -> T {
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => return,
+            end = &mut shutdown => return end,
         };
         match accepted {
             Ok((stream, _)) => {

@@ -4,33 +4,33 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use tonic::Status;
 
 use super::readiness::Readiness;
+use crate::gateway::lifecycle::control::{Control, Phase};
 use crate::telemetry::Exposition;
 
+/// What operators see and steer.
 #[derive(Clone)]
-struct Admin {
-    readiness: Readiness,
-    exposition: Exposition,
-    library: String,
+pub(crate) struct Admin {
+    pub(crate) readiness: Readiness,
+    pub(crate) control: Control,
+    pub(crate) exposition: Exposition,
+    /// Where ONNX Runtime was found.
+    pub(crate) library: String,
 }
 
 /// The admin port: its HTTP half, and `services`, its gRPC half.
-pub(crate) fn router(
-    readiness: Readiness,
-    exposition: Exposition,
-    library: String,
-    services: axum::Router,
-) -> axum::Router {
+pub(crate) fn router(admin: Admin, services: axum::Router) -> axum::Router {
     axum::Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(readyz))
         .route("/version", get(version))
-        .with_state(Admin { readiness, exposition, library })
+        .route("/drain", post(drain))
+        .with_state(admin)
         .merge(services)
         .fallback(nowhere)
 }
@@ -52,6 +52,15 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     let code = if admin.readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, format!("{}\n", admin.readiness.explain()))
+}
+
+/// Begins the way out. Pages in a browser say where they come from, and may not.
+async fn drain(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, &'static str) {
+    if headers.contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "no page in a browser may do that\n");
+    }
+    admin.control.advance(Phase::Draining);
+    (StatusCode::ACCEPTED, "draining\n")
 }
 
 async fn version(State(admin): State<Admin>) -> impl IntoResponse {

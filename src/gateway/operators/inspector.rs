@@ -1,7 +1,6 @@
 //! `portcullis.v1.Inspector`: the operator's side.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -12,7 +11,7 @@ use super::watch::verdict;
 use crate::data::decode_picture;
 use crate::detect::Reason;
 use crate::gateway::examine::guarded::GuardedModel;
-use crate::gateway::guard::Guard;
+use crate::gateway::lifecycle::serving::Current;
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_server::Inspector;
 use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, Tensor, WatchDetectionsRequest};
@@ -21,12 +20,12 @@ use crate::tensor::{Elements, Picture};
 
 /// Examines what operators send, and streams detections to them.
 pub(crate) struct InspectorService {
-    guard: Arc<Guard>,
+    current: Current,
 }
 
 impl InspectorService {
-    pub(crate) fn new(guard: Arc<Guard>) -> Self {
-        Self { guard }
+    pub(crate) fn new(current: Current) -> Self {
+        Self { current }
     }
 }
 
@@ -34,8 +33,9 @@ impl InspectorService {
 impl Inspector for InspectorService {
     async fn inspect(&self, request: Request<InspectRequest>) -> Result<Response<InspectResponse>, Status> {
         let InspectRequest { model: name, input } = request.into_inner();
-        let model =
-            self.guard.model(&name).ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
+        let serving = self.current.get();
+        let model = serving.guard.model(&name);
+        let model = model.ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
         let pictures = match input {
             Some(Input::Picture(encoded)) => vec![picture(model, &encoded)?],
             Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
@@ -55,14 +55,17 @@ impl Inspector for InspectorService {
         request: Request<WatchDetectionsRequest>,
     ) -> Result<Response<Self::WatchDetectionsStream>, Status> {
         let wanted = request.into_inner().model;
-        let stream = BroadcastStream::new(self.guard.detections().subscribe()).filter_map(move |next| match next {
-            Ok(detection) if wanted.is_empty() || detection.model == wanted => Some(Ok(detection)),
-            Ok(_) => None,
-            Err(BroadcastStreamRecvError::Lagged(lost)) => {
-                (0..lost).for_each(|_| telemetry::detection_delivered("watch", false));
-                None
-            }
-        });
+        let stream =
+            BroadcastStream::new(self.current.get().guard.detections().subscribe()).filter_map(
+                move |next| match next {
+                    Ok(detection) if wanted.is_empty() || detection.model == wanted => Some(Ok(detection)),
+                    Ok(_) => None,
+                    Err(BroadcastStreamRecvError::Lagged(lost)) => {
+                        (0..lost).for_each(|_| telemetry::detection_delivered("watch", false));
+                        None
+                    }
+                },
+            );
         Ok(Response::new(Box::pin(stream)))
     }
 }

@@ -173,10 +173,20 @@ impl Gateway {
         self.log.lock().expect("unpoisoned").clone()
     }
 
-    /// Asks it to end, as Kubernetes does.
-    pub fn terminate(&self) {
-        let killed = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
+    /// What the admin port answers to a POST without a body: status and text.
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        super::wire::http(self.admin, "POST", path, headers).await
+    }
+
+    /// Sends it a signal such as `TERM`, by which Kubernetes asks it to end.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Writes another configuration over its own, of which it is not told.
+    pub fn configure(&self, configuration: &str) {
+        std::fs::write(&self.configuration, configuration).expect("the configuration is written");
     }
 
     /// Waits until it has ended.

@@ -118,13 +118,15 @@ impl Model {
         self.section(&self.profile(), settings)
     }
 
-    fn section(&self, profile: &Path, settings: &str) -> String {
+    /// As [`Model::guarded`], with a profile of the test's own.
+    pub fn section(&self, profile: &Path, settings: &str) -> String {
         let Self { name, path, tables, .. } = self;
         let path = path.as_ref().map_or_else(String::new, |path| format!("path = {path:?}\n"));
         format!("[[models]]\nname = \"{name}\"\n{path}profile = {profile:?}\nfpr = {RATE}\n{settings}\n{tables}")
     }
 
-    fn profile(&self) -> PathBuf {
+    /// Its profile, calibrated.
+    pub fn profile(&self) -> PathBuf {
         static CALIBRATED: Mutex<Option<HashSet<&str>>> = Mutex::new(None);
         let path = scratch().join("profiles").join(self.key).with_extension("json");
         let mut calibrated = CALIBRATED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -154,6 +154,12 @@ impl Connection {
         Self { sender, address }
     }
 
+    /// Whether the peer takes no further calls: this one gets no answer, not even an error.
+    pub async fn is_closed_to(&self, call: Call) -> bool {
+        let body = Full::new(call.body.clone()).boxed_unsync();
+        self.sender.clone().send_request(call.request(self.address, body)).await.is_err()
+    }
+
     /// Sends a call and waits for all of its answer.
     pub async fn send(&self, call: Call) -> Answer {
         let body = Full::new(call.body.clone()).boxed_unsync();
@@ -206,10 +212,17 @@ impl Exchange {
 
 /// What a plain HTTP/1 server answers: status and text.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    http(address, "GET", path, &[]).await
+}
+
+/// As [`get`], by any method and with further headers.
+pub async fn http(address: SocketAddr, method: &str, path: &str, further: &[(&str, &str)]) -> (u16, String) {
     let stream = TcpStream::connect(address).await.expect("somebody listens");
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
     tokio::spawn(async { _ = connection.await });
-    let request = Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new()).expect("a path");
+    let request = Request::builder().method(method).uri(path).header("host", address.to_string());
+    let mut request = request.body(Empty::<Bytes>::new()).expect("a path");
+    request.headers_mut().extend(headers(further));
     let response = sender.send_request(request).await.expect("an answer");
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.expect("a whole answer").to_bytes();

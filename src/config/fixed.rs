@@ -1,0 +1,46 @@
+//! What only a start reads, and what a reload may change.
+
+use std::path::Path;
+
+use super::mistake::{Location, Mistake};
+use super::types::{Admin, Config, Server, Workers};
+
+impl Config {
+    /// The keys that differ in `next` and can't be taken up while the process runs, each as a mistake.
+    pub fn fixed_keys_changed(&self, next: &Self) -> Vec<Mistake> {
+        let Self { path: _, server, admin, upstream: _, workers, models: _ } = self;
+        let Server {
+            listen,
+            max_message_bytes,
+            max_inspected_bytes: _,
+            max_inflight_examinations: _,
+            drain_delay: _,
+            drain_grace: _,
+            reload_every: _,
+            streams: _,
+        } = server;
+        let Admin { listen: operators } = admin;
+        let Workers { count, intra_threads, queue, onnxruntime } = workers;
+        let keys = [
+            ("server.listen", *listen != next.server.listen),
+            ("server.max_message_bytes", *max_message_bytes != next.server.max_message_bytes),
+            ("admin.listen", *operators != next.admin.listen),
+            ("workers.count", *count != next.workers.count),
+            ("workers.intra_threads", *intra_threads != next.workers.intra_threads),
+            ("workers.queue", *queue != next.workers.queue),
+            ("workers.onnxruntime", *onnxruntime != next.workers.onnxruntime),
+        ];
+        let changed = keys.into_iter().filter_map(|(key, changed)| changed.then_some(key));
+        let message = |key| format!("{key} has changed, which takes a restart");
+        changed.map(|key| Mistake { at: Location::Default, message: message(key) }).collect()
+    }
+
+    /// The files that it came from and that a reload reads again: itself, profiles and models.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let models = self.models.iter().flat_map(|model| {
+            let companions = model.students.iter().chain(&model.sentinels).map(|companion| &companion.path);
+            model.path.iter().chain([&model.profile]).chain(companions)
+        });
+        self.path.as_deref().into_iter().chain(models.map(|path| path.value.as_path()))
+    }
+}

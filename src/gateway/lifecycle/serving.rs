@@ -1,0 +1,44 @@
+//! What one configuration makes of the gateway. It is swapped as a whole: no call meets parts of two.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::files::Files;
+use crate::config::{self, Config};
+use crate::gateway::guard::Guard;
+
+/// Path prefixes of the services that the gateway answers itself on the clients' port.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+const REFLECTION: &str = "/grpc.reflection.";
+
+/// A configuration in force, with everything that it names.
+pub(crate) struct Serving {
+    pub(crate) config: Config,
+    /// The files that it came from, as they were then.
+    pub(crate) files: Files,
+    pub(crate) guard: Guard,
+}
+
+impl Serving {
+    /// Whether the gateway answers calls of this path itself. Before a server, reflection is the server's.
+    pub(crate) fn is_own(&self, path: &str) -> bool {
+        let embedded = self.config.upstream == config::Upstream::Embedded;
+        path.starts_with(HEALTH) || (embedded && path.starts_with(REFLECTION))
+    }
+}
+
+/// What serves now.
+#[derive(Clone)]
+pub(crate) struct Current(watch::Receiver<Arc<Serving>>);
+
+impl Current {
+    pub(crate) fn of(serving: &watch::Sender<Arc<Serving>>) -> Self {
+        Self(serving.subscribe())
+    }
+
+    /// Whoever asks keeps what he gets until he is done with his call.
+    pub(crate) fn get(&self) -> Arc<Serving> {
+        self.0.borrow().clone()
+    }
+}
