@@ -43,6 +43,9 @@ fn server(mut section: Section<'_>) -> Server {
         listen: section.or("listen", SocketAddr::from(([127, 0, 0, 1], 8001))),
         max_message_bytes,
         max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
+        max_connections: positive(&mut section, "max_connections", 4096),
+        max_inflight_requests: positive(&mut section, "max_inflight_requests", 4096),
+        max_inflight_bytes: inflight_bytes(&mut section, max_message_bytes),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
         drain_delay: section.or("drain_delay", Pause(Duration::from_secs(5))).0,
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
@@ -51,6 +54,19 @@ fn server(mut section: Section<'_>) -> Server {
     };
     section.end();
     server
+}
+
+/// Enough for the largest message, what it is decoded to and its answer.
+fn inflight_bytes(section: &mut Section<'_>, max_message_bytes: usize) -> usize {
+    let least = 4 * max_message_bytes;
+    let default = least.max(1024 * MEBIBYTE);
+    match section.optional::<Size>("max_inflight_bytes") {
+        Some(value) if value.value.0 < least => {
+            section.wrong(value.at, "max_inflight_bytes", "must be at least four times max_message_bytes");
+            default
+        }
+        value => value.map_or(default, |value| value.value.0),
+    }
 }
 
 fn admin(mut section: Section<'_>) -> Admin {

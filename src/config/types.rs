@@ -33,6 +33,12 @@ pub struct Server {
     pub max_message_bytes: usize,
     /// Largest message that is examined; larger ones are undecided.
     pub max_inspected_bytes: usize,
+    /// Connections of clients at most; more are closed at once.
+    pub max_connections: usize,
+    /// Calls under way at most; more are refused.
+    pub max_inflight_requests: usize,
+    /// Bytes of requests and answers that are held at the same time; requests beyond are undecided.
+    pub max_inflight_bytes: usize,
     /// Examinations under way at most; requests beyond are undecided.
     pub max_inflight_examinations: usize,
     /// How long a gateway that is told to end still lets calls in, so that those who route them hear of it; may be zero.

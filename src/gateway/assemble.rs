@@ -12,6 +12,7 @@ use super::guard::Guard;
 use super::guard::intake::Intake;
 use super::lifecycle::files::Files;
 use super::lifecycle::serving::Serving;
+use super::message::room::Room;
 use super::message::tee::Limits;
 use super::operators::watch::Detections;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
@@ -28,10 +29,10 @@ impl Gateway {
     /// Every mistake at once: broken models, contradictions, profiles that belong to something else.
     pub fn assemble(config: Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
         let files = Files::of(&config);
-        let detections = Detections::new();
-        let serving = Loaded::load(config, &loader)?.into_serving(files, &loader, &detections);
+        let (detections, room) = (Detections::new(), Room::new(config.server.max_inflight_bytes));
+        let serving = Loaded::load(config, &loader)?.into_serving(files, &loader, &detections, &room);
         telemetry::configuration_in_force();
-        Ok(Self { serving: watch::Sender::new(Arc::new(serving)), loader, exposition, detections, source: None })
+        Ok(Self { serving: watch::Sender::new(Arc::new(serving)), loader, exposition, detections, room, source: None })
     }
 }
 
@@ -76,7 +77,8 @@ impl Loaded {
     }
 
     /// Makes of it what can serve. `files` are those that it came from.
-    pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections) -> Serving {
+    /// Calls of this configuration and of others share one `room`.
+    pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections, room: &Room) -> Serving {
         let Self { config, remote, models } = self;
         let server = &config.server;
         let models: Vec<Arc<GuardedModel>> =
@@ -85,11 +87,12 @@ impl Loaded {
             Some(remote) => remote,
             None => {
                 let embedded = models.iter().filter_map(|model| embedded(model)).collect();
-                Arc::new(Embedded::new(embedded, loader.workers.clone(), server.max_message_bytes))
+                let embedded = Embedded::new(embedded, loader.workers.clone(), server.max_message_bytes);
+                Arc::new(embedded.within(room.clone()))
             }
         };
         let limits = Limits { message: server.max_message_bytes, inspected: server.max_inspected_bytes };
-        let intake = Intake::new(models, limits, server.max_inflight_examinations, detections.clone());
+        let intake = Intake::new(models, limits, room.clone(), server.max_inflight_examinations, detections.clone());
         let guard = Guard::new(upstream, intake, server.streams);
         Serving { config, files, guard }
     }

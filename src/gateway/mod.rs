@@ -29,6 +29,7 @@ pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
 use self::lifecycle::reload::{Reloader, Source};
 use self::lifecycle::serving::{Current, Serving};
+use self::message::room::Room;
 use self::operators::readiness::Readiness;
 use self::operators::watch::Detections;
 use crate::config::{Config, ConfigError};
@@ -52,6 +53,7 @@ pub struct Gateway {
     loader: Loader,
     exposition: Exposition,
     detections: Detections,
+    room: Room,
     source: Option<Source>,
 }
 
@@ -64,7 +66,7 @@ impl Gateway {
 
     /// Serves clients on `clients` and operators on `admin` until `control` says to end.
     pub async fn run(self, clients: TcpListener, admin: TcpListener, control: Control) {
-        let Self { serving, loader, exposition, detections, source } = self;
+        let Self { serving, loader, exposition, detections, room, source } = self;
         let current = Current::of(&serving);
         let max_message_bytes = current.get().config.server.max_message_bytes;
         let library = loader.runtime.library().display().to_string();
@@ -85,7 +87,7 @@ impl Gateway {
         let stop_admin = CancellationToken::new();
         let serving_admin = tokio::spawn(listen::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
         if let Some(source) = source {
-            beside.spawn(Reloader { source, loader, serving, detections }.run(control.clone()));
+            beside.spawn(Reloader { source, loader, serving, detections, room }.run(control.clone()));
         }
 
         let own = Routes::new(health).add_service(reflection());

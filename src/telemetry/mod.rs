@@ -151,20 +151,12 @@ impl Drop for InflightCall {
     }
 }
 
-/// Bytes that are held for inspection, given back when dropped.
-#[derive(Debug, Default)]
-pub struct InflightBytes(usize);
-
-impl InflightBytes {
-    /// Counts more of them.
-    pub fn add(&mut self, bytes: usize) {
-        self.0 += bytes;
-        gauge!(names::INFLIGHT_BYTES).increment(bytes as f64);
-    }
+/// More bytes are held.
+pub fn bytes_taken(bytes: usize) {
+    gauge!(names::INFLIGHT_BYTES).increment(bytes as f64);
 }
 
-impl Drop for InflightBytes {
-    fn drop(&mut self) {
-        gauge!(names::INFLIGHT_BYTES).decrement(self.0 as f64);
-    }
+/// Bytes are held no more.
+pub fn bytes_given_back(bytes: usize) {
+    gauge!(names::INFLIGHT_BYTES).decrement(bytes as f64);
 }

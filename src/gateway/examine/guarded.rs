@@ -8,12 +8,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Examination;
 use super::copies::UpstreamTeacher;
 use crate::config::{OnUndecided, Policy};
-use crate::detect::{Combination, Decision, Observation, Panel, Rate, Reason, Verdict};
-use crate::gateway::message::view::{self, ViewError};
+use crate::detect::{Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict};
+use crate::gateway::message::room::Held;
+use crate::gateway::message::view;
 use crate::model::{Classifier, InputSpec, OutputSpec};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, stage_ended};
 use crate::tensor::Picture;
+
+/// What a prediction takes beside its numbers, in bytes: rounded up.
+const PREDICTION: usize = 256;
 
 /// Where the predictions on squeezed copies come from, and with them the prediction that they are compared with.
 pub(crate) enum Teacher {
@@ -53,21 +57,49 @@ pub struct GuardedModel {
 }
 
 impl GuardedModel {
-    /// Starts everything that has to be predicted about a request's items.
+    /// Starts everything that has to be predicted about the items of a request that came in `length` bytes. What that
+    /// takes is added to what is `held` for the request.
     ///
     /// # Errors
-    /// When the guarded tensor can't be read.
+    /// When the guarded tensor can't be read, or there is no room for it.
     pub(crate) fn examine(
         self: &Arc<Self>,
         request: ModelInferRequest,
+        length: usize,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Examination, ViewError> {
+        held: Held,
+    ) -> Result<Examination, Reason> {
         let began = Instant::now();
-        let pictures = view::pictures(&request, &self.input)?;
+        // The message itself, as it came and decompressed.
+        let message = 2 * length;
+        held.take_for_request(self.decoded(length), message)?;
+        let pictures = view::pictures(&request, &self.input).map_err(|error| {
+            tracing::debug!(model = self.name, %error, "the guarded input cannot be read");
+            error.reason()
+        })?;
+        held.take_for_request(pictures.len().saturating_mul(self.item()), message)?;
         stage_ended(Stage::Decode, began.elapsed());
         let answer_tells = view::asks_for_plain_output(&request, &self.output);
         let pictures = pictures.into_iter().map(|picture| picture.map_err(|error| error.reason())).collect();
-        Ok(Examination::begin(self, pictures, answer_tells, Some(request), Some(permit)))
+        Ok(Examination::begin(self, pictures, answer_tells, Some(request), Some((permit, held))))
+    }
+
+    /// What the pictures of a message of `length` bytes take at most, in bytes: its elements as they came and as floats.
+    fn decoded(&self, length: usize) -> usize {
+        let element = self.input.datatype.size().unwrap_or(1);
+        length.saturating_mul(1 + size_of::<f32>().div_ceil(element))
+    }
+
+    /// What the examination of one item takes beside its picture, in bytes: what is predicted and, where the upstream
+    /// predicts it, the squeezed copies, once as pictures and once as a message.
+    fn item(&self) -> usize {
+        let predictions = 1 + self.panel.extra_predictions(Part::First) + self.panel.extra_predictions(Part::Rest);
+        let told = predictions * (PREDICTION + self.output.classes * size_of::<f64>());
+        let copies = match self.teacher {
+            Teacher::Upstream(_) => 1 + self.panel.squeezers().len(),
+            Teacher::Embedded(_) | Teacher::Replica(_) => 0,
+        };
+        told + copies * 2 * self.input.item_len() * size_of::<f32>()
     }
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.

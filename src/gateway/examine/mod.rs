@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::copies::CopiesOfItem;
 use self::guarded::{GuardedModel, Teacher};
 use crate::detect::{Observation, Part, Prediction, Reason, Verdict};
+use crate::gateway::message::room::Held;
 use crate::gateway::message::view::Predictions;
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
@@ -33,6 +34,8 @@ pub(crate) struct Examination {
     model: Arc<GuardedModel>,
     items: usize,
     predicted: AbortOnDropHandle<Vec<Result<Predicted, Reason>>>,
+    /// What is held for it until it has been decided.
+    held: Option<Held>,
 }
 
 /// A picture of a request, or why there is none.
@@ -48,14 +51,15 @@ struct Predicted {
 impl Examination {
     /// Starts to predict what has to be known of `pictures`. The time budget is an item's: a batch has as many times
     /// that, lest its size let it pass. `answer_tells` says that the upstream's answer will hold f(x); `request` is the
-    /// client's, if there is one; `permit` is given back when nothing is predicted any more.
+    /// client's, if there is one; the permit is given back when nothing is predicted any more.
     pub(crate) fn begin(
         model: &Arc<GuardedModel>,
         pictures: Vec<Result<Picture, Reason>>,
         answer_tells: bool,
         request: Option<ModelInferRequest>,
-        permit: Option<OwnedSemaphorePermit>,
+        granted: Option<(OwnedSemaphorePermit, Held)>,
     ) -> Self {
+        let (permit, held) = granted.unzip();
         let began = Instant::now();
         let items = pictures.len();
         let budget = model.time_budget.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
@@ -67,7 +71,7 @@ impl Examination {
             stage_ended(Stage::Infer, began.elapsed());
             predicted
         });
-        Self { model: model.clone(), items, predicted: AbortOnDropHandle::new(predicted) }
+        Self { model: model.clone(), items, predicted: AbortOnDropHandle::new(predicted), held }
     }
 
     /// How many items it has.
@@ -79,7 +83,7 @@ impl Examination {
     /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
     /// notice that replica and upstream disagree.
     pub(crate) async fn decide(self, answer: impl Future<Output = Result<Predictions, Reason>>) -> Vec<Examined> {
-        let Self { model, items, predicted } = self;
+        let Self { model, items, predicted, held: _held } = self;
         let (predicted, answer) = tokio::join!(predicted, answer);
         let scoring = Instant::now();
         let answers: Predictions = match answer {

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use futures_util::{StreamExt, stream};
+use http_body::Frame;
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -12,9 +14,10 @@ use super::restore;
 use crate::detect::{Decision, Reason};
 use crate::gateway::examine::Examined;
 use crate::gateway::examine::guarded::GuardedModel;
-use crate::gateway::message::tee::Captured;
+use crate::gateway::message::room::Room;
+use crate::gateway::message::tee::{Captured, Frames};
 use crate::gateway::message::view::{self, Predictions};
-use crate::gateway::message::wire;
+use crate::gateway::message::wire::{self, WireError};
 
 /// Response metadata of an annotated answer.
 pub(crate) const DECISION_HEADER: &str = "portcullis-decision";
@@ -50,15 +53,21 @@ impl Head {
         captured: &Captured,
         items: usize,
         limit: usize,
+        room: &Room,
     ) -> Result<Predictions, Reason> {
         if self.failed(captured.trailers.as_ref()) {
             return Err(Reason::UpstreamError);
         }
-        if captured.too_large {
-            return Err(Reason::TooLarge);
+        if let Some(reason) = captured.cut_off {
+            return Err(reason);
         }
-        let message = wire::single_message(&captured.bytes, self.encoding.as_deref(), limit)
-            .map_err(|error| wire_reason(&error))?;
+        let message = wire::single_message(&captured.bytes, self.encoding.as_deref(), limit, room).map_err(
+            |error| match error {
+                // Here that is the upstream's doing.
+                WireError::NotOneMessage | WireError::Decompress => Reason::Prediction,
+                error => wire_reason(&error),
+            },
+        )?;
         view::predictions(message, &model.output, items).map_err(|error| {
             tracing::debug!(model = model.name, error, "the answer holds no prediction");
             Reason::Prediction
@@ -66,29 +75,41 @@ impl Head {
     }
 }
 
-/// A response that was held back.
+/// A response that was held back; only its beginning where there was no room for the rest.
 pub(crate) struct Whole {
     parts: http::response::Parts,
     head: Head,
     captured: Captured,
+    rest: Option<Body>,
+    room: Room,
 }
 
 impl Whole {
-    /// Collects a response of up to `limit` bytes.
+    /// Collects a response of up to `limit` bytes, as long as there is room.
     ///
     /// # Errors
     /// When it breaks off or is larger.
-    pub(crate) async fn collect(response: Response<Body>, limit: usize) -> Result<Self, Status> {
-        let (parts, body) = response.into_parts();
-        let collected = Limited::new(body, limit.saturating_add(wire::HEADER)).collect().await.map_err(|error| {
-            match error.downcast::<Status>() {
-                Ok(status) => *status,
-                Err(_) => Status::resource_exhausted(format!("the answer is larger than the {limit} bytes allowed")),
+    pub(crate) async fn collect(response: Response<Body>, limit: usize, room: &Room) -> Result<Self, Status> {
+        let (parts, mut body) = response.into_parts();
+        let (mut frames, mut captured, held) = (Frames::default(), Captured::default(), room.nothing());
+        while captured.cut_off.is_none()
+            && let Some(frame) = body.frame().await
+        {
+            match frame?.into_data() {
+                Ok(data) if frames.len().saturating_add(data.len()) > limit.saturating_add(wire::HEADER) => {
+                    let larger = format!("the answer is larger than the {limit} bytes allowed");
+                    return Err(Status::resource_exhausted(larger));
+                }
+                Ok(data) => {
+                    captured.cut_off = if held.take(data.len()) { None } else { Some(Reason::Overload) };
+                    frames.push(&data);
+                }
+                Err(frame) => captured.trailers = frame.into_trailers().ok(),
             }
-        })?;
-        let trailers = collected.trailers().cloned();
-        let captured = Captured { bytes: collected.to_bytes(), trailers, ..Captured::default() };
-        Ok(Self { head: Head::of(&parts.headers), parts, captured })
+        }
+        captured.bytes = held.keep(frames.joined());
+        let rest = captured.cut_off.map(|_| body);
+        Ok(Self { head: Head::of(&parts.headers), parts, captured, rest, room: room.clone() })
     }
 
     pub(crate) fn failed(&self) -> bool {
@@ -97,16 +118,20 @@ impl Whole {
 
     /// As [`Head::predictions`].
     pub(crate) fn predictions(&self, model: &GuardedModel, items: usize, limit: usize) -> Result<Predictions, Reason> {
-        self.head.predictions(model, &self.captured, items, limit)
+        self.head.predictions(model, &self.captured, items, limit, &self.room)
     }
 
     /// The response as it came.
     pub(crate) fn into_response(self) -> Response<Body> {
         let Captured { bytes, trailers, .. } = self.captured;
-        let body = match trailers {
-            Some(trailers) => Body::new(Full::new(bytes).with_trailers(std::future::ready(Some(Ok(trailers))))),
-            None if bytes.is_empty() => Body::empty(),
-            None => Body::new(Full::new(bytes)),
+        let body = match (self.rest, trailers) {
+            (Some(rest), _) => {
+                let beginning = stream::iter([Ok(Frame::data(bytes))]);
+                Body::new(StreamBody::new(beginning.chain(BodyStream::new(rest))))
+            }
+            (None, Some(trailers)) => Body::new(Full::new(bytes).with_trailers(std::future::ready(Some(Ok(trailers))))),
+            (None, None) if bytes.is_empty() => Body::empty(),
+            (None, None) => Body::new(Full::new(bytes)),
         };
         Response::from_parts(self.parts, body)
     }
@@ -124,25 +149,32 @@ impl Whole {
     /// The response with what others predict in the place of suspicious items' predictions; `None` where that cannot be.
     pub(crate) fn restored(&self, model: &GuardedModel, examined: &[Examined]) -> Option<Self> {
         let substitutes = restore::substitutes(model, examined)?;
-        let bytes = wire::frame(&restore::restored(self.message()?, &model.output, &substitutes)?);
+        let bytes = self.framed(&restore::restored(self.message()?, &model.output, &substitutes)?)?;
         let captured = Captured { bytes, trailers: self.captured.trailers.clone(), ..Captured::default() };
-        Some(Self { parts: self.parts.clone(), head: Head::of(&self.parts.headers), captured })
+        let (parts, room) = (self.parts.clone(), self.room.clone());
+        Some(Self { head: Head::of(&parts.headers), parts, captured, rest: None, room })
     }
 
     fn message(&self) -> Option<Bytes> {
-        wire::single_message(&self.captured.bytes, self.head.encoding.as_deref(), usize::MAX).ok()
+        wire::single_message(&self.captured.bytes, self.head.encoding.as_deref(), usize::MAX, &self.room).ok()
     }
 
-    /// The message with parameters appended, compressed no more; `None` where it cannot be read.
+    /// The message with parameters appended, compressed no more; `None` where it cannot be read or there is no room.
     fn with_parameters(&self, decision: Decision, id: &str) -> Option<Bytes> {
         let message = self.message()?;
         let parameters = [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)];
-        Some(wire::frame(&wire::append_parameters(&message, &parameters)))
+        self.framed(&wire::append_parameters(&message, &parameters))
+    }
+
+    /// The message as an uncompressed frame, if there is room for it.
+    fn framed(&self, message: &[u8]) -> Option<Bytes> {
+        let held = self.room.nothing();
+        held.take(wire::HEADER + message.len()).then(|| held.keep(wire::frame(message)))
     }
 }
 
 /// Puts a decision and its id into response metadata.
-fn sign(headers: &mut HeaderMap, decision: Decision, id: &str) {
+pub(crate) fn sign(headers: &mut HeaderMap, decision: Decision, id: &str) {
     headers.insert(DECISION_HEADER, HeaderValue::from_static(decision.name()));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(ID_HEADER, id);

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::detect::{Action, Decision, Reason, act};
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::examine::{Examination, Examined};
+use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
 use crate::gateway::message::view;
 use crate::gateway::message::weight;
@@ -27,6 +30,7 @@ pub(crate) struct Intake(Arc<Desk>);
 struct Desk {
     models: HashMap<&'static str, Arc<GuardedModel>>,
     limits: Limits,
+    room: Room,
     permits: Arc<Semaphore>,
     detections: Detections,
 }
@@ -103,7 +107,7 @@ impl Pledge {
 
     fn record(&self, decision: Decision, reason: Option<Reason>, action: Action, examined: &[Examined]) -> Outcome {
         let verdicts = examined.iter().filter_map(|item| item.as_ref().ok().map(|item| item.0.clone())).collect();
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = id_at(SystemTime::now());
         let outcome = Outcome { id, decision, reason, action, verdicts };
         self.model.metrics.decided(&outcome);
         if decision != Decision::Clean {
@@ -126,11 +130,13 @@ impl Intake {
     pub(crate) fn new(
         models: impl IntoIterator<Item = Arc<GuardedModel>>,
         limits: Limits,
+        room: Room,
         max_examinations: usize,
         detections: Detections,
     ) -> Self {
         let models = models.into_iter().map(|model| (model.name, model)).collect();
-        Self(Arc::new(Desk { models, limits, permits: Arc::new(Semaphore::new(max_examinations)), detections }))
+        let permits = Arc::new(Semaphore::new(max_examinations));
+        Self(Arc::new(Desk { models, limits, room, permits, detections }))
     }
 
     pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<GuardedModel>> {
@@ -143,6 +149,10 @@ impl Intake {
 
     pub(crate) fn limits(&self) -> Limits {
         self.0.limits
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(crate) fn detections(&self) -> &Detections {
@@ -168,8 +178,8 @@ impl Intake {
         if let Some(status) = captured.refused {
             return Ticket::Refused(status);
         }
-        if captured.too_large {
-            return Ticket::Unattributed(Reason::TooLarge);
+        if let Some(reason) = captured.cut_off {
+            return Ticket::Unattributed(reason);
         }
         let is_compressed = captured.bytes.first() == Some(&1);
         if captured.bytes.len() <= LONG && !is_compressed {
@@ -184,15 +194,21 @@ impl Intake {
 impl Desk {
     fn read(&self, captured: &Captured, encoding: Option<&str>, arrival: &Arrival) -> Ticket {
         let limit = self.limits.inspected;
-        let message = match wire::single_message(&captured.bytes, encoding, limit) {
+        let message = match wire::single_message(&captured.bytes, encoding, limit, &self.room) {
             Ok(message) => message,
             Err(error) => return Ticket::Unattributed(wire_reason(&error)),
         };
+        let held = self.room.nothing();
         match weight::of_request(&message) {
             None => return Ticket::Unattributed(Reason::Malformed),
             Some(weight) if weight > limit => return Ticket::Unattributed(Reason::TooLarge),
-            Some(_) => {}
+            Some(weight) => {
+                if let Err(reason) = held.take_for_request(weight, captured.bytes.len() + message.len()) {
+                    return Ticket::Unattributed(reason);
+                }
+            }
         }
+        let length = message.len();
         let Ok(request) = view::request(message) else { return Ticket::Unattributed(Reason::Malformed) };
         let Some(model) = self.models.get(request.model_name.as_str()) else { return Ticket::Unguarded };
         if !arrival.take_up() {
@@ -201,13 +217,18 @@ impl Desk {
         let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
         let examination = match self.permits.clone().try_acquire_owned() {
             Err(_) => Err(Reason::Overload),
-            Ok(permit) => model.examine(request, permit).map_err(|error| {
-                tracing::debug!(model = model.name, %error, "the guarded input cannot be read");
-                error.reason()
-            }),
+            Ok(permit) => model.examine(request, length, permit, held),
         };
         Ticket::Guarded(Guarded { model: model.clone(), examination, surplus: captured.surplus.clone(), pledge })
     }
+}
+
+/// An id that nobody has had before; it tells when it was given, as far as the clock is right. A clock that stands before
+/// 1970 is no reason to fail.
+fn id_at(now: SystemTime) -> String {
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = Timestamp::from_unix(NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos());
+    Uuid::new_v7(time).to_string()
 }
 
 /// The reason under which an unreadable body is counted.
@@ -216,5 +237,22 @@ pub(crate) fn wire_reason(error: &WireError) -> Reason {
         WireError::TooLarge { .. } => Reason::TooLarge,
         WireError::Encoding(_) => Reason::Compression,
         WireError::NotOneMessage | WireError::Decompress => Reason::Malformed,
+        WireError::NoRoom(reason) => *reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn whatever_the_clock_says_ids_are_unique() {
+        let now = SystemTime::now();
+        let clocks = [now, now, now + Duration::from_secs(1 << 33), UNIX_EPOCH, UNIX_EPOCH - Duration::from_secs(1)];
+        let ids: HashSet<String> = clocks.into_iter().map(id_at).collect();
+        assert_eq!(ids.len(), clocks.len(), "{ids:?}");
     }
 }

@@ -4,14 +4,18 @@ pub(super) mod answer;
 pub(super) mod intake;
 mod restore;
 
+use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use http::{Request, Response};
+use tonic::Status;
 use tonic::body::Body;
 
-use self::answer::{Head, Whole, header, refusal};
-use self::intake::{Arrival, Guarded, Intake, Ticket};
+use self::answer::{Head, Whole, header, refusal, sign};
+use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, act, worst};
 use crate::gateway::ModelLabel;
@@ -63,20 +67,31 @@ impl Guard {
         let arrival = Arrival::new();
         let encoding = header(request.headers(), "grpc-encoding");
         let (parts, body) = request.into_parts();
-        let (tee, captured) = Tee::new(body, Until::FirstMessage, self.intake.limits());
+        let (tee, captured) = Tee::new(body, Until::FirstMessage, self.intake.limits(), self.intake.room().nothing());
         let forwarded = self.upstream.call(Request::from_parts(parts, Body::new(tee)));
         let call = async {
             let began = Instant::now();
             let response = forwarded.await;
             Answered { response, waited: began.elapsed() }
         };
-        let (answered, ticket) = tokio::join!(call, self.intake.read(captured, encoding, &arrival));
+        let mut call = pin!(call);
+        let (ticket, answered) = match select(pin!(self.intake.read(captured, encoding, &arrival)), &mut call).await {
+            Either::Left((ticket, _)) => (ticket, None),
+            Either::Right((answered, reading)) => (reading.await, Some(answered)),
+        };
+        let ticket = match self.turn_away(ticket) {
+            ControlFlow::Continue(ticket) => ticket,
+            ControlFlow::Break(refusal) => {
+                arrival.take_up();
+                return refusal;
+            }
+        };
+        let answered = match answered {
+            Some(answered) => answered,
+            None => call.await,
+        };
         arrival.take_up();
         match ticket {
-            Ticket::Refused(status) => {
-                telemetry::unattributed_request(Reason::TooLarge.name(), Action::Block.name());
-                status.into_http()
-            }
             Ticket::Unguarded => {
                 telemetry::unguarded_request();
                 answered.response
@@ -88,6 +103,7 @@ impl Guard {
             // Whatever was answered here, it was not the whole request.
             Ticket::BrokenOff => self.unattributed(Reason::Malformed, answered.response),
             Ticket::Unattributed(reason) => self.unattributed(reason, answered.response),
+            Ticket::Refused(status) => refused(status),
             Ticket::Guarded(guarded) => {
                 let label = ModelLabel(guarded.model.name);
                 let mut response = match guarded.model.policy {
@@ -111,6 +127,26 @@ impl Guard {
         }
     }
 
+    /// Refuses at once what no answer of the upstream's could save.
+    fn turn_away(&self, ticket: Ticket) -> ControlFlow<Response<Body>, Ticket> {
+        match ticket {
+            Ticket::Refused(status) => ControlFlow::Break(refused(status)),
+            Ticket::Unattributed(reason) => {
+                let refusal = self.intake.strictest(reason).and_then(|strictest| unattributed(reason, Some(strictest)));
+                refusal.map_or(ControlFlow::Continue(ticket), ControlFlow::Break)
+            }
+            Ticket::Guarded(Guarded { model, examination: Err(reason @ Reason::Overload), pledge, .. })
+                if act(model.policy, model.on_undecided, Decision::Undecided, Some(reason)) == Action::Block =>
+            {
+                let outcome = pledge.keep(Decision::Undecided, Some(reason), Action::Block, &[Err(reason)]);
+                let mut refusal = refusal(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
+                refusal.extensions_mut().insert(ModelLabel(model.name));
+                ControlFlow::Break(refusal)
+            }
+            ticket => ControlFlow::Continue(ticket),
+        }
+    }
+
     /// Nobody knows whose request this is: the strictest of the configured policies decides.
     fn unattributed(&self, reason: Reason, response: Response<Body>) -> Response<Body> {
         unattributed(reason, self.intake.strictest(reason)).unwrap_or(response)
@@ -122,7 +158,8 @@ impl Guard {
         let (parts, body) = response.into_parts();
         let head = Head::of(&parts.headers);
         let limits = Limits { message: usize::MAX, ..self.intake.limits() };
-        let (tee, captured) = Tee::new(body, Until::End, limits);
+        let room = self.intake.room().clone();
+        let (tee, captured) = Tee::new(body, Until::End, limits, room.nothing());
         guarded.model.metrics.answered(waited, arrived.elapsed().saturating_sub(waited));
         tokio::spawn(async move {
             let Guarded { model, examination, pledge, .. } = guarded;
@@ -132,7 +169,7 @@ impl Guard {
                     return Err(Reason::UpstreamError);
                 }
                 let captured = captured.await.map_err(|_| Reason::Cancelled)?;
-                head.predictions(&model, &captured, items, limits.inspected)
+                head.predictions(&model, &captured, items, limits.inspected, &room)
             };
             let (decision, reason, examined) = conclude(examination, answer).await;
             pledge.keep(decision, reason, Action::Pass, &examined);
@@ -145,8 +182,11 @@ impl Guard {
         let Guarded { model, examination, surplus, pledge } = guarded;
         let Answered { response, waited } = answered;
         let limit = self.intake.limits().message;
+        if let Err(reason @ Reason::Overload) = examination {
+            return unexamined(&model, reason, pledge, response);
+        }
         let began = Instant::now();
-        let whole = match Whole::collect(response, limit).await {
+        let whole = match Whole::collect(response, limit, self.intake.room()).await {
             Ok(whole) => whole,
             Err(status) => {
                 pledge.keep(Decision::Undecided, Some(Reason::UpstreamError), Action::Pass, &[]);
@@ -178,12 +218,28 @@ impl Guard {
     }
 }
 
+/// The refusal of a request that is larger than may pass, counted.
+fn refused(status: Status) -> Response<Body> {
+    telemetry::unattributed_request(Reason::TooLarge.name(), Action::Block.name());
+    status.into_http()
+}
+
 /// The refusal of a request that cannot be attributed to a model, in the name of the one that is `refusing`, if there is
 /// one. Counted either way.
 fn unattributed(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Response<Body>> {
     let action = if refusing.is_some() { Action::Block } else { Action::Pass };
     telemetry::unattributed_request(reason.name(), action.name());
     Some(refusal(refusing?, Decision::Undecided, Some(reason), None))
+}
+
+/// What was not examined for want of room takes none: its answer passes as it comes.
+fn unexamined(model: &GuardedModel, reason: Reason, pledge: Pledge, mut response: Response<Body>) -> Response<Body> {
+    let action = act(model.policy, model.on_undecided, Decision::Undecided, Some(reason));
+    let outcome = pledge.keep(Decision::Undecided, Some(reason), action, &[Err(reason)]);
+    if action == Action::Annotate {
+        sign(response.headers_mut(), Decision::Undecided, &outcome.id);
+    }
+    response
 }
 
 /// The decision on the whole request, why it is undecided, and the outcome of each item. Of several reasons one that

@@ -9,6 +9,7 @@ use super::files::Files;
 use super::serving::Serving;
 use crate::config::{Config, ConfigError};
 use crate::gateway::assemble::Loaded;
+use crate::gateway::message::room::Room;
 use crate::gateway::operators::watch::Detections;
 use crate::profile::Loader;
 use crate::telemetry::{self, Reload};
@@ -22,6 +23,7 @@ pub(crate) struct Reloader {
     pub(crate) loader: Loader,
     pub(crate) serving: watch::Sender<Arc<Serving>>,
     pub(crate) detections: Detections,
+    pub(crate) room: Room,
 }
 
 impl Reloader {
@@ -86,7 +88,7 @@ impl Reloader {
         let files = files.clone().only(&config);
         let loaded = Loaded::load(config, &self.loader).map_err(mistakes)?;
         current.guard.models().for_each(|model| model.metrics.retire());
-        let serving = Arc::new(loaded.into_serving(files, &self.loader, &self.detections));
+        let serving = Arc::new(loaded.into_serving(files, &self.loader, &self.detections, &self.room));
         self.serving.send_replace(serving.clone());
         Ok(serving)
     }

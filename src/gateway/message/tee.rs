@@ -11,24 +11,23 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::Status;
 
+use super::room::Held;
 use super::wire::{HEADER, claimed_length};
-use crate::telemetry::InflightBytes;
+use crate::detect::Reason;
 
 /// What was seen of a body.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    /// Its bytes; cut off where there were more than may be inspected.
+    /// Its bytes, which take room until their last slice is gone.
     pub(crate) bytes: Bytes,
-    /// Whether they were cut off.
-    pub(crate) too_large: bool,
+    /// Why they are not all there, where they are not: there were more than may be inspected, or than there was room for.
+    pub(crate) cut_off: Option<Reason>,
     /// Why it was not let through to its end, where it was not.
     pub(crate) refused: Option<Status>,
     /// Its trailers.
     pub(crate) trailers: Option<HeaderMap>,
     /// Whether more followed than was waited for.
     pub(crate) surplus: Surplus,
-    /// Counts the bytes for as long as they are held.
-    pub(crate) _held: InflightBytes,
 }
 
 /// Whether more came behind a first message; it may come at any time.
@@ -61,13 +60,51 @@ pub(crate) enum Until {
     End,
 }
 
-/// A body whose frames pass on untouched while a copy is collected (reference-counted, not copied).
+/// Frames put together. A message that comes in one frame is not copied; others are, since many small frames would take
+/// many times their length.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    first: Bytes,
+    more: BytesMut,
+}
+
+impl Frames {
+    /// Puts one more frame behind the others.
+    pub(crate) fn push(&mut self, data: &Bytes) {
+        let is_whole = |frame: &Bytes| claimed_length(frame).is_some_and(|claimed| frame.len() >= HEADER + claimed);
+        if self.is_empty() && is_whole(data) {
+            self.first = data.clone();
+            return;
+        }
+        if !self.first.is_empty() {
+            self.more.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.more.extend_from_slice(data);
+    }
+
+    /// All of them as one run of bytes.
+    pub(crate) fn joined(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
+
+    /// How many bytes they are.
+    pub(crate) fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A body whose frames pass on untouched while a copy is collected.
 pub(crate) struct Tee<B> {
     inner: B,
     until: Until,
     limits: Limits,
-    kept: Vec<Bytes>,
-    held: InflightBytes,
+    kept: Frames,
+    held: Held,
+    cut_off: Option<Reason>,
     seen: usize,
     header: BytesMut,
     surplus: Surplus,
@@ -75,15 +112,17 @@ pub(crate) struct Tee<B> {
 }
 
 impl<B> Tee<B> {
-    /// The body to pass on, and where its copy arrives. The copy never arrives if the body is abandoned before.
-    pub(crate) fn new(inner: B, until: Until, limits: Limits) -> (Self, oneshot::Receiver<Captured>) {
+    /// The body to pass on, and where its copy arrives, which takes room through `held`. The copy never arrives if the
+    /// body is abandoned before.
+    pub(crate) fn new(inner: B, until: Until, limits: Limits, held: Held) -> (Self, oneshot::Receiver<Captured>) {
         let (sender, receiver) = oneshot::channel();
         let tee = Self {
             inner,
             until,
             limits,
-            kept: Vec::new(),
-            held: InflightBytes::default(),
+            kept: Frames::default(),
+            held,
+            cut_off: None,
             seen: 0,
             header: BytesMut::new(),
             surplus: Surplus::default(),
@@ -109,18 +148,26 @@ impl<B> Tee<B> {
             )));
         }
         self.seen = self.seen.saturating_add(data.len());
-        if self.too_large() {
-            self.kept.clear();
-            self.held = InflightBytes::default();
-        } else {
-            self.held.add(data.len());
-            self.kept.push(data.clone());
-        }
-        if self.until == Until::FirstMessage && (self.too_large() || self.surplus_bytes().is_some()) {
+        self.keep(data);
+        if self.until == Until::FirstMessage && (self.cut_off.is_some() || self.surplus_bytes().is_some()) {
             self.surplus.0.store(self.surplus_bytes() > Some(0), Ordering::Relaxed);
             self.hand_over(None);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, data: &Bytes) {
+        if self.too_large() {
+            self.cut_off = Some(Reason::TooLarge);
+        } else if self.cut_off.is_none() && !self.held.take(data.len()) {
+            self.cut_off = Some(Reason::Overload);
+        }
+        if self.cut_off.is_some() {
+            self.kept = Frames::default();
+            self.held.release();
+        } else {
+            self.kept.push(data);
+        }
     }
 
     /// The length that the first message claims, once its header is there.
@@ -139,26 +186,14 @@ impl<B> Tee<B> {
 
     fn hand_over(&mut self, trailers: Option<HeaderMap>) {
         let Some(sender) = self.captured.take() else { return };
-        let mut bytes = join(std::mem::take(&mut self.kept));
+        let mut bytes = std::mem::take(&mut self.kept).joined();
         if self.until == Until::FirstMessage {
             bytes.truncate(bytes.len() - self.surplus_bytes().unwrap_or(0).min(bytes.len()));
         }
-        let (surplus, _held) = (self.surplus.clone(), std::mem::take(&mut self.held));
+        let (bytes, surplus) = (self.held.handed_over().keep(bytes), self.surplus.clone());
         // Nobody waits for it any more: the request was answered without.
-        let _ = sender.send(Captured { bytes, too_large: self.too_large(), refused: None, trailers, surplus, _held });
+        let _ = sender.send(Captured { bytes, cut_off: self.cut_off, refused: None, trailers, surplus });
     }
-}
-
-/// Frames as one run of bytes; copied only where there are several.
-pub(crate) fn join(mut frames: Vec<Bytes>) -> Bytes {
-    if frames.len() == 1 {
-        return frames.remove(0);
-    }
-    let mut joined = BytesMut::with_capacity(frames.iter().map(Bytes::len).sum());
-    for frame in frames {
-        joined.extend_from_slice(&frame);
-    }
-    joined.freeze()
 }
 
 impl<B> Body for Tee<B>

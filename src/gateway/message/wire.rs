@@ -5,10 +5,15 @@ use std::io::Read;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use super::room::Room;
+use crate::detect::Reason;
 use crate::proto::inference::{InferParameter, infer_parameter::ParameterChoice};
 
 /// Compression flag and 32-bit big-endian length.
 pub(crate) const HEADER: usize = 5;
+
+/// Bytes that are decompressed at a time.
+const BLOCK: u64 = 64 << 10;
 
 /// Why bytes are not one gRPC message that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +26,8 @@ pub(crate) enum WireError {
     Encoding(String),
     #[error("the message cannot be decompressed")]
     Decompress,
+    #[error("there is no room to decompress the message")]
+    NoRoom(Reason),
 }
 
 /// The length that a frame's first bytes claim, as soon as there are enough of them.
@@ -29,8 +36,13 @@ pub(crate) fn claimed_length(start: &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(length)).ok()
 }
 
-/// The message of a body that holds exactly one, decompressed as `encoding` (`grpc-encoding`) says.
-pub(crate) fn single_message(body: &Bytes, encoding: Option<&str>, limit: usize) -> Result<Bytes, WireError> {
+/// The message of a body that holds exactly one, decompressed as `encoding` (`grpc-encoding`) says, if there is `room`.
+pub(crate) fn single_message(
+    body: &Bytes,
+    encoding: Option<&str>,
+    limit: usize,
+    room: &Room,
+) -> Result<Bytes, WireError> {
     let claimed = claimed_length(body).ok_or(WireError::NotOneMessage)?;
     if claimed > limit {
         return Err(WireError::TooLarge { claimed, limit });
@@ -41,23 +53,28 @@ pub(crate) fn single_message(body: &Bytes, encoding: Option<&str>, limit: usize)
     let message = body.slice(HEADER..);
     match body[0] {
         0 => Ok(message),
-        1 => decompress(&message, encoding.unwrap_or("identity"), limit),
+        1 => decompress(&message, encoding.unwrap_or("identity"), limit, room),
         _ => Err(WireError::NotOneMessage),
     }
 }
 
-fn decompress(message: &[u8], encoding: &str, limit: usize) -> Result<Bytes, WireError> {
-    let reader: Box<dyn Read + '_> = match encoding {
+fn decompress(message: &[u8], encoding: &str, limit: usize, room: &Room) -> Result<Bytes, WireError> {
+    let mut reader: Box<dyn Read + '_> = match encoding {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(message)),
         "deflate" => Box::new(flate2::read::ZlibDecoder::new(message)),
         other => return Err(WireError::Encoding(other.to_owned())),
     };
-    let mut plain = Vec::new();
-    reader.take(limit as u64 + 1).read_to_end(&mut plain).map_err(|_| WireError::Decompress)?;
-    if plain.len() > limit {
-        return Err(WireError::TooLarge { claimed: plain.len(), limit });
+    let (mut plain, held) = (Vec::new(), room.nothing());
+    loop {
+        let more = reader.by_ref().take(BLOCK).read_to_end(&mut plain).map_err(|_| WireError::Decompress)?;
+        if more == 0 {
+            return Ok(held.keep(plain.into()));
+        }
+        if plain.len() > limit {
+            return Err(WireError::TooLarge { claimed: plain.len(), limit });
+        }
+        held.take_for_request(more, message.len()).map_err(WireError::NoRoom)?;
     }
-    Ok(plain.into())
 }
 
 /// The message as an uncompressed frame.
@@ -112,6 +129,10 @@ mod tests {
     use super::*;
     use crate::proto::inference::ModelInferResponse;
 
+    fn room() -> Room {
+        Room::new(1 << 20)
+    }
+
     #[test]
     fn annotation_leaves_the_bytes_before_it_alone() {
         let response = ModelInferResponse { id: "42".into(), ..Default::default() };
@@ -131,7 +152,7 @@ mod tests {
     fn a_claim_beyond_the_limit_is_refused_by_its_header_alone() {
         let claim = Bytes::from_static(&[0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5]);
         assert_eq!(
-            single_message(&claim, None, 1 << 20),
+            single_message(&claim, None, 1 << 20, &room()),
             Err(WireError::TooLarge { claimed: 0x7fff_ffff, limit: 1 << 20 })
         );
     }
@@ -139,11 +160,11 @@ mod tests {
     #[test]
     fn only_one_whole_message_is_read() {
         let one = frame(b"abc");
-        assert_eq!(single_message(&one, None, 10).unwrap(), "abc");
+        assert_eq!(single_message(&one, None, 10, &room()).unwrap(), "abc");
         let two = [one.as_ref(), one.as_ref()].concat();
-        assert_eq!(single_message(&two.into(), None, 10), Err(WireError::NotOneMessage));
-        assert_eq!(single_message(&one.slice(..7), None, 10), Err(WireError::NotOneMessage));
-        assert_eq!(single_message(&Bytes::new(), None, 10), Err(WireError::NotOneMessage));
+        assert_eq!(single_message(&two.into(), None, 10, &room()), Err(WireError::NotOneMessage));
+        assert_eq!(single_message(&one.slice(..7), None, 10, &room()), Err(WireError::NotOneMessage));
+        assert_eq!(single_message(&Bytes::new(), None, 10, &room()), Err(WireError::NotOneMessage));
     }
 
     #[test]
@@ -153,9 +174,11 @@ mod tests {
         let mut body = frame(&encoder.finish().unwrap()).to_vec();
         body[0] = 1;
         let body = Bytes::from(body);
-        assert_eq!(single_message(&body, Some("gzip"), 5000).unwrap().len(), 5000);
-        assert!(matches!(single_message(&body, Some("gzip"), 4999), Err(WireError::TooLarge { .. })));
-        assert_eq!(single_message(&body, Some("br"), 5000), Err(WireError::Encoding("br".into())));
-        assert_eq!(single_message(&body, Some("deflate"), 5000), Err(WireError::Decompress));
+        assert_eq!(single_message(&body, Some("gzip"), 5000, &room()).unwrap().len(), 5000);
+        let small = Room::new(9999);
+        assert_eq!(single_message(&body, Some("gzip"), 5000, &small), Err(WireError::NoRoom(Reason::TooLarge)));
+        assert!(matches!(single_message(&body, Some("gzip"), 4999, &room()), Err(WireError::TooLarge { .. })));
+        assert_eq!(single_message(&body, Some("br"), 5000, &room()), Err(WireError::Encoding("br".into())));
+        assert_eq!(single_message(&body, Some("deflate"), 5000, &room()), Err(WireError::Decompress));
     }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::{Code, Status};
 
 use super::{Answer, Upstream};
 use crate::gateway::message::outputs::{output_tensor, raw_contents};
-use crate::gateway::message::view;
+use crate::gateway::message::room::{Held, Room};
+use crate::gateway::message::tee::Frames;
+use crate::gateway::message::{view, weight, wire};
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
 use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
@@ -37,9 +40,14 @@ pub struct EmbeddedModel {
     pub model: Arc<OnnxModel>,
 }
 
+/// What a client is told whose request there is no room for.
+const NO_ROOM: &str = "too many requests are under way: send it again later";
+
 /// Serves ONNX models on this process's workers.
 pub struct Embedded {
     service: GrpcInferenceServiceServer<Models>,
+    largest: usize,
+    room: Room,
 }
 
 impl Embedded {
@@ -49,16 +57,84 @@ impl Embedded {
         let service = GrpcInferenceServiceServer::new(Models { models, workers })
             .max_decoding_message_size(max_message_bytes)
             .max_encoding_message_size(usize::MAX);
-        Self { service }
+        Self { service, largest: max_message_bytes, room: Room::new(usize::MAX) }
     }
+
+    /// The same server, which holds requests as far as there is `room`.
+    pub(crate) fn within(self, room: Room) -> Self {
+        Self { room, ..self }
+    }
+
+    /// The whole request, if it and what it is decoded to may be `held`.
+    async fn take_in(&self, request: Request<Body>, held: &Held) -> Result<Request<Body>, Status> {
+        let (parts, mut body) = request.into_parts();
+        let mut frames = Frames::default();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            let length = frames.len().saturating_add(data.len());
+            if length > self.largest.saturating_add(wire::HEADER) {
+                return Err(too_large(length, self.largest));
+            }
+            // Once here and once where it is decoded.
+            if !held.take(2 * data.len()) {
+                return Err(Status::resource_exhausted(NO_ROOM));
+            }
+            frames.push(&data);
+        }
+        let bytes = frames.joined();
+        let is_inference = parts.uri.path().ends_with("/ModelInfer");
+        if let Some(weight) = bytes.get(wire::HEADER..).filter(|_| is_inference).and_then(weight::of_request) {
+            if weight > self.largest {
+                return Err(too_large(weight, self.largest));
+            }
+            if !held.take(weight) {
+                return Err(Status::resource_exhausted(NO_ROOM));
+            }
+        }
+        Ok(Request::from_parts(parts, Body::new(Full::new(bytes))))
+    }
+
+    /// The whole answer, if it may be held until the client has taken it.
+    async fn give_out(&self, response: Response<Body>) -> Result<Response<Body>, Status> {
+        let (parts, body) = response.into_parts();
+        let collected = body.collect().await?;
+        let trailers = collected.trailers().cloned();
+        let (bytes, held) = (collected.to_bytes(), self.room.nothing());
+        if !held.take(bytes.len()) {
+            return Err(Status::resource_exhausted(NO_ROOM));
+        }
+        let body = match trailers {
+            Some(trailers) => {
+                Body::new(Full::new(held.keep(bytes)).with_trailers(std::future::ready(Some(Ok(trailers)))))
+            }
+            None => Body::empty(),
+        };
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+fn too_large(bytes: usize, limit: usize) -> Status {
+    Status::out_of_range(format!("the request takes {bytes} bytes, more than the {limit} allowed"))
 }
 
 impl Upstream for Embedded {
     fn call(&self, request: Request<Body>) -> Answer<'_, Response<Body>> {
         let mut service = self.service.clone();
         Box::pin(async move {
+            let held = self.room.nothing();
+            // Streams are held message by message.
+            if request.uri().path().ends_with("/ModelStreamInfer") {
+                return match service.call(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                };
+            }
+            let request = match self.take_in(request, &held).await {
+                Ok(request) => request,
+                Err(status) => return status.into_http(),
+            };
             match service.call(request).await {
-                Ok(response) => response,
+                Ok(response) => self.give_out(response).await.unwrap_or_else(Status::into_http),
                 Err(never) => match never {},
             }
         })

@@ -14,6 +14,7 @@ use tonic::body::Body;
 
 use super::dial::Dialler;
 use super::{Answer, Upstream, root_cause};
+use crate::gateway::message::room::Room;
 use crate::gateway::message::wire;
 use crate::model::{Port, Signature};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
@@ -126,7 +127,8 @@ impl Remote {
         {
             return Err(RemoteError::Status(status));
         }
-        let message = wire::single_message(&collected.to_bytes(), None, usize::MAX).map_err(unreadable)?;
+        // Nobody compresses what we did not ask to be compressed.
+        let message = wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
         A::decode(message).map_err(unreadable)
     }
 }
