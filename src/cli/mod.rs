@@ -7,6 +7,7 @@ mod card;
 mod config;
 mod data;
 mod demo;
+mod descriptors;
 #[cfg(feature = "train")]
 mod distill;
 mod drain;

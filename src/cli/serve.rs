@@ -9,7 +9,7 @@ use portcullis::telemetry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Common, setup};
+use super::{Common, descriptors, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -35,6 +35,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         .map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     tracing::info!(library, models = config.models.len(), "everything is loaded");
     let source = common.clone();
+    let gateway = gateway.admitting(descriptors::for_connections(config.server.max_connections));
     runtime.block_on(listen(config, arguments, gateway.reloading(move || source.load())))
 }
 

@@ -30,9 +30,18 @@ impl Gateway {
     pub fn assemble(config: Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
         let files = Files::of(&config);
         let (detections, room) = (Detections::new(), Room::new(config.server.max_inflight_bytes));
+        let max_connections = config.server.max_connections;
         let serving = Loaded::load(config, &loader)?.into_serving(files, &loader, &detections, &room);
         telemetry::configuration_in_force();
-        Ok(Self { serving: watch::Sender::new(Arc::new(serving)), loader, exposition, detections, room, source: None })
+        Ok(Self {
+            serving: watch::Sender::new(Arc::new(serving)),
+            loader,
+            exposition,
+            detections,
+            room,
+            max_connections,
+            source: None,
+        })
     }
 }
 

@@ -29,10 +29,11 @@ pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
 use self::lifecycle::reload::{Reloader, Source};
 use self::lifecycle::serving::{Current, Serving};
+use self::listen::admission::Admission;
 use self::message::room::Room;
 use self::operators::readiness::Readiness;
 use self::operators::watch::Detections;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Server};
 use crate::profile::Loader;
 use crate::proto::portcullis::v1::inspector_server::InspectorServer;
 use crate::telemetry::Exposition;
@@ -42,6 +43,9 @@ pub const REVISION: &str = match option_env!("PORTCULLIS_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
+
+/// Largest message that the gateway's own services take from clients, in bytes.
+const LARGEST_QUESTION: usize = 16 << 10;
 
 /// The guarded model whose call a response answers; a label of metrics.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +58,7 @@ pub struct Gateway {
     exposition: Exposition,
     detections: Detections,
     room: Room,
+    max_connections: usize,
     source: Option<Source>,
 }
 
@@ -64,13 +69,20 @@ impl Gateway {
         Self { source: Some(Box::new(source)), ..self }
     }
 
+    /// A gateway that admits no more than so many connections of clients, whatever its configuration says.
+    #[must_use]
+    pub fn admitting(self, connections: usize) -> Self {
+        Self { max_connections: self.max_connections.min(connections), ..self }
+    }
+
     /// Serves clients on `clients` and operators on `admin` until `control` says to end.
     pub async fn run(self, clients: TcpListener, admin: TcpListener, control: Control) {
-        let Self { serving, loader, exposition, detections, room, source } = self;
+        let Self { serving, loader, exposition, detections, room, max_connections, source } = self;
         let current = Current::of(&serving);
-        let max_message_bytes = current.get().config.server.max_message_bytes;
+        let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
         let library = loader.runtime.library().display().to_string();
         let (reporter, health) = health_reporter();
+        let health = health.max_decoding_message_size(LARGEST_QUESTION);
         let readiness = Readiness::new(control.clone(), reporter);
         readiness.publish().await;
         let (workers, runtime) = (loader.workers.clone(), loader.runtime.clone());
@@ -91,7 +103,9 @@ impl Gateway {
         }
 
         let own = Routes::new(health).add_service(reflection());
-        let dispatch = listen::Dispatch { current: current.clone(), own };
+        // What clients send ahead may take as much as what is held.
+        let admission = Admission::new(max_connections, max_inflight_requests, max_inflight_bytes);
+        let dispatch = listen::Dispatch { current: current.clone(), own, admission };
         let closing = lifecycle::drain::closing(control.clone(), readiness, current);
         tokio::select! {
             () = listen::serve_grpc(clients, dispatch, closing) => {}
@@ -112,4 +126,5 @@ fn reflection()
         .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
         .build_v1()
         .unwrap_or_else(|error| unreachable!("the checked-in descriptors are valid: {error}"))
+        .max_decoding_message_size(LARGEST_QUESTION)
 }

@@ -151,6 +151,30 @@ impl Drop for InflightCall {
     }
 }
 
+/// A client's connection, from its making to its dropping.
+#[derive(Debug)]
+pub struct OpenConnection(());
+
+impl OpenConnection {
+    /// Counts it.
+    pub fn begin() -> Self {
+        gauge!(names::CONNECTIONS).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        gauge!(names::CONNECTIONS).decrement(1.0);
+    }
+}
+
+/// A client's connection was closed at once, since there were too many.
+pub fn connection_refused() {
+    counter!(names::CONNECTIONS_REFUSED).increment(1);
+    tracing::debug!("a connection was refused: there are too many");
+}
+
 /// More bytes are held.
 pub fn bytes_taken(bytes: usize) {
     gauge!(names::INFLIGHT_BYTES).increment(bytes as f64);

@@ -1,9 +1,9 @@
 //! The upstream's answer: read for its predictions, annotated, restored, withheld.
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Response};
-use futures_util::{StreamExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use tonic::body::Body;

@@ -1,5 +1,7 @@
 //! Listening: connections in, calls out to whoever answers them, and a bounded drain at the end.
 
+pub(crate) mod admission;
+
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -12,23 +14,26 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
+use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt;
 
+use self::admission::{Admission, greeted};
+use crate::detect::{Action, Reason};
 use crate::gateway::ModelLabel;
 use crate::gateway::guard::answer::status_of;
 use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::tee::Watched;
 use crate::telemetry::{self, InflightCall};
 
-/// Flow-control windows large enough for a whole picture.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
 /// A connection that does not answer a ping for this long is dead.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A client that has not said a word for this long after it connected is sent away.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -46,6 +51,7 @@ pub(crate) struct Dispatch {
     pub(crate) current: Current,
     /// Services that the gateway itself answers.
     pub(crate) own: tonic::service::Routes,
+    pub(crate) admission: Admission,
 }
 
 impl Dispatch {
@@ -57,7 +63,10 @@ impl Dispatch {
         let path = request.uri().path();
         let name = path.strip_prefix(INFERENCE);
         let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
-        let response = if method == MODEL_INFER {
+        let place = self.admission.call();
+        let response = if place.is_none() {
+            turned_away(method)
+        } else if method == MODEL_INFER {
             serving.guard.infer(request).await
         } else if method == MODEL_STREAM_INFER {
             serving.guard.stream(request).await
@@ -75,10 +84,18 @@ impl Dispatch {
             Body::new(Watched::new(body, move |trailers| {
                 let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
                 telemetry::call_ended(model.0, method, code_name(code), began.elapsed());
-                drop(call);
+                drop((call, place));
             }))
         }))
     }
+}
+
+/// What a call is told for which there is no place.
+fn turned_away(method: &str) -> Response<Body> {
+    if [MODEL_INFER, MODEL_STREAM_INFER].contains(&method) {
+        telemetry::unattributed_request(Reason::Overload.name(), Action::Block.name());
+    }
+    Status::resource_exhausted("too many calls are under way: send it again later").into_http()
 }
 
 /// A gRPC code as the specification writes it.
@@ -107,26 +124,37 @@ pub(crate) fn code_name(code: Code) -> &'static str {
 /// Serves gRPC on `listener` until `shutdown`, which says how long calls may then take to end.
 pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdown: impl Future<Output = Duration>) {
     let graceful = GracefulShutdown::new();
+    let silent = CancellationToken::new();
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .auto_date_header(false)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(CONCURRENT_CALLS)
         .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     let grace = accept(listener, shutdown, |stream| {
         let dispatch = dispatch.clone();
-        let service = service_fn(move |request| dispatch.clone().answer(request));
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let Some(place) = dispatch.admission.connection() else { return telemetry::connection_refused() };
+        let mut builder = builder.clone();
+        builder
+            .initial_stream_window_size(place.stream_window())
+            .initial_connection_window_size(place.connection_window());
+        let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
+        let stop = silent.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let stream = match stop.run_until_cancelled_owned(greeted(stream, GREETING_TIMEOUT)).await {
+                Some(Ok(stream)) => stream,
+                Some(Err(error)) => return tracing::debug!(%error, "a client said nothing"),
+                None => return,
+            };
+            if let Err(error) = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await {
                 tracing::debug!(%error, "connection ended");
             }
+            drop(place);
         });
     })
     .await;
+    silent.cancel();
     drain(graceful, grace).await;
 }
 

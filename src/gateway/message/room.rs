@@ -32,7 +32,6 @@ impl Room {
     pub(crate) fn nothing(&self) -> Held {
         Held { room: self.clone(), bytes: AtomicUsize::new(0) }
     }
-
 }
 
 impl Held {

@@ -27,9 +27,11 @@ use crate::proto::inference::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pause between HTTP/2 pings on an idle connection, by which a dead peer is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Flow-control windows large enough for a whole picture, so that a request does not wait for a window update.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// What the upstream may send ahead of an answer's reader: more than an answer has but seldom, and little enough for as
+/// many as there may be at the same time.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// As large as can be: answers that nobody reads keep no others from arriving.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// Why a call of our own to the upstream has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -128,7 +130,8 @@ impl Remote {
             return Err(RemoteError::Status(status));
         }
         // Nobody compresses what we did not ask to be compressed.
-        let message = wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
+        let message =
+            wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
         A::decode(message).map_err(unreadable)
     }
 }
