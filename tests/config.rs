@@ -306,6 +306,7 @@ fn sizes_and_durations_have_units() {
 fn values_that_would_do_harm_are_refused_with_the_reason() {
     let refused = [
         ("models.signs.block_status", "UNAVAILABLE", "clients would send the input again"),
+        ("server.max_inflight_bytes", "128MiB", "at least four times max_message_bytes"),
         ("models.signs.fpr", "0.9", "at most 0.5"),
         ("models.signs.detectors.0.weight", "0", "nothing would ever be suspicious"),
         ("models.signs.cascade.share", "0.01", "must be larger than fpr (0.01)"),

@@ -168,6 +168,11 @@ impl Gateway {
         format!("http://{}", self.admin)
     }
 
+    /// Its number among the system's processes.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().expect("unpoisoned").clone()

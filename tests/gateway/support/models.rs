@@ -113,6 +113,20 @@ impl Model {
         }
     }
 
+    /// A mirror that ONNX Runtime cannot run on a picture whose first corner is white.
+    pub fn fragile(shared: &Path) -> Self {
+        let path = Some(onnx::fragile());
+        Self { name: "fragile", path, key: "fragile", ..Self::mirror(Datatype::Fp32, shared) }
+    }
+
+    /// A request for one picture of a mirror's.
+    pub fn of_pixels(&self, pixels: [f32; 16]) -> ModelInferRequest {
+        let raw = pixels.into_iter().flat_map(f32::to_le_bytes).collect();
+        let mut request = self.request(&[]);
+        request.inputs[0].shape = vec![1, 1, 4, 4];
+        ModelInferRequest { raw_input_contents: vec![raw], ..request }
+    }
+
     /// Its section of the configuration with further `settings` such as `policy = "block"`, its profile calibrated.
     pub fn guarded(&self, settings: &str) -> String {
         self.section(&self.profile(), settings)

@@ -19,6 +19,8 @@ use tonic::Code;
 
 use super::wire::{Answer, Body, headers};
 
+/// Calls that an upstream remembers.
+const REMEMBERED: usize = 1000;
 const SERVER_READY: &str = "/inference.GRPCInferenceService/ServerReady";
 /// Whatever is sent to methods under this prefix comes back piece by piece, with these metadata around it.
 pub const ECHO: &str = "/test.Echo/";
@@ -125,10 +127,18 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         return Ok(response(Answer::message(&[8, u8::from(ready)])));
     }
     let answer = (state.script)(&seen);
-    state.seen.lock().expect("unpoisoned").push(seen);
+    remember(&mut state.seen.lock().expect("unpoisoned"), seen);
     // The sender lives as long as the state.
     let _ = state.held.subscribe().wait_for(|held| !held).await;
     Ok(response(answer))
+}
+
+/// The latest calls are enough: a soak makes very many.
+fn remember(calls: &mut Vec<Seen>, seen: Seen) {
+    if calls.len() == REMEMBERED {
+        calls.remove(0);
+    }
+    calls.push(seen);
 }
 
 fn response(answer: Answer) -> Response<Body> {

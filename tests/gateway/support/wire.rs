@@ -145,10 +145,16 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Self {
+        Self::with_window(address, 1 << 20).await
+    }
+
+    /// Connects, and lets only so many bytes of each answer be sent before they are read.
+    pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         stream.set_nodelay(true).expect("a socket option");
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+        let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(bytes);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
         // It ends when its last sender is dropped, or with the peer.
         tokio::spawn(async { _ = connection.await });
         Self { sender, address }
@@ -162,12 +168,17 @@ impl Connection {
 
     /// Sends a call and waits for all of its answer.
     pub async fn send(&self, call: Call) -> Answer {
+        self.try_send(call).await.expect("a whole answer")
+    }
+
+    /// As [`Connection::send`], where the answer may break off.
+    pub async fn try_send(&self, call: Call) -> Result<Answer, hyper::Error> {
         let body = Full::new(call.body.clone()).boxed_unsync();
-        let response = self.sender.clone().send_request(call.request(self.address, body)).await.expect("an answer");
+        let response = self.sender.clone().send_request(call.request(self.address, body)).await?;
         let (parts, body) = response.into_parts();
-        let collected = body.collect().await.expect("a whole answer");
+        let collected = body.collect().await?;
         let trailers = collected.trailers().cloned();
-        Answer { http: parts.status, metadata: parts.headers, body: collected.to_bytes(), trailers }
+        Ok(Answer { http: parts.status, metadata: parts.headers, body: collected.to_bytes(), trailers })
     }
 
     /// Begins a call whose body is sent piece by piece.
@@ -197,6 +208,11 @@ impl Exchange {
         self.answered.abort();
         // The call is cancelled before its body seems to have ended.
         let _ = self.answered.await;
+    }
+
+    /// Whether the answer has begun.
+    pub fn is_answered(&self) -> bool {
+        self.answered.is_finished()
     }
 
     /// Ends the body.
