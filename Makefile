@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ reproduce: build ## Repeat the experiment of the feature squeezing paper, its pu
 
 bench: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/bench.sh
+
+soak: onnxruntime ## Saturate a gateway while everything around it breaks; SECONDS=600, JSON=1 for programs
+	$(CARGO) bench --quiet --locked --bench soak -- --seconds $(or $(SECONDS),600) $(if $(JSON),--json)
 
 bench-train: ## Print how many pictures a second are trained on
 	$(CARGO) bench --quiet --locked --features avx512 --bench train
