@@ -4,11 +4,14 @@ mod datatype;
 mod element;
 mod encoding;
 mod picture;
+mod preparation;
 mod resize;
 
 pub use datatype::Datatype;
 pub use element::{Elements, Tensor, TensorError};
 pub use encoding::{Colour, Layout, OutputKind};
+pub(crate) use picture::to_u8;
 pub use picture::{Picture, PictureError};
-pub(crate) use resize::centre;
+pub use preparation::{Filter, Fit, Preparation};
+pub(crate) use resize::{centre, luma};
 pub use resize::{crop_and_resize, grey, resize, rgb, to_8_bit};

@@ -63,13 +63,17 @@ fn resize_plane(
 /// When a side is zero or does not fit in 32 bits.
 pub fn crop_and_resize(picture: &Picture, height: usize, width: usize) -> Result<Picture, PictureError> {
     checked_len(picture.channels(), height, width)?;
+    let (crop_height, crop_width) = largest_part((picture.height(), picture.width()), (height, width));
+    resize(&centre(picture, crop_height, crop_width)?, height, width)
+}
+
+/// Height and width of the largest part of a picture that has the aspect ratio of another size.
+pub(super) fn largest_part((old_height, old_width): (usize, usize), (height, width): (usize, usize)) -> (usize, usize) {
     let share = |side: usize, numerator: usize, denominator: usize| {
-        let exact = side as u128 * numerator as u128 / denominator as u128;
+        let exact = side as u128 * numerator as u128 / denominator.max(1) as u128;
         usize::try_from(exact).unwrap_or(usize::MAX).max(1)
     };
-    let crop_height = share(picture.width(), height, width).min(picture.height());
-    let crop_width = share(picture.height(), width, height).min(picture.width());
-    resize(&centre(picture, crop_height, crop_width)?, height, width)
+    (share(old_width, height, width).min(old_height), share(old_height, width, height).min(old_width))
 }
 
 /// The centred `height x width` of a picture that is at least as large.
@@ -92,8 +96,13 @@ pub fn grey(picture: &Picture) -> Picture {
     let &[red, green, blue] = planes.as_slice() else {
         return picture.clone();
     };
-    let luma = red.iter().zip(green).zip(blue).map(|((r, g), b)| LUMA[0] * r + LUMA[1] * g + LUMA[2] * b).collect();
+    let luma = red.iter().zip(green).zip(blue).map(|((&r, &g), &b)| luma([r, g, b])).collect();
     picture.with_planes(1, luma)
+}
+
+/// The ITU-R BT.601 luma of one pixel's red, green and blue.
+pub(crate) fn luma([red, green, blue]: [f32; 3]) -> f32 {
+    LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 }
 
 /// Three channels: a grey plane three times over. A picture of another number of channels comes back as it is.
