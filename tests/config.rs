@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis::config::{Config, ConfigError, DetectorKind, Input, Located, Location, Mistake, Policy, Upstream};
 use portcullis::model::{Port, Signature, resolve_input, resolve_output};
-use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
+use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind, Preparation};
 use tempfile::TempDir;
 
 const EXAMPLE: &str = include_str!("../deploy/examples/portcullis.toml");
@@ -103,6 +103,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("workers", "workers"),
         ("models.0", "models"),
         ("models.0.input", "models.input"),
+        ("models.0.input.encoded", "models.input.encoded"),
         ("models.0.output", "models.output"),
         ("models.0.students.0", "models.students"),
         ("models.0.students.0.input", "models.input"),
@@ -113,7 +114,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.2", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
-    let tables = ["input", "output", "students", "sentinels", "detectors", "cascade"];
+    let tables = ["input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.
@@ -377,6 +378,49 @@ fn what_contradicts_the_model_is_told_all_at_once() {
     assert!(mistakes(turned).contains(&"line 2: in this layout the model's input has 32 channels".to_owned()));
     let named = Input { name: on_line(7, "picture".into()), ..untold };
     assert_eq!(mistakes(named), ["line 7: the model has no input 'picture'; it has 'image'"]);
+}
+
+#[test]
+fn a_server_that_decodes_needs_to_be_told_of_in_full() {
+    let encoded = |settings: &[(&str, &str)]| {
+        let settings: Vec<(String, &str)> =
+            settings.iter().map(|&(key, value)| (format!("models.0.input.encoded.{key}"), value)).collect();
+        let grpc = ("upstream.grpc", "http://127.0.0.1:8081");
+        let flags: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        parse_with(SMALLEST, &[], &[&[("upstream.embedded", "false"), grpc], &flags[..]].concat())
+    };
+    let input = encoded(&[("resize", "crop"), ("short_side", "40")]).expect("valid").models.swap_remove(0).input;
+    let spec = resolve_input(&input, &signs()).expect("it is all there").encoded.expect("files are sent");
+    let preparation =
+        Preparation { resize: Fit::Crop, short_side: Some(40), filter: Filter::Bilinear, antialias: true };
+    assert_eq!((spec.name.as_str(), spec.preparation), ("image", preparation));
+
+    let problem = |settings: &[(&str, &str)]| encoded(settings).expect_err("a mistake")[0].message.clone();
+    assert_eq!(problem(&[("filter", "area")]), "models[0].input.encoded.resize is missing");
+    let message = problem(&[("resize", "shrink")]);
+    assert_eq!(message, "models[0].input.encoded.resize must be \"stretch\", \"crop\" or \"pad\", not \"shrink\"");
+    let message = problem(&[("resize", "pad"), ("short_side", "40")]);
+    assert_eq!(message, "models[0].input.encoded.short_side is for resize = \"crop\" only");
+    let message = setting("models.0.input.encoded.resize", "crop").expect_err("a mistake");
+    assert!(message.contains("the embedded upstream takes pixels"), "{message}");
+    let of_a_student = [("models.0.students.0.input.encoded.resize", "crop")];
+    let message = parse_with(EXAMPLE, &[], &of_a_student).expect_err("a mistake")[0].message.clone();
+    assert!(message.contains("belongs to the guarded model"), "{message}");
+
+    let short = encoded(&[("resize", "crop"), ("short_side", "31")]).expect("valid").models.swap_remove(0).input;
+    let mistakes = printed(resolve_input(&short, &signs()).expect_err("too short"));
+    assert!(mistakes[0].contains("short_side must be at least 32"), "{mistakes:?}");
+
+    let server = Signature {
+        inputs: vec![Port { name: "file".into(), datatype: Datatype::Bytes, shape: vec![None, Some(1)] }],
+        outputs: Vec::new(),
+    };
+    let untold = parse(SMALLEST).expect("valid").models.swap_remove(0).input;
+    let mistakes = printed(resolve_input(&untold, &server).expect_err("nobody says how"));
+    assert!(mistakes[0].contains("input 'file' is BYTES: say in input.encoded"), "{mistakes:?}");
+    let full = Input { colour: on_line(3, Colour::Rgb), height: on_line(4, 32), width: on_line(5, 32), ..input };
+    let spec = resolve_input(&full, &server).expect("it is all there");
+    assert_eq!((spec.sent_name(), spec.datatype, spec.item_shape()), ("file", Datatype::Fp32, [3, 32, 32]));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::{Common, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures: PNG, JPEG or PNM.
+    /// Pictures: PNG, JPEG, WebP or PNM.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The guarded model; not needed where only one is configured.
@@ -75,7 +75,7 @@ fn here(common: &Common, arguments: &Arguments) -> Result<Vec<Inspected>> {
         .files
         .iter()
         .map(|path| {
-            decode_picture(&read(path)?, Some((input.height, input.width)))
+            decode_picture(&read(path)?, Some((input.height, input.width)), input.preparation())
                 .with_context(|| format!("cannot decode {}", path.display()))
         })
         .collect::<Result<_>>()?;

@@ -49,6 +49,7 @@ impl BenignArguments {
             format: self.format,
             split: self.training_half.then_some(Split::Train),
             size: Some((input.height, input.width)),
+            preparation: input.preparation(),
             colour: Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb }),
         };
         let dataset = Dataset::open(&self.data, &options)?;

@@ -54,5 +54,6 @@ fn input(channels: usize, height: usize, width: usize) -> InputSpec {
         range: [0.0, 1.0],
         mean: vec![0.0; colour.channels()],
         std: vec![1.0; colour.channels()],
+        encoded: None,
     }
 }

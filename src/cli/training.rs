@@ -140,10 +140,8 @@ impl TrainingArguments {
 
     fn half(&self, input: &InputSpec, split: Option<Split>) -> Result<Dataset, DataError> {
         let colour = Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb });
-        Dataset::open(
-            &self.data,
-            &Options { format: self.format, split, size: Some((input.height, input.width)), colour },
-        )
+        let (size, preparation) = (Some((input.height, input.width)), input.preparation());
+        Dataset::open(&self.data, &Options { format: self.format, split, size, preparation, colour })
     }
 
     /// The test half, if it is another than the one that is trained on.

@@ -16,6 +16,7 @@ impl Config {
             max_connections,
             max_inflight_requests,
             max_inflight_bytes,
+            max_inspected_pixels: _,
             max_inflight_examinations: _,
             drain_delay: _,
             drain_grace: _,

@@ -4,6 +4,7 @@
 //! the first mistake: all of them are collected, each with the line, variable or flag that it came from.
 
 mod detector;
+mod encoded;
 mod fixed;
 mod mistake;
 mod read;
@@ -14,8 +15,8 @@ mod value;
 
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use types::{
-    Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, Measure, OnUndecided,
-    Output, Policy, Predictions, Server, Upstream, Workers,
+    Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
+    OnUndecided, Output, Policy, Predictions, Server, Upstream, Workers,
 };
 
 use std::path::Path;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::detector::{cascade, check_references, detector};
+use super::encoded::encoded;
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
 use super::tree::Node;
@@ -16,6 +17,8 @@ use super::types::{
 use super::value::{BlockStatus, Pause, Size};
 
 const MEBIBYTE: usize = 1 << 20;
+/// A megapixel, as cameras' makers round it down.
+const MEGAPIXEL: usize = 1 << 20;
 /// gRPC's frames carry 32-bit lengths; servers stop at 2 GiB.
 const LARGEST_MESSAGE: usize = 2 << 30;
 
@@ -46,6 +49,7 @@ fn server(mut section: Section<'_>) -> Server {
         max_connections: positive(&mut section, "max_connections", 4096),
         max_inflight_requests: positive(&mut section, "max_inflight_requests", 4096),
         max_inflight_bytes: inflight_bytes(&mut section, max_message_bytes),
+        max_inspected_pixels: positive(&mut section, "max_inspected_pixels", 16 * MEGAPIXEL),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
         drain_delay: section.or("drain_delay", Pause(Duration::from_secs(5))).0,
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
@@ -136,6 +140,10 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     let time_budget = section.or("time_budget", Duration::from_secs(1));
     let version = section.optional::<String>("version").map(|version| version.value);
     let input = input(section.section("input"));
+    if let Some(encoded) = input.encoded.as_ref().filter(|_| embedded) {
+        let problem = "is for a server that decodes pictures itself: the embedded upstream takes pixels";
+        section.wrong(encoded.at.clone(), "input.encoded", problem);
+    }
     let output = output(section.section("output"));
     let students = section.sections("students", |section| companion(section, folder, &input));
     let sentinels = section.sections("sentinels", |section| companion(section, folder, &input));
@@ -237,6 +245,9 @@ fn input(mut section: Section<'_>) -> Input {
     {
         section.wrong(std.at.clone(), "std", "must be above 0");
     }
+    let has_encoded = section.has("encoded");
+    let own = section.section("encoded");
+    let encoded = has_encoded.then(|| encoded(own)).flatten();
     let input = Input {
         name: section.optional("name"),
         datatype: section.optional("datatype"),
@@ -247,6 +258,7 @@ fn input(mut section: Section<'_>) -> Input {
         range,
         mean: section.optional("mean"),
         std,
+        encoded,
         at: section.at.clone(),
     };
     section.end();
@@ -268,9 +280,13 @@ fn companion(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option
     }
     let has_input = section.has("input");
     let own = input(section.section("input"));
+    if let Some(encoded) = &own.encoded {
+        let problem = "belongs to the guarded model: its pictures are decoded once, for all";
+        section.wrong(encoded.at.clone(), "input.encoded", problem);
+    }
     let output = output(section.section("output"));
     section.end();
-    let input = if has_input { own } else { Input { name: None, ..teacher.clone() } };
+    let input = if has_input { own } else { Input { name: None, encoded: None, ..teacher.clone() } };
     Some(Companion { name: name?, path: path?.ok()?, input, output })
 }
 

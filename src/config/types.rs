@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::mistake::{Located, Location};
-use crate::tensor::{Colour, Datatype, Layout, OutputKind};
+use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Server {
     pub max_inflight_requests: usize,
     /// Bytes of requests and answers that are held at the same time; requests beyond are undecided.
     pub max_inflight_bytes: usize,
+    /// Largest encoded picture that is examined, in pixels; larger ones cannot be.
+    pub max_inspected_pixels: usize,
     /// Examinations under way at most; requests beyond are undecided.
     pub max_inflight_examinations: usize,
     /// How long a gateway that is told to end still lets calls in, so that those who route them hear of it; may be zero.
@@ -198,6 +200,19 @@ pub struct Input {
     pub mean: Option<Located<Vec<f32>>>,
     /// What the client divides by, per channel of the tensor.
     pub std: Option<Located<Vec<f32>>>,
+    /// What the server does with encoded pictures, where clients send such.
+    pub encoded: Option<EncodedInput>,
+    /// Where the section is.
+    pub at: Location,
+}
+
+/// Encoded pictures that clients send in the place of pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodedInput {
+    /// Name of their tensor; that of the model's input if not given.
+    pub name: Option<Located<String>>,
+    /// What the server does with a decoded picture.
+    pub preparation: Preparation,
     /// Where the section is.
     pub at: Location,
 }

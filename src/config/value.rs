@@ -8,7 +8,7 @@ use super::mistake::Located;
 use super::section::FromNode;
 use super::tree::{Node, Value};
 use super::types::{Measure, OnUndecided, Policy, Predictions};
-use crate::tensor::{Colour, Datatype, Layout, OutputKind};
+use crate::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind};
 
 /// Names and numbers of the gRPC statuses that a refusal may have.
 const BLOCK_STATUSES: [(&str, i32); 6] = [
@@ -204,6 +204,10 @@ named!(Measure, "\"kl\", \"jensen_shannon\" or \"surprise\"",
 named!(Layout, "\"NCHW\" or \"NHWC\"", "NCHW" => Self::Nchw, "NHWC" => Self::Nhwc);
 named!(Colour, "\"rgb\", \"bgr\" or \"grey\"",
     "rgb" => Self::Rgb, "bgr" => Self::Bgr, "grey" => Self::Grey, "gray" => Self::Grey);
+named!(Fit, "\"stretch\", \"crop\" or \"pad\"", "stretch" => Self::Stretch, "crop" => Self::Crop, "pad" => Self::Pad);
+named!(Filter, "\"nearest\", \"area\", \"bilinear\", \"bicubic\" or \"lanczos\"",
+    "nearest" => Self::Nearest, "area" => Self::Area, "bilinear" => Self::Bilinear, "bicubic" => Self::Bicubic,
+    "lanczos" => Self::Lanczos);
 named!(OutputKind, "\"logits\" or \"probabilities\"",
     "logits" => Self::Logits, "probabilities" => Self::Probabilities);
 

@@ -16,7 +16,7 @@ use super::names;
 use super::numpy::{self, Numpy};
 use super::signs::{Request, Signs};
 use crate::tensor::Colour;
-use crate::tensor::{Picture, crop_and_resize, grey, rgb, to_8_bit};
+use crate::tensor::{Picture, PictureError, Preparation, crop_and_resize, grey, rgb, to_8_bit};
 
 /// One picture with what is known about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Sample {
 /// How the data lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// JPEG, PNG, PPM and PGM files: a folder a class, a flat folder, or those that a CSV file labels (`file,label`; a
+    /// JPEG, PNG, WebP, PPM and PGM files: a folder a class, a flat folder, or those that a CSV file labels (`file,label`; a
     /// `labels.csv` in the folder, or the file itself).
     Folder,
     /// IDX files, as those of MNIST.
@@ -132,6 +132,8 @@ pub struct Options {
     /// `(height, width)` to bring every picture to, by a centre crop and bilinear resizing, rounded to 8 bits as by the
     /// library of a client; pictures keep their own size where it is not given.
     pub size: Option<(usize, usize)>,
+    /// What a server makes of encoded pictures for its model, done instead of the crop where there is a `size`.
+    pub preparation: Option<Preparation>,
     /// Grey, or three channels (a [`Picture`] is always red first); as stored where it is not given.
     pub colour: Option<Colour>,
 }
@@ -231,12 +233,9 @@ impl Dataset {
             Some(Colour::Rgb | Colour::Bgr) => rgb(&sample.picture),
             None => sample.picture,
         };
-        if let Some((height, width)) = self.options.size
-            && (sample.picture.height(), sample.picture.width()) != (height, width)
-        {
-            let resized = crop_and_resize(&sample.picture, height, width);
-            sample.picture =
-                to_8_bit(&resized.map_err(|source| DataError::Picture { name: sample.name.clone(), source })?);
+        if let Some(size) = self.options.size {
+            sample.picture = fitted(sample.picture, size, self.options.preparation)
+                .map_err(|source| DataError::Picture { name: sample.name.clone(), source })?;
         }
         Ok(sample)
     }
@@ -286,6 +285,22 @@ impl<I: Iterator<Item = usize>> Iterator for Samples<'_, I> {
         }
         None
     }
+}
+
+/// The picture in the size `height, width`: prepared as by a server, or cropped and scaled as by a client's library.
+pub(super) fn fitted(
+    picture: Picture,
+    (height, width): (usize, usize),
+    preparation: Option<Preparation>,
+) -> Result<Picture, PictureError> {
+    if let Some(preparation) = preparation {
+        let shape = (picture.height(), picture.width(), picture.channels());
+        return preparation.prepare(&picture.to_interleaved_u8(), shape, (height, width));
+    }
+    if (picture.height(), picture.width()) == (height, width) {
+        return Ok(picture);
+    }
+    Ok(to_8_bit(&crop_and_resize(&picture, height, width)?))
 }
 
 /// The folder of the asked half, where a folder holds nothing but halves.
@@ -358,6 +373,23 @@ mod tests {
             Dataset::open(folder.path(), &options).unwrap().get(0).unwrap().picture.pixels()[0]
         };
         assert_eq!([pixel(None), pixel(Some(Split::Test)), pixel(Some(Split::Train))], [1.0, 1.0, 0.2]);
+    }
+
+    #[test]
+    fn pictures_are_prepared_as_the_server_prepares_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.png");
+        image::GrayImage::from_fn(8, 4, |x, _| image::Luma([u8::try_from(20 * x).unwrap()])).save(path).unwrap();
+        let preparation =
+            |resize| Preparation { resize, short_side: None, filter: crate::tensor::Filter::Nearest, antialias: true };
+        let pixels = |preparation| {
+            let options = Options { size: Some((2, 4)), preparation: Some(preparation), ..Options::default() };
+            Dataset::open(folder.path(), &options).unwrap().get(0).unwrap().picture.to_interleaved_u8()
+        };
+        let whole = pixels(preparation(crate::tensor::Fit::Stretch));
+        assert_eq!(whole, pixels(preparation(crate::tensor::Fit::Crop)), "the aspect ratio is the same");
+        let crop = Preparation { short_side: Some(4), ..preparation(crate::tensor::Fit::Crop) };
+        assert_eq!(pixels(crop), [40, 60, 80, 100].repeat(2), "the middle in its own size");
     }
 
     #[test]

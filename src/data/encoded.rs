@@ -1,10 +1,11 @@
-//! Encoded pictures: JPEG, PNG and PNM.
+//! Encoded pictures on disk: JPEG, PNG, WebP and PNM.
 
 use std::io::{BufRead, Cursor, Seek};
 
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
-use crate::tensor::{Picture, crop_and_resize, to_8_bit};
+use super::dataset::fitted;
+use crate::tensor::{Picture, Preparation};
 
 /// More pixels than any camera's; a file that claims more is not worth its memory.
 const MOST_PIXELS: u64 = 64 << 20;
@@ -37,17 +38,19 @@ pub(super) fn decode(source: impl BufRead + Seek) -> Result<Picture, DecodeError
     Picture::from_interleaved_u8(channels, height as usize, width as usize, &bytes).map_err(DecodeError::because)
 }
 
-/// Decodes the bytes of a JPEG, PNG or PNM file; with `size` (`height, width`) cropped to its aspect ratio in the
-/// centre and scaled, as [`Dataset`](super::Dataset) does with the pictures of a folder.
+/// Decodes the bytes of a JPEG, PNG, WebP or PNM file; with `size` (`height, width`) cropped to its aspect ratio in the
+/// centre and scaled, or prepared as by a server, as [`Dataset`](super::Dataset) does with the pictures of a folder.
 ///
 /// # Errors
 /// When the bytes are no such picture, or one that is too large.
-pub fn decode_picture(bytes: &[u8], size: Option<(usize, usize)>) -> Result<Picture, DecodeError> {
+pub fn decode_picture(
+    bytes: &[u8],
+    size: Option<(usize, usize)>,
+    preparation: Option<Preparation>,
+) -> Result<Picture, DecodeError> {
     let picture = decode(Cursor::new(bytes))?;
     match size {
-        Some((height, width)) if (picture.height(), picture.width()) != (height, width) => {
-            Ok(to_8_bit(&crop_and_resize(&picture, height, width).map_err(DecodeError::because)?))
-        }
-        _ => Ok(picture),
+        Some(size) => fitted(picture, size, preparation).map_err(DecodeError::because),
+        None => Ok(picture),
     }
 }

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::distribution::{Distribution, DistributionError};
 use crate::tensor::{
-    Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, Tensor, TensorError, grey, resize, rgb,
+    Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, Preparation, Tensor, TensorError, grey,
+    resize, rgb,
 };
 
 /// Why a tensor is not a picture of the stated kind.
@@ -90,9 +91,32 @@ pub struct InputSpec {
     pub mean: Vec<f32>,
     /// Standard deviation that the client divides by, per channel of the tensor.
     pub std: Vec<f32>,
+    /// How the server makes this tensor of what clients send, where they send encoded pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoded: Option<EncodedSpec>,
+}
+
+/// The tensor of encoded pictures (JPEG, PNG, WebP) that clients send in the place of pixels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodedSpec {
+    /// Its name.
+    pub name: String,
+    /// What the server does with a decoded picture.
+    pub preparation: Preparation,
 }
 
 impl InputSpec {
+    /// Name of the tensor that clients send.
+    pub fn sent_name(&self) -> &str {
+        self.encoded.as_ref().map_or(&self.name, |encoded| &encoded.name)
+    }
+
+    /// What the server does with encoded pictures, where clients send such.
+    pub fn preparation(&self) -> Option<Preparation> {
+        self.encoded.as_ref().map(|encoded| encoded.preparation)
+    }
+
     /// Dimensions of one item, in the tensor's layout.
     pub fn item_shape(&self) -> [usize; 3] {
         let channels = self.colour.channels();
@@ -325,6 +349,7 @@ mod tests {
             range: [0.0, 255.0],
             mean: vec![103.94, 116.78, 123.68],
             std: vec![1.0; 3],
+            encoded: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! From what is configured and what a model's signature tells to what is meant.
 
-use super::contract::{InputSpec, OutputSpec};
+use super::contract::{EncodedSpec, InputSpec, OutputSpec};
 use super::onnx_model::Port;
-use crate::config::{Input, Located, Location, Mistake, Output};
+use crate::config::{EncodedInput, Input, Located, Location, Mistake, Output};
 use crate::tensor::{Colour, Datatype, Layout, OutputKind};
 
 /// What a model takes and answers, as its file or its server tells.
@@ -38,6 +38,7 @@ pub fn resolve_input(configured: &Input, signature: &Signature) -> Result<InputS
     let Some(port) = find_port("input", name, &signature.inputs, &mut section) else {
         return Err(section.mistakes);
     };
+    let port = &decoded(port, configured, &mut section);
     if let Some(datatype) = configured.datatype.as_ref().filter(|datatype| datatype.value != port.datatype) {
         section.wrong(Some(&datatype.at), format!("the model's input is {}, not {}", port.datatype, datatype.value));
     }
@@ -47,10 +48,11 @@ pub fn resolve_input(configured: &Input, signature: &Signature) -> Result<InputS
     let channels = colour.map(Colour::channels);
     let mean = per_channel("mean", &configured.mean, 0.0, channels, &mut section);
     let std = per_channel("std", &configured.std, 1.0, channels, &mut section);
+    let encoded = configured.encoded.as_ref().map(|encoded| encoded_spec(encoded, port, (height, width), &mut section));
     match (colour, height, width) {
         (Some(colour), Some(height), Some(width)) if section.mistakes.is_empty() => {
             let (name, datatype) = (port.name.clone(), port.datatype);
-            Ok(InputSpec { name, datatype, layout, colour, height, width, range, mean, std })
+            Ok(InputSpec { name, datatype, layout, colour, height, width, range, mean, std, encoded })
         }
         _ => Err(section.mistakes),
     }
@@ -102,6 +104,35 @@ fn find_port<'a>(
             None
         }
     }
+}
+
+/// What the model itself takes where the port is a server's for encoded pictures, of which it makes any pixels.
+fn decoded(port: &Port, configured: &Input, section: &mut Section<'_>) -> Port {
+    if port.datatype != Datatype::Bytes {
+        return port.clone();
+    }
+    if configured.encoded.is_none() {
+        let what = "say in input.encoded what the server does with encoded pictures";
+        section.wrong(None, format!("input '{}' is BYTES: {what}", port.name));
+    }
+    let datatype = configured.datatype.as_ref().map_or(Datatype::Fp32, |datatype| datatype.value);
+    Port { name: port.name.clone(), datatype, shape: vec![None; 4] }
+}
+
+fn encoded_spec(
+    configured: &EncodedInput,
+    port: &Port,
+    (height, width): (Option<usize>, Option<usize>),
+    section: &mut Section<'_>,
+) -> EncodedSpec {
+    let preparation = configured.preparation;
+    if let (Some(side), Some(longer)) = (preparation.short_side, height.max(width))
+        && side < longer
+    {
+        section.wrong(Some(&configured.at), format!("encoded.short_side must be at least {longer}, which is cut out"));
+    }
+    let name = configured.name.as_ref().map_or_else(|| port.name.clone(), |name| name.value.clone());
+    EncodedSpec { name, preparation }
 }
 
 fn is_channels(side: Option<usize>) -> bool {

@@ -199,6 +199,7 @@ mod tests {
             range: [0.0, 1.0],
             mean: vec![0.0],
             std: vec![1.0],
+            encoded: None,
         }
     }
 

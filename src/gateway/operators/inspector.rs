@@ -72,7 +72,7 @@ impl Inspector for InspectorService {
 
 fn picture(model: &GuardedModel, encoded: &[u8]) -> Result<Picture, Status> {
     let size = Some((model.input.height, model.input.width));
-    decode_picture(encoded, size).map_err(|error| Status::invalid_argument(error.to_string()))
+    decode_picture(encoded, size, None).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
 fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Picture>, Status> {
