@@ -42,7 +42,9 @@ pub enum Reason {
     Datatype,
     /// A pixel is NaN, infinite or outside its range.
     Values,
-    /// The message is larger than may be inspected.
+    /// An encoded picture is broken, or none that every decoder reads alike.
+    Picture,
+    /// The message, or an encoded picture in it, is larger than may be inspected.
     TooLarge,
     /// The message is compressed in a way that can't be read.
     Compression,
@@ -64,12 +66,13 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::InputMissing,
         Self::Shape,
         Self::Datatype,
         Self::Values,
+        Self::Picture,
         Self::TooLarge,
         Self::Compression,
         Self::Streaming,
@@ -89,6 +92,7 @@ impl Reason {
             Self::Shape => "shape",
             Self::Datatype => "datatype",
             Self::Values => "values",
+            Self::Picture => "picture",
             Self::TooLarge => "too_large",
             Self::Compression => "compression",
             Self::Streaming => "streaming",
@@ -111,6 +115,7 @@ impl Reason {
                 | Self::Shape
                 | Self::Datatype
                 | Self::Values
+                | Self::Picture
                 | Self::TooLarge
                 | Self::Compression
                 | Self::Streaming

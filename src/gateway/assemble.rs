@@ -19,8 +19,11 @@ use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::detect::Rate;
 use crate::model::Signature;
-use crate::profile::{Lineup, Loader, Profile, ProfileError};
+use crate::profile::{Lineup, Loader, ModelIdentity, Profile, ProfileError};
 use crate::telemetry::{self, Exposition, ModelMetrics};
+
+/// Memory of one file of a request beside its pixels, in bytes: what slices, lists and jobs take.
+const FILE: usize = 512;
 
 impl Gateway {
     /// Loads and checks everything that `config` names.
@@ -90,8 +93,8 @@ impl Loaded {
     pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections, room: &Room) -> Serving {
         let Self { config, remote, models } = self;
         let server = &config.server;
-        let models: Vec<Arc<GuardedModel>> =
-            models.into_iter().zip(&config.models).map(|(loaded, model)| Arc::new(loaded.guarded(model))).collect();
+        let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader));
+        let models: Vec<Arc<GuardedModel>> = models.into_iter().zip(&config.models).map(guarded).collect();
         let upstream: Arc<dyn Upstream> = match remote {
             Some(remote) => remote,
             None => {
@@ -134,8 +137,9 @@ impl LoadedModel {
     }
 
     /// The model as it is guarded, with its metrics.
-    fn guarded(self, configured: &config::GuardedModel) -> GuardedModel {
+    fn guarded(self, configured: &config::GuardedModel, server: &config::Server, loader: &Loader) -> GuardedModel {
         let Self { lineup, profile, rate, teacher } = self;
+        let ModelIdentity { input, output, .. } = lineup.identity;
         let name = label(&configured.name.value);
         let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
         GuardedModel {
@@ -145,8 +149,12 @@ impl LoadedModel {
             on_undecided: configured.on_undecided,
             block_code: tonic::Code::from(configured.block_status),
             time_budget: configured.time_budget,
-            input: lineup.identity.input,
-            output: lineup.identity.output,
+            // What files become takes no more memory than pixels that were sent.
+            max_files: (server.max_inspected_bytes / (size_of::<f32>() * input.item_len() + FILE)).max(1),
+            max_pixels: server.max_inspected_pixels,
+            input,
+            output,
+            workers: loader.workers.clone(),
             teacher,
             panel: lineup.panel,
             combination: profile.combination,

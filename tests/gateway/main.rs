@@ -9,6 +9,7 @@ mod bypasses;
 mod cascade;
 mod drain;
 mod embedded_upstream;
+mod encoded;
 mod faults;
 mod five_classifiers;
 mod hostile;

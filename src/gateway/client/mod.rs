@@ -9,15 +9,17 @@ use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::gateway::examine::copies::Habits;
 use crate::gateway::guard::answer::DECISION_HEADER;
 use crate::gateway::listen::code_name;
+use crate::gateway::message::codec;
 use crate::gateway::message::view;
 use crate::gateway::upstream::RemoteError;
 use crate::model::Distribution;
 use crate::profile::ModelIdentity;
-use crate::proto::inference::ModelInferRequest;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+use crate::proto::inference::{ModelInferRequest, ModelMetadataRequest};
 use crate::tensor::{Picture, Tensor};
 
 /// Largest answer that is read.
@@ -37,6 +39,7 @@ pub enum Answer {
 pub struct Client {
     service: GrpcInferenceServiceClient<Channel>,
     model: Arc<ModelIdentity>,
+    habits: Habits,
 }
 
 impl Client {
@@ -47,8 +50,12 @@ impl Client {
     pub async fn connect(url: &str, model: ModelIdentity) -> Result<Self, RemoteError> {
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| RemoteError::Endpoint(url.to_owned()))?;
         let channel = endpoint.connect().await.map_err(|error| RemoteError::Unreadable(error.to_string()))?;
-        let service = GrpcInferenceServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
-        Ok(Self { service, model: Arc::new(model) })
+        let mut service = GrpcInferenceServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
+        let asked = ModelMetadataRequest { name: model.name.clone(), version: String::new() };
+        // Pixels have their shape; only how files are listed has to be asked for, and then it can be guessed too.
+        let told = if model.input.encoded.is_some() { service.model_metadata(asked).await.ok() } else { None };
+        let habits = told.map(|told| Habits::of(told.get_ref(), &model.input)).unwrap_or_default();
+        Ok(Self { service, model: Arc::new(model), habits })
     }
 
     /// Sends one picture, encoded as the model's input lays down.
@@ -56,7 +63,7 @@ impl Client {
     /// # Errors
     /// When the call fails other than by a gateway's refusal, or the answer holds no prediction.
     pub async fn classify(&self, picture: &Picture) -> Result<Answer, RemoteError> {
-        let request = self.request(picture).map_err(|error| RemoteError::Unreadable(error.to_string()))?;
+        let request = self.request(picture)?;
         match self.service.clone().model_infer(request).await {
             Ok(response) => {
                 let predictions = view::predictions_of(response.get_ref(), &self.model.output, 1);
@@ -95,9 +102,11 @@ impl Client {
         }
     }
 
-    fn request(&self, picture: &Picture) -> Result<ModelInferRequest, crate::tensor::TensorError> {
+    fn request(&self, picture: &Picture) -> Result<ModelInferRequest, RemoteError> {
         let ModelIdentity { name, input, output, .. } = self.model.as_ref();
-        let tensor = input.batch([picture])?;
+        let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
+        let packed = codec::pack(Arc::new(picture.clone()), input).map_err(|error| unsendable(&error))?;
+        let tensor = codec::batch(&[packed], input, self.habits.in_rows).map_err(|error| unsendable(&error))?;
         Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
     }
 }

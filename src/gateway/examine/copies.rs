@@ -8,10 +8,12 @@ use tokio::sync::OnceCell;
 
 use crate::detect::{Observation, Panel, Reason};
 use crate::gateway::client::infer_request;
+use crate::gateway::message::codec::{self, Packed};
 use crate::gateway::message::view;
 use crate::gateway::upstream::{Remote, RemoteError};
 use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
+use crate::proto::inference::ModelMetadataResponse;
 use crate::squeeze::Squeezer;
 use crate::telemetry::{Stage, stage_ended};
 use crate::tensor::{Picture, Tensor, TensorError};
@@ -33,8 +35,8 @@ pub struct UpstreamTeacher {
     version: String,
     input: InputSpec,
     output: OutputSpec,
-    /// Whether the model takes one item at a time; asked once, when it first matters.
-    one_at_a_time: OnceCell<bool>,
+    /// Asked once, when it first matters.
+    habits: OnceCell<Habits>,
 }
 
 impl UpstreamTeacher {
@@ -45,7 +47,7 @@ impl UpstreamTeacher {
         (name, version): (String, String),
         (input, output): (InputSpec, OutputSpec),
     ) -> Self {
-        Self { remote, workers, name, version, input, output, one_at_a_time: OnceCell::new() }
+        Self { remote, workers, name, version, input, output, habits: OnceCell::new() }
     }
 
     /// Observes pictures at leisure: for offline work.
@@ -82,9 +84,9 @@ impl UpstreamTeacher {
         }
         let variants = self.variants(squeezers, pictures, with_originals, deadline).await?;
         let items = pictures.len();
-        let template = self.template(request)?;
-        let one_at_a_time = self.takes_one_at_a_time().await;
-        let whole = if one_at_a_time { 1 } else { variants.len() };
+        let habits = self.habits().await;
+        let template = self.template(request, habits)?;
+        let whole = if habits.one_at_a_time { 1 } else { variants.len() };
         let predictions = match self.ask_in_parts(&template, &variants, items, whole).await {
             // The upstream may take a batch of the client's size, but not one of ours.
             Err(Reason::UpstreamError) if whole > items => {
@@ -99,7 +101,7 @@ impl UpstreamTeacher {
     async fn ask_in_parts(
         &self,
         template: &Template,
-        variants: &[Arc<Picture>],
+        variants: &[Packed],
         items: usize,
         part: usize,
     ) -> Result<Vec<Distribution>, Reason> {
@@ -112,57 +114,62 @@ impl UpstreamTeacher {
         Ok(predictions)
     }
 
-    /// The originals if asked for, then the copies: squeezer by squeezer, each over all items.
+    /// The originals if asked for, then the copies: squeezer by squeezer, each over all items. Packed for the upstream.
     async fn variants(
         &self,
         squeezers: &[Arc<dyn Squeezer>],
         pictures: &[Arc<Picture>],
         with_originals: bool,
         deadline: Option<Instant>,
-    ) -> Result<Vec<Arc<Picture>>, Reason> {
-        let squeezing = |copy: usize| {
-            let squeezer = squeezers[copy / pictures.len()].clone();
-            let picture = pictures[copy % pictures.len()].clone();
-            let copy = self.workers.submit(deadline, move |_| {
+    ) -> Result<Vec<Packed>, Reason> {
+        let input = Arc::new(self.input.clone());
+        let original = with_originals.then_some(None);
+        let runs: Vec<Option<Arc<dyn Squeezer>>> =
+            original.into_iter().chain(squeezers.iter().cloned().map(Some)).collect();
+        let packing = |variant: usize| {
+            let squeezer = runs[variant / pictures.len()].clone();
+            let (picture, input) = (pictures[variant % pictures.len()].clone(), input.clone());
+            let packed = self.workers.submit(deadline, move |_| {
                 let began = Instant::now();
-                let copy = squeezer.squeeze(&picture);
+                let Some(squeezer) = squeezer else { return codec::pack(picture, &input) };
+                let copy = codec::pack(Arc::new(squeezer.squeeze(&picture)), &input);
                 stage_ended(Stage::Squeeze, began.elapsed());
-                Arc::new(copy)
+                copy
             });
-            copy.ready()
+            packed.ready()
         };
-        let copies = stream::iter(0..squeezers.len() * pictures.len()).map(squeezing);
-        let mut variants = if with_originals { pictures.to_vec() } else { Vec::new() };
-        let mut copies = copies.buffered(COPIES_UNDER_WAY);
-        while let Some(copy) = copies.next().await {
-            variants.push(copy.map_err(|error| match error {
+        let mut packed = stream::iter(0..runs.len() * pictures.len()).map(packing).buffered(COPIES_UNDER_WAY);
+        let mut variants = Vec::new();
+        while let Some(variant) = packed.next().await {
+            let variant = variant.map_err(|error| match error {
                 JobError::Expired => Reason::Timeout,
                 JobError::Overloaded | JobError::Abandoned => Reason::Overload,
-            })?);
+            })?;
+            variants.push(variant.map_err(|error| error.reason())?);
         }
         Ok(variants)
     }
 
     /// What the copies' requests have in common with the client's. Another input that cannot be read cannot ride along.
-    fn template(&self, request: Option<&ModelInferRequest>) -> Result<Template, Reason> {
+    fn template(&self, request: Option<&ModelInferRequest>, habits: Habits) -> Result<Template, Reason> {
         let mut others = Vec::new();
         if let Some(request) = request {
-            let positions = (0..request.inputs.len()).filter(|&at| request.inputs[at].name != self.input.name);
+            let positions = (0..request.inputs.len()).filter(|&at| request.inputs[at].name != self.input.sent_name());
             for position in positions {
                 others.push(view::input_tensor(request, position).map_err(|error| error.reason())?);
             }
         }
         let model_version = request.map_or(&self.version, |request| &request.model_version).clone();
-        Ok(Template { model_name: self.name.clone(), model_version, others, output: self.output.name.clone() })
+        let output = self.output.name.clone();
+        Ok(Template { model_name: self.name.clone(), model_version, others, output, in_rows: habits.in_rows })
     }
 
-    async fn takes_one_at_a_time(&self) -> bool {
+    async fn habits(&self) -> Habits {
         let ask = || async {
             let metadata = self.remote.metadata(&self.name, &self.version).await?;
-            let guarded = metadata.inputs.iter().find(|input| input.name == self.input.name);
-            Ok::<bool, RemoteError>(guarded.is_some_and(|input| input.shape.first() == Some(&1)))
+            Ok::<_, RemoteError>(Habits::of(&metadata, &self.input))
         };
-        self.one_at_a_time.get_or_try_init(ask).await.copied().unwrap_or(false)
+        self.habits.get_or_try_init(ask).await.copied().unwrap_or_default()
     }
 
     async fn ask(&self, request: &ModelInferRequest, items: usize) -> Result<Vec<Distribution>, Reason> {
@@ -178,12 +185,31 @@ impl UpstreamTeacher {
     }
 }
 
+/// How a server's model wants to be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Habits {
+    /// One item a request.
+    one_at_a_time: bool,
+    /// Encoded pictures in a row each.
+    pub(crate) in_rows: bool,
+}
+
+impl Habits {
+    /// As the model's metadata tell of this input.
+    pub(crate) fn of(metadata: &ModelMetadataResponse, input: &InputSpec) -> Self {
+        let shape = metadata.inputs.iter().find(|told| told.name == input.sent_name()).map(|told| &told.shape[..]);
+        let shape = shape.unwrap_or_default();
+        Self { one_at_a_time: shape.first() == Some(&1), in_rows: shape.len() == 2 }
+    }
+}
+
 /// The client's request with everything but the guarded tensor's contents, asking for the guarded output alone.
 struct Template {
     model_name: String,
     model_version: String,
     others: Vec<Tensor>,
     output: String,
+    in_rows: bool,
 }
 
 /// A request for predictions on `variants`. Other inputs that have one entry an item are repeated for each run over
@@ -191,11 +217,11 @@ struct Template {
 fn copies_request(
     template: &Template,
     spec: &InputSpec,
-    variants: &[Arc<Picture>],
+    variants: &[Packed],
     items: usize,
     only: Option<usize>,
 ) -> Result<ModelInferRequest, Reason> {
-    let guarded = spec.batch(variants.iter().map(Arc::as_ref)).map_err(|error| match error {
+    let guarded = codec::batch(variants, spec, template.in_rows).map_err(|error| match error {
         TensorError::NotNumeric => Reason::Datatype,
         _ => Reason::Shape,
     })?;

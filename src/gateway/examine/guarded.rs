@@ -10,11 +10,10 @@ use super::copies::UpstreamTeacher;
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict};
 use crate::gateway::message::room::Held;
-use crate::gateway::message::view;
-use crate::model::{Classifier, InputSpec, OutputSpec};
+use crate::gateway::message::view::{self, Sent};
+use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, stage_ended};
-use crate::tensor::Picture;
 
 /// What a prediction takes beside its numbers, in bytes: rounded up.
 const PREDICTION: usize = 256;
@@ -49,6 +48,11 @@ pub struct GuardedModel {
     pub(crate) time_budget: Duration,
     pub(crate) input: InputSpec,
     pub(crate) output: OutputSpec,
+    /// Encoded pictures that a request may hold, and pixels that each may have.
+    pub(crate) max_files: usize,
+    pub(crate) max_pixels: usize,
+    /// The threads that decode.
+    pub(crate) workers: Arc<Workers>,
     pub(crate) teacher: Teacher,
     pub(crate) panel: Panel,
     pub(crate) combination: Combination,
@@ -73,15 +77,15 @@ impl GuardedModel {
         // The message itself, as it came and decompressed.
         let message = 2 * length;
         held.take_for_request(self.decoded(length), message)?;
-        let pictures = view::pictures(&request, &self.input).map_err(|error| {
+        let sent = view::sent(&request, &self.input, self.max_files).map_err(|error| {
             tracing::debug!(model = self.name, %error, "the guarded input cannot be read");
             error.reason()
         })?;
-        held.take_for_request(pictures.len().saturating_mul(self.item()), message)?;
+        held.take_for_request(sent.len().saturating_mul(self.item()), message)?;
         stage_ended(Stage::Decode, began.elapsed());
         let answer_tells = view::asks_for_plain_output(&request, &self.output);
-        let pictures = pictures.into_iter().map(|picture| picture.map_err(|error| error.reason())).collect();
-        Ok(Examination::begin(self, pictures, answer_tells, Some(request), Some((permit, held))))
+        let sent = sent.into_iter().map(|item| item.map_err(|error| error.reason())).collect();
+        Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held))))
     }
 
     /// What the pictures of a message of `length` bytes take at most, in bytes: its elements as they came and as floats.
@@ -90,8 +94,8 @@ impl GuardedModel {
         length.saturating_mul(1 + size_of::<f32>().div_ceil(element))
     }
 
-    /// What the examination of one item takes beside its picture, in bytes: what is predicted and, where the upstream
-    /// predicts it, the squeezed copies, once as pictures and once as a message.
+    /// What the examination of one item takes beside what was sent, in bytes: what is predicted, the picture where a file
+    /// was sent and, where the upstream predicts it, the squeezed copies, once as pictures and once as a message.
     fn item(&self) -> usize {
         let predictions = 1 + self.panel.extra_predictions(Part::First) + self.panel.extra_predictions(Part::Rest);
         let told = predictions * (PREDICTION + self.output.classes * size_of::<f64>());
@@ -99,12 +103,13 @@ impl GuardedModel {
             Teacher::Upstream(_) => 1 + self.panel.squeezers().len(),
             Teacher::Embedded(_) | Teacher::Replica(_) => 0,
         };
-        told + copies * 2 * self.input.item_len() * size_of::<f32>()
+        let pictures = usize::from(self.input.encoded.is_some()) + 2 * copies;
+        told + pictures * self.input.item_len() * size_of::<f32>()
     }
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.
-    pub(crate) fn inspect(self: &Arc<Self>, pictures: Vec<Picture>) -> Examination {
-        Examination::begin(self, pictures.into_iter().map(Ok).collect(), false, None, None)
+    pub(crate) fn inspect(self: &Arc<Self>, sent: Vec<Sent>) -> Examination {
+        Examination::begin(self, sent.into_iter().map(Ok).collect(), false, None, None)
     }
 
     /// Whether an observation of what the first detectors of a cascade look at makes it ask the others.

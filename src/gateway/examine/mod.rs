@@ -1,6 +1,7 @@
 //! Examining the items of one request: everything is predicted while the request is on its way, then judged.
 
 pub(super) mod copies;
+mod decoding;
 pub(super) mod guarded;
 pub(super) mod observer;
 
@@ -16,7 +17,7 @@ use self::copies::CopiesOfItem;
 use self::guarded::{GuardedModel, Teacher};
 use crate::detect::{Observation, Part, Prediction, Reason, Verdict};
 use crate::gateway::message::room::Held;
-use crate::gateway::message::view::Predictions;
+use crate::gateway::message::view::{Predictions, Sent};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};
@@ -49,22 +50,24 @@ struct Predicted {
 }
 
 impl Examination {
-    /// Starts to predict what has to be known of `pictures`. The time budget is an item's: a batch has as many times
-    /// that, lest its size let it pass. `answer_tells` says that the upstream's answer will hold f(x); `request` is the
-    /// client's, if there is one; the permit is given back when nothing is predicted any more.
+    /// Starts to predict what has to be known of what was `sent`. The time budget is an item's, once it is decoded: a
+    /// batch has as many times that, lest its size let it pass. `answer_tells` says that the upstream's answer will hold
+    /// f(x); `request` is the client's, if there is one; the permit is given back when nothing is predicted any more.
     pub(crate) fn begin(
         model: &Arc<GuardedModel>,
-        pictures: Vec<Result<Picture, Reason>>,
+        sent: Vec<Result<Sent, Reason>>,
         answer_tells: bool,
         request: Option<ModelInferRequest>,
         granted: Option<(OwnedSemaphorePermit, Held)>,
     ) -> Self {
         let (permit, held) = granted.unzip();
-        let began = Instant::now();
-        let items = pictures.len();
+        let items = sent.len();
         let budget = model.time_budget.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
-        let subject = Subject { model: model.clone(), answer_tells, deadline: began + budget };
+        let guarded = model.clone();
         let predicted = tokio::spawn(async move {
+            let pictures = decoding::pictures(&guarded, sent).await;
+            let began = Instant::now();
+            let subject = Subject { model: guarded, answer_tells, deadline: began + budget };
             let predicted = subject.predict(pictures, request).await;
             // Whoever reads his answer slowly keeps nobody else from being examined.
             drop(permit);
@@ -120,12 +123,7 @@ struct Subject {
 }
 
 impl Subject {
-    async fn predict(
-        &self,
-        pictures: Vec<Result<Picture, Reason>>,
-        request: Option<ModelInferRequest>,
-    ) -> Vec<Result<Predicted, Reason>> {
-        let pictures: Vec<Item> = pictures.into_iter().map(|picture| picture.map(Arc::new)).collect();
+    async fn predict(&self, pictures: Vec<Item>, request: Option<ModelInferRequest>) -> Vec<Result<Predicted, Reason>> {
         if !matches!(self.model.teacher, Teacher::Upstream(_)) {
             return stream::iter(pictures)
                 .map(|item| self.predict_item(item))

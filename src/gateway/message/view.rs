@@ -25,6 +25,10 @@ pub(crate) enum ViewError {
     MixedContents,
     #[error("input '{0}': {1}")]
     Tensor(String, TensorError),
+    #[error("input '{0}' has shape {1:?}, expected [N] or [N, 1] encoded pictures")]
+    Files(String, Vec<i64>),
+    #[error("input '{0}' holds {1} encoded pictures, more than the {2} that may be inspected at once")]
+    TooMany(String, usize, usize),
     #[error(transparent)]
     Contract(#[from] ContractError),
 }
@@ -35,12 +39,13 @@ impl ViewError {
         match self {
             Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
             Self::Missing(_) | Self::Elsewhere(_) => Reason::InputMissing,
+            Self::TooMany(..) => Reason::TooLarge,
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
             }
-            Self::Tensor(..) | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => {
-                Reason::Shape
-            }
+            Self::Tensor(..)
+            | Self::Files(..)
+            | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => Reason::Shape,
             Self::Contract(_) => Reason::Values,
         }
     }
@@ -51,15 +56,54 @@ pub(crate) fn request(message: Bytes) -> Result<ModelInferRequest, ViewError> {
     ModelInferRequest::decode(message).map_err(|_| ViewError::Undecodable)
 }
 
-/// The pictures of the guarded tensor, one an item of the batch; an item without one does not harm the others.
-pub(crate) fn pictures(
+/// What a client sent in the place of one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Sent {
+    /// Pixels that were read.
+    Picture(Picture),
+    /// An encoded picture that is yet to be decoded.
+    File(Bytes),
+}
+
+/// What the guarded tensor holds, one an item of the batch; an item that cannot be read does not harm the others. Files
+/// may be `most`.
+pub(crate) fn sent(
     request: &ModelInferRequest,
     spec: &InputSpec,
-) -> Result<Vec<Result<Picture, ViewError>>, ViewError> {
-    let position = only_position(request, &spec.name)?;
-    let tensor = input_tensor(request, position)?;
-    let items = spec.decode(&tensor.shape, &tensor.elements)?;
-    Ok(items.into_iter().map(|item| item.map_err(ViewError::from)).collect())
+    most: usize,
+) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
+    let position = only_position(request, spec.sent_name())?;
+    if spec.encoded.is_some() {
+        check_files(&request.inputs[position], most)?;
+    }
+    sent_in(input_tensor(request, position)?, spec)
+}
+
+/// As [`sent`], of the tensor itself.
+pub(crate) fn sent_in(tensor: Tensor, spec: &InputSpec) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
+    if spec.encoded.is_none() {
+        let items = spec.decode(&tensor.shape, &tensor.elements)?;
+        return Ok(items.into_iter().map(|item| Ok(Sent::Picture(item?))).collect());
+    }
+    let actual = tensor.elements.datatype();
+    match tensor.elements {
+        Elements::Bytes(files) => Ok(files.into_iter().map(|file| Ok(Sent::File(file))).collect()),
+        _ => Err(ContractError::Datatype { name: tensor.name, expected: Datatype::Bytes, actual }.into()),
+    }
+}
+
+/// Refuses a tensor that is no list of files, or of more than `most`, before the list is made.
+fn check_files(input: &InferInputTensor, most: usize) -> Result<(), ViewError> {
+    let name = || input.name.clone();
+    let actual = input.datatype.parse().map_err(|error| ViewError::Tensor(name(), error))?;
+    if actual != Datatype::Bytes {
+        return Err(ContractError::Datatype { name: name(), expected: Datatype::Bytes, actual }.into());
+    }
+    let items = match input.shape[..] {
+        [items] | [items, 1] if items > 0 => usize::try_from(items).unwrap_or(usize::MAX),
+        _ => return Err(ViewError::Files(name(), input.shape.clone())),
+    };
+    if items > most { Err(ViewError::TooMany(name(), items, most)) } else { Ok(()) }
 }
 
 /// Where the one input of this name is. Two of a name are refused: who knows which of them the classifier takes.
@@ -223,16 +267,16 @@ mod tests {
         let mut typed = raw.clone();
         typed.raw_input_contents.clear();
         typed.inputs[0].contents = Some(InferTensorContents { fp32_contents: values.to_vec(), ..Default::default() });
-        assert_eq!(pictures(&raw, &spec()).unwrap(), pictures(&typed, &spec()).unwrap());
+        assert_eq!(sent(&raw, &spec(), 1).unwrap(), sent(&typed, &spec(), 1).unwrap());
         typed.raw_input_contents = raw.raw_input_contents;
-        assert_eq!(pictures(&typed, &spec()), Err(ViewError::MixedContents));
+        assert_eq!(sent(&typed, &spec(), 1), Err(ViewError::MixedContents));
     }
 
     #[test]
     fn hostile_requests_have_a_reason_each() {
         let reason = |request: &ModelInferRequest| {
-            let items: Result<Vec<Picture>, ViewError> =
-                pictures(request, &spec()).and_then(|items| items.into_iter().collect());
+            let items: Result<Vec<Sent>, ViewError> =
+                sent(request, &spec(), 1).and_then(|items| items.into_iter().collect());
             items.unwrap_err().reason()
         };
         assert_eq!(reason(&raw_request(vec![1, 1, 2, -2], vec![0; 16])), Reason::Shape);
@@ -253,7 +297,7 @@ mod tests {
         #[test]
         fn no_bytes_panic_the_view(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             if let Ok(request) = request(bytes.clone().into()) {
-                let _ = pictures(&request, &spec());
+                let _ = sent(&request, &spec(), 1);
             }
             let output = OutputSpec { name: "o".into(), kind: OutputKind::Logits, classes: 3 };
             let _ = predictions(bytes.into(), &output, 1);

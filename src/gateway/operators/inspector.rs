@@ -12,11 +12,13 @@ use crate::data::decode_picture;
 use crate::detect::Reason;
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::lifecycle::serving::Current;
+use crate::gateway::message::codec;
+use crate::gateway::message::view::{self, Sent};
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_server::Inspector;
 use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, Tensor, WatchDetectionsRequest};
 use crate::telemetry;
-use crate::tensor::{Elements, Picture};
+use crate::tensor::{self, Elements, Picture};
 
 /// Examines what operators send, and streams detections to them.
 pub(crate) struct InspectorService {
@@ -36,12 +38,12 @@ impl Inspector for InspectorService {
         let serving = self.current.get();
         let model = serving.guard.model(&name);
         let model = model.ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
-        let pictures = match input {
-            Some(Input::Picture(encoded)) => vec![picture(model, &encoded)?],
+        let sent = match input {
+            Some(Input::Picture(encoded)) => vec![Sent::Picture(picture(model, &encoded)?)],
             Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
             None => return Err(Status::invalid_argument("give a picture or a tensor")),
         };
-        let examination = model.inspect(pictures);
+        let examination = model.inspect(sent);
         // No answer of the upstream's is waited for: the original is predicted with the copies.
         let examined = examination.decide(std::future::ready(Err(Reason::Prediction))).await;
         let items = examined.iter().map(|item| verdict(model, item)).collect();
@@ -71,11 +73,15 @@ impl Inspector for InspectorService {
 }
 
 fn picture(model: &GuardedModel, encoded: &[u8]) -> Result<Picture, Status> {
+    if model.input.encoded.is_some() {
+        let picture = codec::decode(encoded, &model.input, model.max_pixels);
+        return picture.map_err(|error| Status::invalid_argument(error.to_string()));
+    }
     let size = Some((model.input.height, model.input.width));
     decode_picture(encoded, size, None).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
-fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Picture>, Status> {
+fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Sent>, Status> {
     let invalid = |error: String| Status::invalid_argument(error);
     let datatype = tensor.datatype.parse().map_err(|error: crate::tensor::TensorError| invalid(error.to_string()))?;
     let shape = tensor
@@ -86,6 +92,7 @@ fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Picture>, 
         .map_err(|_| invalid(format!("shape {:?} has a negative side", tensor.shape)))?;
     let elements =
         Elements::from_raw(datatype, &shape, &tensor.contents).map_err(|error| invalid(error.to_string()))?;
-    let pictures = model.input.decode(&shape, &elements).and_then(|items| items.into_iter().collect());
-    pictures.map_err(|error| invalid(error.to_string()))
+    let tensor = tensor::Tensor { name: model.input.sent_name().to_owned(), shape, elements };
+    let sent = view::sent_in(tensor, &model.input).and_then(|items| items.into_iter().collect());
+    sent.map_err(|error| invalid(error.to_string()))
 }

@@ -74,6 +74,14 @@ impl Model {
         Self { tables: squeezing(""), key: "squeezed_digits", ..Self::digits(shared) }
     }
 
+    /// The squeezed digits of a server that takes files of twice their height and width.
+    pub fn digits_in_files(shared: &Path) -> Self {
+        let input = "input.encoded = { name = \"file\", resize = \"stretch\", filter = \"area\" }\n";
+        // Nobody is asked there: the file is at hand.
+        let server = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
+        Self { tables: squeezing(input), server, key: "digits_in_files", ..Self::digits(shared) }
+    }
+
     /// The digits under a cascade: the student looks at all of them, squeezing at three of ten benign ones.
     pub fn cascaded_digits(shared: &Path) -> Self {
         let digits = Self::digits(shared);

@@ -31,7 +31,8 @@ def write_repository(root, grpc_port, http_port, models):
     settings = json.loads((HERE / "settings.json").read_text())
     settings |= {"grpc_port": grpc_port, "http_port": http_port}
     (root / "settings.json").write_text(json.dumps(settings))
-    shutil.copy(HERE / "runtime.py", root)
+    for module in ("runtime.py", "png.py"):
+        shutil.copy(HERE / module, root)
     for name, path in models:
         folder = root / "models" / name
         folder.mkdir(parents=True)
