@@ -193,7 +193,7 @@ fn a_missing_configuration_is_one_line() {
 #[test]
 fn five_mistakes_are_all_reported_by_check_and_by_serve_which_binds_nothing() {
     let desk = Desk::new(
-        "[server]\nlisten = \"8001\"\nmax_mesage_bytes = \"1MiB\"\n\n[upstream]\ngrpc = \"http://signs:8081\"\n\n\
+        "[server]\nlisten = \"8001\"\nmax_mesage_bytes = \"1MiB\"\n\n[upstream]\ngrpc = \"http://127.0.0.1:8081\"\n\n\
          [[models]]\nname = \"signs\"\nprofile = \"signs.json\"\npolicy = \"blok\"\nfpr = 0.9\n\n\
          [[models.detectors]]\nkind = \"disagreement\"\nstudent = \"distilled\"\n",
     );
@@ -204,7 +204,7 @@ fn five_mistakes_are_all_reported_by_check_and_by_serve_which_binds_nothing() {
             CONFIGURATION,
             &[
                 "portcullis: 5 mistakes in portcullis.toml",
-                "  line 2: server.listen must be an address such as \"127.0.0.1:8001\"",
+                "  line 2: server.listen must be an address such as \"127.0.0.1:8001\" or \"unix:portcullis.sock\"",
                 "  line 3: server.max_mesage_bytes is not a known key; did you mean 'max_message_bytes'?",
                 "  line 11: models[0].policy must be \"monitor\", \"annotate\", \"block\" or \"restore\", not \"blok\"",
                 "  line 12: models[0].fpr must lie above 0 and be at most 0.5",
@@ -212,6 +212,23 @@ fn five_mistakes_are_all_reported_by_check_and_by_serve_which_binds_nothing() {
             ],
         );
     }
+}
+
+#[test]
+fn a_port_is_not_laid_open_from_the_command_line() {
+    let Some(desk) = Desk::with_profile() else { return };
+    desk.run(&["serve", "--listen", "0.0.0.0:0", "--admin-listen", "0.0.0.0:0"]).lists(
+        CONFIGURATION,
+        &[
+            "portcullis: 3 mistakes in portcullis.toml",
+            "  server.listen is 0.0.0.0:0, beyond loopback, and plain text: give server.tls, or say server.plaintext = \
+             \"anywhere\"",
+            "  admin.listen is 0.0.0.0:0, beyond loopback, and plain text: give admin.tls, or say admin.plaintext = \
+             \"anywhere\"",
+            "  admin.listen is 0.0.0.0:0, beyond loopback, and open to everybody: give admin.token_file or \
+             admin.tls.client_ca, or say admin.anonymous = \"anywhere\"",
+        ],
+    );
 }
 
 #[test]
@@ -351,7 +368,7 @@ fn a_port_that_is_taken_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     let ended = desk.run(&["serve", "--log", "error", "--listen", &address, "--admin-listen", "127.0.0.1:0"]);
-    ended.mentions(FAILED, &["cannot listen on", &address, "is the port taken?"]);
+    ended.mentions(FAILED, &["cannot listen on", &address, "is it taken?"]);
 }
 
 mod the_onnx_runtime_library {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use portcullis::config::{Config, ConfigError, DetectorKind, Input, Located, Location, Mistake, Policy, Upstream};
+use portcullis::config::{
+    Config, ConfigError, DetectorKind, Endpoint, Input, Located, Location, Mistake, Policy, Target, Upstream,
+};
 use portcullis::model::{Port, Signature, resolve_input, resolve_output};
 use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind, Preparation};
 use tempfile::TempDir;
@@ -76,8 +78,9 @@ fn documented() -> BTreeSet<(String, String)> {
     let mut keys = BTreeSet::new();
     // The introduction explains the notation.
     for line in EXAMPLE.lines().skip_while(|line| !line.starts_with('[')) {
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']).to_owned();
+        let heading = line.strip_prefix("# ").unwrap_or(line);
+        if heading.starts_with('[') && heading.ends_with(']') {
+            section = heading.trim_matches(['[', ']']).to_owned();
         } else if let Some((text, _)) = key_line(line) {
             let key = text.split(' ').next().unwrap_or_default();
             keys.insert((section.clone(), key.to_owned()));
@@ -90,7 +93,8 @@ fn documented() -> BTreeSet<(String, String)> {
 fn known(section: &str) -> BTreeSet<String> {
     let unknown = format!("{section}.zzzz");
     let mistakes = parse_with(EXAMPLE, &[], &[(&unknown, "1")]).expect_err("nobody knows zzzz");
-    let (_, names) = mistakes[0].message.split_once("known here: ").expect("a list of what is known");
+    let mut known = mistakes.iter().filter_map(|mistake| mistake.message.split_once("known here: "));
+    let (_, names) = known.next().expect("a list of what is known");
     names.split(", ").map(str::to_owned).collect()
 }
 
@@ -100,6 +104,9 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("server", "server"),
         ("admin", "admin"),
         ("upstream", "upstream"),
+        ("server.tls", "server.tls"),
+        ("admin.tls", "admin.tls"),
+        ("upstream.tls", "upstream.tls"),
         ("workers", "workers"),
         ("models.0", "models"),
         ("models.0.input", "models.input"),
@@ -114,7 +121,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.2", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
-    let tables = ["input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
+    let tables = ["tls", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.
@@ -147,7 +154,7 @@ fn the_defaults_that_the_annotated_example_states_are_the_defaults() {
 #[test]
 fn the_annotated_example_says_what_it_seems_to_say() {
     let config = parse(EXAMPLE).expect("valid");
-    assert_eq!(config.upstream, Upstream::Grpc { endpoint: "127.0.0.1:8081".into() });
+    assert_eq!(config.upstream, Upstream::Grpc(Endpoint { target: Target::Tcp("127.0.0.1:8081".into()), tls: None }));
     let [signs] = &config.models[..] else { panic!("one model") };
     assert_eq!((signs.name.value.as_str(), signs.policy, signs.fpr), ("signs", Policy::Monitor, 0.01));
     let student = &signs.students[0];
@@ -188,13 +195,73 @@ squeezers = ["bit_depth(5)"]
     assert_eq!(
         printed(parse(text).expect_err("five mistakes")),
         [
-            "line 2: server.listen must be an address such as \"127.0.0.1:8001\"",
+            "line 2: server.listen must be an address such as \"127.0.0.1:8001\" or \"unix:portcullis.sock\"",
             "line 3: server.max_mesage_bytes is not a known key; did you mean 'max_message_bytes'?",
-            "line 6: upstream.grpc cannot be https: TLS to the upstream is not supported",
+            "line 6: upstream.grpc is https, and nothing says which authorities to trust: give their certificates as ca",
             "line 12: models[0].policy must be \"monitor\", \"annotate\", \"block\" or \"restore\", not \"blok\"",
             "line 13: models[0].time_budget must be a duration such as \"250ms\", not an integer",
         ]
     );
+}
+
+/// What is said about `key = value` over the smallest configuration with a server; none where it is fine.
+fn reached(settings: &[(&str, &str)]) -> Vec<String> {
+    let text = SMALLEST.replace("embedded = true", "grpc = \"http://127.0.0.1:8081\"");
+    let text = format!("{text}\n[admin]\nlisten = \"127.0.0.1:9901\"\n[server]\nlisten = \"127.0.0.1:8001\"\n");
+    parse_with(&text, &[], settings).map_or_else(printed, |_| Vec::new())
+}
+
+#[test]
+fn plain_text_stays_on_this_host_unless_it_is_said_otherwise() {
+    let anywhere = |key| (key, "anywhere");
+    for local in ["127.0.0.1:8001", "127.8.8.8:8001", "[::1]:8001", "unix:gateway.sock"] {
+        assert_eq!(reached(&[("server.listen", local), ("admin.listen", local)]), [""; 0], "{local}");
+    }
+    for open in ["0.0.0.0:8001", "[::]:8001", "10.0.0.1:8001"] {
+        let told = reached(&[("server.listen", open)]);
+        assert!(told.len() == 1 && told[0].contains("or say server.plaintext = \"anywhere\""), "{told:?}");
+        assert_eq!(reached(&[("server.listen", open), anywhere("server.plaintext")]), [""; 0]);
+        let admin = ("admin.listen", open);
+        let told = reached(&[admin]);
+        assert!(told.len() == 2 && told[0].contains("or say admin.plaintext = \"anywhere\""), "{told:?}");
+        assert!(told[1].contains("give admin.token_file or admin.tls.client_ca, or say admin.anonymous"), "{told:?}");
+        assert_eq!(reached(&[admin, anywhere("admin.plaintext"), anywhere("admin.anonymous")]), [""; 0]);
+        let tokens = ("admin.token_file", "models/signs.onnx");
+        assert_eq!(reached(&[admin, anywhere("admin.plaintext"), tokens]), [""; 0]);
+    }
+    for local in ["http://localhost:8081", "127.0.0.1:8081", "http://[::1]:8081", "unix:classifier.sock"] {
+        assert_eq!(reached(&[("upstream.grpc", local)]), [""; 0], "{local}");
+    }
+    for elsewhere in ["http://classifier:8081", "10.0.0.1:8081"] {
+        let told = reached(&[("upstream.grpc", elsewhere)]);
+        assert!(told.len() == 1 && told[0].contains("or say upstream.plaintext = \"anywhere\""), "{told:?}");
+        assert_eq!(reached(&[("upstream.grpc", elsewhere), anywhere("upstream.plaintext")]), [""; 0]);
+    }
+}
+
+#[test]
+fn tls_is_there_as_a_whole_or_not_at_all() {
+    // Any file will do: what is in it is looked at later.
+    let file = "models/signs.onnx";
+    let [certificate, key] = [("server.tls.certificate", file), ("server.tls.key", file)];
+    let ca = ("upstream.tls.ca", file);
+    assert_eq!(reached(&[certificate, key, ("server.listen", "0.0.0.0:8001")]), [""; 0]);
+    assert_eq!(reached(&[ca, ("upstream.grpc", "https://classifier:8081")]), [""; 0]);
+    let long = format!("unix:{}", "a".repeat(200));
+    let refused: [(&[(&str, &str)], &str); 8] = [
+        (&[certificate], "server.tls.key is missing"),
+        (&[key], "server.tls.certificate is missing"),
+        (&[("server.tls.client_ca", file)], "server.tls.certificate is missing"),
+        (&[certificate, ("server.tls.key", "nowhere")], "which is no file"),
+        (&[certificate, key, ("server.listen", "unix:gateway.sock")], "has no use for server.tls"),
+        (&[ca], "upstream.grpc goes without TLS: write https:// to have it"),
+        (&[("upstream.tls.server_name", "classifier")], "upstream.tls.ca is missing"),
+        (&[("server.listen", &long)], "too long for a socket's path"),
+    ];
+    for (settings, problem) in refused {
+        let told = reached(settings);
+        assert!(told.iter().any(|told| told.contains(problem)), "{problem}: {told:?}");
+    }
 }
 
 #[test]
@@ -258,13 +325,13 @@ fn variables_count_more_than_the_file_and_flags_more_than_variables() {
     let variables = [
         ("PORTCULLIS_MODELS__SIGNS__POLICY", "annotate"),
         ("PORTCULLIS_MODELS__0__FPR", "0.05"),
-        ("PORTCULLIS_SERVER__LISTEN", "0.0.0.0:9000"),
+        ("PORTCULLIS_SERVER__LISTEN", "127.0.0.2:9000"),
         ("PORTCULLIS_LOG", "debug"),
         ("PATH", "elsewhere"),
     ];
     let config = parse_with(SMALLEST, &variables, &[("models.signs.policy", "block")]).expect("valid");
     assert_eq!((config.models[0].policy, config.models[0].fpr), (Policy::Block, 0.05));
-    assert_eq!(config.server.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(config.server.listen.address.to_string(), "127.0.0.2:9000");
     let detectors = [("models.signs.detectors.0.squeezers", "[\"median(2,2)\", \"median(3,3)\"]")];
     let config = parse_with(SMALLEST, &[], &detectors).expect("valid");
     let DetectorKind::FeatureSqueezing { squeezers } = &config.models[0].detectors[0].kind else { panic!("squeezing") };
@@ -325,7 +392,10 @@ fn values_that_would_do_harm_are_refused_with_the_reason() {
     }
     for address in ["classifier", "http://classifier", "http://:8081", "http://classifier:8081/v2", "http://a:99999"] {
         let mistakes = parse_with(EXAMPLE, &[], &[("upstream.grpc", address)]).expect_err(address);
-        assert_eq!(printed(mistakes), ["--set upstream.grpc: upstream.grpc must look like http://HOST:PORT"]);
+        assert_eq!(
+            printed(mistakes),
+            ["--set upstream.grpc: upstream.grpc must look like http://HOST:PORT, https://HOST:PORT or unix:PATH"]
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use portcullis::config::Config;
-use portcullis::gateway::lineup_with_profile;
+use portcullis::gateway;
 use serde_json::json;
 
 use super::{Common, setup};
@@ -22,16 +22,7 @@ pub fn run(common: &Common, command: &Command) -> Result<()> {
 fn check(common: &Common) -> Result<()> {
     let config = common.load()?;
     let loader = setup::offline_loader(&config)?;
-    let mut mistakes = Vec::new();
-    for model in &config.models {
-        let rate = lineup_with_profile(model, &loader)
-            .map(|(_, profile)| profile.rate(&model.profile.value, model.fpr).cloned());
-        match rate {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => mistakes.push(model.profile.mistake(error.to_string())),
-            Err(more) => mistakes.extend(more),
-        }
-    }
+    let mistakes = gateway::check(&config, &loader);
     if !mistakes.is_empty() {
         return Err(setup::mistakes(&config, mistakes).into());
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use portcullis::data::decode_picture;
 use portcullis::detect::{Decision, Observation, Panel};
-use portcullis::gateway::{Inspected, inspect_through, lineup_with_profile};
+use portcullis::gateway::{Inspected, Operator, lineup_with_profile};
 use portcullis::profile::Profile;
 use portcullis::report::Table;
 use portcullis::tensor::Picture;
 use serde_json::json;
 
+use super::peer::{self, Peer};
 use super::pictures::Watcher;
 use super::{Common, setup};
 
@@ -22,9 +23,15 @@ pub struct Arguments {
     /// The guarded model; not needed where only one is configured.
     #[arg(long)]
     model: Option<String>,
-    /// Ask a running gateway, by its admin port, instead of examining here: `http://127.0.0.1:9901`.
+    /// Ask a running gateway, by its admin port, instead of examining here: `http://127.0.0.1:9901`, `https://...` or
+    /// `unix:PATH`.
     #[arg(long, value_name = "URL")]
     gateway: Option<String>,
+    /// A file with the token that the gateway's admin port asks for; its first, if there are several.
+    #[arg(long, value_name = "FILE", requires = "gateway")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    peer: Peer,
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
@@ -48,17 +55,14 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn through_gateway(arguments: &Arguments, url: &str) -> Result<Vec<Inspected>> {
     let model = arguments.model.as_deref().context("name the model with --model: the gateway may guard several")?;
+    let token = arguments.token_file.as_deref().map(peer::token).transpose()?;
     let runtime = setup::small_runtime()?;
-    arguments
-        .files
-        .iter()
-        .map(|path| {
-            let encoded = read(path)?;
-            runtime
-                .block_on(inspect_through(url, model, encoded))
-                .with_context(|| format!("cannot inspect {}", path.display()))
-        })
-        .collect()
+    let operator = runtime.block_on(Operator::connect(&arguments.peer.endpoint(url)?, token.as_deref()))?;
+    let inspect = |path: &PathBuf| {
+        let inspected = runtime.block_on(operator.inspect(model, read(path)?));
+        inspected.with_context(|| format!("cannot inspect {}", path.display()))
+    };
+    arguments.files.iter().map(inspect).collect()
 }
 
 fn here(common: &Common, arguments: &Arguments) -> Result<Vec<Inspected>> {

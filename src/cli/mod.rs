@@ -13,9 +13,9 @@ mod distill;
 mod drain;
 mod evaluate;
 mod healthcheck;
-mod http;
 mod in_process;
 mod inspect;
+mod peer;
 mod pictures;
 mod redteam;
 #[cfg(feature = "train")]

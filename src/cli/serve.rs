@@ -1,28 +1,26 @@
 //! `portcullis serve`
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, Result};
-use portcullis::config::Config;
-use portcullis::gateway::{Control, Gateway, Phase, REVISION};
+use portcullis::config::{Address, Config, ConfigError};
+use portcullis::gateway::{Control, Gateway, Listener, Phase, REVISION};
 use portcullis::telemetry;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Common, descriptors, setup};
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct Arguments {
-    /// Where clients connect, over the configuration's `server.listen`; port 0 takes any free one.
+    /// Where clients connect, over the configuration's `server.listen`: ADDRESS:PORT, where port 0 takes any
+    /// free one, or `unix:PATH`.
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-    /// Where operators connect, over the configuration's `admin.listen`.
+    listen: Option<Address>,
+    /// Where operators connect, over the configuration's `admin.listen`, likewise.
     #[arg(long, value_name = "ADDRESS")]
-    admin_listen: Option<SocketAddr>,
+    admin_listen: Option<Address>,
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
-    let config = common.load()?;
+    let config = load(common, arguments)?;
     let loader = setup::loader(&config, config.workers.queue)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -34,18 +32,25 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         .block_on(async { Gateway::assemble(config.clone(), loader, exposition) })
         .map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     tracing::info!(library, models = config.models.len(), "everything is loaded");
-    let source = common.clone();
     let gateway = gateway.admitting(descriptors::for_connections(config.server.max_connections));
-    runtime.block_on(listen(config, arguments, gateway.reloading(move || source.load())))
+    let (common, arguments) = (common.clone(), arguments.clone());
+    runtime.block_on(listen(&config, gateway.reloading(move || load(&common, &arguments))))
 }
 
-async fn listen(config: Config, arguments: &Arguments, gateway: Gateway) -> Result<()> {
+/// The configuration with the ports of the command line.
+fn load(common: &Common, arguments: &Arguments) -> Result<Config, ConfigError> {
+    let mut config = common.load()?;
+    config.relocate(arguments.listen.clone(), arguments.admin_listen.clone())?;
+    Ok(config)
+}
+
+async fn listen(config: &Config, gateway: Gateway) -> Result<()> {
     let control = Control::default();
     obey_signals(control.clone())?;
-    let clients = bind(arguments.listen.unwrap_or(config.server.listen)).await?;
-    let admin = bind(arguments.admin_listen.unwrap_or(config.admin.listen)).await?;
-    tracing::info!(address = %clients.local_addr()?, "listening for clients");
-    tracing::info!(address = %admin.local_addr()?, "listening for operators");
+    let clients = bind(&config.server.listen.address).await?;
+    let admin = bind(&config.admin.listen.address).await?;
+    tracing::info!(address = %clients.address()?, "listening for clients");
+    tracing::info!(address = %admin.address()?, "listening for operators");
     gateway.run(clients, admin, control).await;
     Ok(())
 }
@@ -74,6 +79,6 @@ fn obey_signals(control: Control) -> Result<()> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is the port taken?"))
+async fn bind(address: &Address) -> Result<Listener> {
+    Listener::bind(address).await.with_context(|| format!("cannot listen on {address}; is it taken?"))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use portcullis::config::{self, Config, ConfigError, Predictions, Upstream};
+use portcullis::config::{self, Config, ConfigError, Endpoint, Predictions, Upstream};
 use portcullis::gateway::{OfflineTeacher, Remote, UpstreamTeacher};
 use portcullis::model::{Runtime, Workers};
 use portcullis::profile::{Lineup, Loader};
@@ -61,17 +61,21 @@ pub fn offline_teacher(
         (Upstream::Embedded, _, Some(classifier)) | (_, Predictions::Replica, Some(classifier)) => {
             Ok(OfflineTeacher::Local(classifier))
         }
-        (Upstream::Grpc { endpoint }, ..) => {
+        (Upstream::Grpc(endpoint), ..) => {
             let identity = &lineup.identity;
             let name = (identity.name.clone(), model.version.clone().unwrap_or_default());
             let contract = (identity.input.clone(), identity.output.clone());
             let _inside = runtime.enter();
-            let remote = Arc::new(Remote::new(endpoint)?);
+            let remote = Arc::new(remote(config, endpoint)?);
             let teacher = UpstreamTeacher::new(remote, loader.workers.clone(), name, contract);
             Ok(OfflineTeacher::Upstream(teacher, runtime.handle().clone()))
         }
         (Upstream::Embedded, _, None) => bail!("an embedded model needs a path"),
     }
+}
+
+fn remote(config: &Config, endpoint: &Endpoint) -> Result<Remote, ConfigError> {
+    Remote::new(endpoint).map_err(|mistake| mistakes(config, vec![mistake]))
 }
 
 /// What the upstream says a model takes and answers, where no file tells it.
@@ -80,10 +84,10 @@ pub fn told_by_upstream(
     model: &config::GuardedModel,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Option<portcullis::model::Signature>> {
-    let (None, Upstream::Grpc { endpoint }) = (&model.path, &config.upstream) else { return Ok(None) };
+    let (None, Upstream::Grpc(endpoint)) = (&model.path, &config.upstream) else { return Ok(None) };
     let version = model.version.as_deref().unwrap_or_default();
     let _inside = runtime.enter();
-    let remote = Remote::new(endpoint)?;
+    let remote = remote(config, endpoint)?;
     let signature = runtime
         .block_on(remote.signature(&model.name.value, version))
         .with_context(|| format!("cannot ask the upstream {endpoint} about model '{}'", model.name.value))?;

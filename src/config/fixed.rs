@@ -23,15 +23,18 @@ impl Config {
             reload_every: _,
             streams: _,
         } = server;
-        let Admin { listen: operators } = admin;
+        let Admin { listen: operators, token_file, anonymous: _ } = admin;
         let Workers { count, intra_threads, queue, onnxruntime } = workers;
         let keys = [
-            ("server.listen", *listen != next.server.listen),
+            ("server.listen", listen.address != next.server.listen.address),
+            ("server.tls", listen.tls != next.server.listen.tls),
             ("server.max_message_bytes", *max_message_bytes != next.server.max_message_bytes),
             ("server.max_connections", *max_connections != next.server.max_connections),
             ("server.max_inflight_requests", *max_inflight_requests != next.server.max_inflight_requests),
             ("server.max_inflight_bytes", *max_inflight_bytes != next.server.max_inflight_bytes),
-            ("admin.listen", *operators != next.admin.listen),
+            ("admin.listen", operators.address != next.admin.listen.address),
+            ("admin.tls", operators.tls != next.admin.listen.tls),
+            ("admin.token_file", *token_file != next.admin.token_file),
             ("workers.count", *count != next.workers.count),
             ("workers.intra_threads", *intra_threads != next.workers.intra_threads),
             ("workers.queue", *queue != next.workers.queue),

@@ -17,8 +17,8 @@ pub enum Location {
     Default,
 }
 
-/// A value and where it came from.
-#[derive(Debug, Clone, PartialEq)]
+/// A value and where it came from, which does not matter to whether two are equal.
+#[derive(Debug, Clone)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
@@ -30,6 +30,12 @@ impl<T> Located<T> {
     /// A mistake at this value.
     pub fn mistake(&self, message: impl Into<String>) -> Mistake {
         Mistake { at: self.at.clone(), message: message.into() }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
     }
 }
 

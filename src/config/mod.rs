@@ -3,17 +3,21 @@
 //! What was typed (`tree`) is read key by key (`section`) into what the program runs on ([`Config`]). Nothing stops at
 //! the first mistake: all of them are collected, each with the line, variable or flag that it came from.
 
+mod address;
 mod detector;
 mod encoded;
 mod fixed;
 mod mistake;
 mod read;
 mod section;
+mod transport;
 mod tree;
 mod types;
 mod value;
 
+pub use address::{Address, Endpoint, Reach, Target};
 pub use mistake::{ConfigError, Located, Location, Mistake};
+pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
     Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
     OnUndecided, Output, Policy, Predictions, Server, Upstream, Workers,
@@ -62,6 +66,27 @@ impl Config {
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
             _ => Err(mistakes),
+        }
+    }
+
+    /// Has clients and operators connect elsewhere than it says.
+    ///
+    /// # Errors
+    /// Where that would lay a port open.
+    pub fn relocate(&mut self, clients: Option<Address>, admin: Option<Address>) -> Result<(), ConfigError> {
+        if let Some(address) = clients {
+            self.server.listen.address = address;
+        }
+        if let Some(address) = admin {
+            self.admin.listen.address = address;
+        }
+        let clients =
+            self.server.listen.problem("server").into_iter().map(|problem| format!("server.listen {problem}"));
+        let admin = self.admin.problems().into_iter().map(|problem| format!("admin.listen {problem}"));
+        let mistake = |message| Mistake { at: Location::Default, message };
+        match Vec::from_iter(clients.chain(admin).map(mistake)) {
+            none if none.is_empty() => Ok(()),
+            some => Err(ConfigError::mistakes(self.path.as_deref(), some)),
         }
     }
 }

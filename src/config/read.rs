@@ -9,10 +9,11 @@ use super::detector::{cascade, check_references, detector};
 use super::encoded::encoded;
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
+use super::transport;
 use super::tree::Node;
 use super::types::{
-    Admin, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy,
-    Predictions, Server, Upstream, Workers,
+    Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy, Predictions,
+    Server, Upstream, Workers,
 };
 use super::value::{BlockStatus, Pause, Size};
 
@@ -25,9 +26,9 @@ const LARGEST_MESSAGE: usize = 2 << 30;
 /// Reads the whole configuration; `None` only with a mistake.
 pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut root = Section::new(String::new(), root, mistakes);
-    let server = server(root.section("server"));
-    let admin = admin(root.section("admin"));
-    let upstream = upstream(root.section("upstream"));
+    let server = server(root.section("server"), folder);
+    let admin = transport::admin(root.section("admin"), folder);
+    let upstream = transport::upstream(root.section("upstream"), folder);
     let workers = workers(root.section("workers"), folder);
     let embedded = upstream.as_ref().is_some_and(|upstream| *upstream == Upstream::Embedded);
     let before = root.mistakes.len();
@@ -40,10 +41,14 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     Some(Config { path: None, server, admin, upstream: upstream?, workers, models })
 }
 
-fn server(mut section: Section<'_>) -> Server {
+fn server(mut section: Section<'_>, folder: &Path) -> Server {
+    let (listen, at) = transport::listen(&mut section, SocketAddr::from(([127, 0, 0, 1], 8001)), folder);
+    if let (Some(at), Some(problem)) = (at, listen.problem("server")) {
+        section.wrong(at, "listen", problem);
+    }
     let max_message_bytes = size(&mut section, "max_message_bytes", 64 * MEBIBYTE);
     let server = Server {
-        listen: section.or("listen", SocketAddr::from(([127, 0, 0, 1], 8001))),
+        listen,
         max_message_bytes,
         max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
         max_connections: positive(&mut section, "max_connections", 4096),
@@ -71,50 +76,6 @@ fn inflight_bytes(section: &mut Section<'_>, max_message_bytes: usize) -> usize 
         }
         value => value.map_or(default, |value| value.value.0),
     }
-}
-
-fn admin(mut section: Section<'_>) -> Admin {
-    let admin = Admin { listen: section.or("listen", SocketAddr::from(([127, 0, 0, 1], 9901))) };
-    section.end();
-    admin
-}
-
-fn upstream(mut section: Section<'_>) -> Option<Upstream> {
-    let embedded: Option<Located<bool>> = section.optional("embedded");
-    let grpc: Option<Located<String>> = section.optional("grpc");
-    let upstream = match (embedded, grpc) {
-        (Some(embedded), Some(_)) if embedded.value => {
-            section.wrong(embedded.at, "embedded", "excludes upstream.grpc: keep one of them");
-            None
-        }
-        (_, Some(grpc)) => match authority(&grpc.value) {
-            Ok(endpoint) => Some(Upstream::Grpc { endpoint }),
-            Err(problem) => {
-                section.wrong(grpc.at, "grpc", problem);
-                None
-            }
-        },
-        (Some(embedded), None) if embedded.value => Some(Upstream::Embedded),
-        _ => {
-            let problem = "says nothing: give grpc = \"http://HOST:PORT\" or embedded = true";
-            section.mistakes.push(Mistake { at: section.at.clone(), message: format!("upstream {problem}") });
-            None
-        }
-    };
-    section.end();
-    upstream
-}
-
-/// `host:port` of `http://host:port`.
-fn authority(url: &str) -> Result<String, String> {
-    let expected = "must look like http://HOST:PORT";
-    if url.starts_with("https://") {
-        return Err("cannot be https: TLS to the upstream is not supported".into());
-    }
-    let rest = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-    let (host, port) = rest.rsplit_once(':').ok_or(expected)?;
-    let valid = !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    if valid { Ok(rest.to_owned()) } else { Err(expected.into()) }
 }
 
 fn workers(mut section: Section<'_>, folder: &Path) -> Workers {
@@ -188,7 +149,11 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
 }
 
 /// A path to a file that must exist: `None` if it was not typed, `Err` if it is wrong.
-fn file(section: &mut Section<'_>, key: &'static str, folder: &Path) -> Option<Result<Located<PathBuf>, ()>> {
+pub(super) fn file(
+    section: &mut Section<'_>,
+    key: &'static str,
+    folder: &Path,
+) -> Option<Result<Located<PathBuf>, ()>> {
     let path = below(folder, section.optional::<PathBuf>(key)?);
     if path.value.is_file() {
         return Some(Ok(path));

@@ -1,10 +1,11 @@
 //! What the program runs on: the checked configuration.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::{Endpoint, Reach};
 use super::mistake::{Located, Location};
+use super::transport::Listen;
 use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
 
 /// All of it.
@@ -25,10 +26,10 @@ pub struct Config {
 }
 
 /// The clients' port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Largest message that passes.
     pub max_message_bytes: usize,
     /// Largest message that is examined; larger ones are undecided.
@@ -54,20 +55,21 @@ pub struct Server {
 }
 
 /// The operators' port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// Bearer tokens, one a line; with it everything but probes asks for one.
+    pub token_file: Option<Located<PathBuf>>,
+    /// Where operators may come without a token or a certificate.
+    pub anonymous: Reach,
 }
 
 /// What stands behind the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Upstream {
-    /// A server that speaks the Open Inference Protocol over gRPC, plain text.
-    Grpc {
-        /// `host:port`.
-        endpoint: String,
-    },
+    /// A server that speaks the Open Inference Protocol over gRPC.
+    Grpc(Endpoint),
     /// The guarded models themselves, run in this process.
     Embedded,
 }

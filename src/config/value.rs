@@ -1,9 +1,9 @@
 //! What a value that was typed can be read as: sizes, durations, addresses, names, and lists of them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::{Address, Reach};
 use super::mistake::Located;
 use super::section::FromNode;
 use super::tree::{Node, Value};
@@ -143,12 +143,12 @@ impl FromNode for [f32; 2] {
     }
 }
 
-impl FromNode for SocketAddr {
+impl FromNode for Address {
     const EXPECTED: &'static str = "an address such as \"127.0.0.1:8001\"";
 
     fn from_node(node: &Node) -> Option<Result<Self, String>> {
         let Value::String(text) = &node.value else { return None };
-        Some(text.parse().map_err(|_| format!("must be {}", Self::EXPECTED)))
+        Some(text.parse())
     }
 }
 
@@ -198,6 +198,7 @@ macro_rules! named {
 named!(Policy, "\"monitor\", \"annotate\", \"block\" or \"restore\"",
     "monitor" => Self::Monitor, "annotate" => Self::Annotate, "block" => Self::Block, "restore" => Self::Restore);
 named!(OnUndecided, "\"pass\" or \"block\"", "pass" => Self::Pass, "block" => Self::Block);
+named!(Reach, "\"loopback\" or \"anywhere\"", "loopback" => Self::Loopback, "anywhere" => Self::Anywhere);
 named!(Predictions, "\"upstream\" or \"replica\"", "upstream" => Self::Upstream, "replica" => Self::Replica);
 named!(Measure, "\"kl\", \"jensen_shannon\" or \"surprise\"",
     "kl" => Self::Kl, "jensen_shannon" => Self::JensenShannon, "surprise" => Self::Surprise);

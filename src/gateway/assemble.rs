@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::Gateway;
+use super::credentials::Credentials;
 use super::examine::copies::UpstreamTeacher;
 use super::examine::guarded::{GuardedModel, Teacher};
 use super::guard::Guard;
@@ -34,10 +35,14 @@ impl Gateway {
         let files = Files::of(&config);
         let (detections, room) = (Detections::new(), Room::new(config.server.max_inflight_bytes));
         let max_connections = config.server.max_connections;
-        let serving = Loaded::load(config, &loader)?.into_serving(files, &loader, &detections, &room);
+        let (Ok(credentials), Ok(loaded)) = (Credentials::load(&config), Loaded::load(config.clone(), &loader)) else {
+            return Err(check(&config, &loader));
+        };
+        let serving = loaded.into_serving(files, &loader, &detections, &room);
         telemetry::configuration_in_force();
         Ok(Self {
             serving: watch::Sender::new(Arc::new(serving)),
+            credentials,
             loader,
             exposition,
             detections,
@@ -70,11 +75,10 @@ impl Loaded {
     /// Every mistake at once.
     pub(super) fn load(config: Config, loader: &Loader) -> Result<Self, Vec<Mistake>> {
         let remote = match &config.upstream {
-            config::Upstream::Grpc { endpoint } => Some(
-                Remote::new(endpoint)
-                    .map(Arc::new)
-                    .map_err(|error| vec![Mistake { at: config::Location::Default, message: error.to_string() }])?,
-            ),
+            config::Upstream::Grpc(endpoint) => match Remote::new(endpoint) {
+                Ok(remote) => Some(Arc::new(remote)),
+                Err(_) => return Err(served_mistakes(&config, loader)),
+            },
             config::Upstream::Embedded => None,
         };
         let mut models = Vec::new();
@@ -95,6 +99,7 @@ impl Loaded {
         let server = &config.server;
         let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader));
         let models: Vec<Arc<GuardedModel>> = models.into_iter().zip(&config.models).map(guarded).collect();
+        let credentials = remote.as_ref().and_then(|remote| remote.credentials());
         let upstream: Arc<dyn Upstream> = match remote {
             Some(remote) => remote,
             None => {
@@ -106,7 +111,7 @@ impl Loaded {
         let limits = Limits { message: server.max_message_bytes, inspected: server.max_inspected_bytes };
         let intake = Intake::new(models, limits, room.clone(), server.max_inflight_examinations, detections.clone());
         let guard = Guard::new(upstream, intake, server.streams);
-        Serving { config, files, guard }
+        Serving { config, files, credentials, guard }
     }
 }
 
@@ -180,6 +185,31 @@ fn label(name: &str) -> &'static str {
     let label = name.to_owned().leak();
     labels.insert(label);
     label
+}
+
+/// What is wrong with the files that `config` names: certificates, keys, tokens, models, profiles.
+pub fn check(config: &Config, loader: &Loader) -> Vec<Mistake> {
+    let ports = Credentials::load(config).err().unwrap_or_default();
+    ports.into_iter().chain(served_mistakes(config, loader)).collect()
+}
+
+/// What is wrong with the files of what is served: of the upstream's TLS, and of the models.
+fn served_mistakes(config: &Config, loader: &Loader) -> Vec<Mistake> {
+    let upstream = match &config.upstream {
+        config::Upstream::Grpc(endpoint) => Remote::new(endpoint).err(),
+        config::Upstream::Embedded => None,
+    };
+    let mut mistakes = Vec::from_iter(upstream);
+    for model in &config.models {
+        let rate = lineup_with_profile(model, loader)
+            .map(|(_, profile)| profile.rate(&model.profile.value, model.fpr).map(|_| ()));
+        match rate {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => mistakes.push(model.profile.mistake(error.to_string())),
+            Err(more) => mistakes.extend(more),
+        }
+    }
+    mistakes
 }
 
 /// Loads one model's parts and its profile.

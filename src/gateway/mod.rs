@@ -2,31 +2,34 @@
 
 mod assemble;
 mod client;
+mod credentials;
 mod examine;
 mod guard;
 mod lifecycle;
 mod listen;
 mod message;
 mod operators;
+mod stream;
 mod upstream;
 
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::health_reporter;
 
-pub use assemble::lineup_with_profile;
-pub use client::inspect::{Inspected, inspect_through};
+pub use assemble::{check, lineup_with_profile};
+pub use client::operator::{Inspected, Operator};
 pub use client::{Answer, Client};
 pub use examine::copies::UpstreamTeacher;
 pub use examine::observer::{Observer, OfflineTeacher};
 pub use lifecycle::control::{Control, Phase};
+pub use listen::Listener;
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
+use self::credentials::Credentials;
 use self::lifecycle::reload::{Reloader, Source};
 use self::lifecycle::serving::{Current, Serving};
 use self::listen::admission::Admission;
@@ -54,6 +57,7 @@ struct ModelLabel(&'static str);
 /// Everything that a running gateway consists of, built and checked before it listens.
 pub struct Gateway {
     serving: watch::Sender<Arc<Serving>>,
+    credentials: Credentials,
     loader: Loader,
     exposition: Exposition,
     detections: Detections,
@@ -76,8 +80,8 @@ impl Gateway {
     }
 
     /// Serves clients on `clients` and operators on `admin` until `control` says to end.
-    pub async fn run(self, clients: TcpListener, admin: TcpListener, control: Control) {
-        let Self { serving, loader, exposition, detections, room, max_connections, source } = self;
+    pub async fn run(self, clients: Listener, admin: Listener, control: Control) {
+        let Self { serving, credentials, loader, exposition, detections, room, max_connections, source } = self;
         let current = Current::of(&serving);
         let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
         let library = loader.runtime.library().display().to_string();
@@ -89,6 +93,9 @@ impl Gateway {
         let mut beside = JoinSet::new();
         beside.spawn(readiness.clone().probe(current.clone(), workers, runtime, exposition.clone()));
 
+        beside.spawn(credentials.clone().watch(current.clone()));
+        let Credentials { server, admin: operators, tokens } = credentials;
+
         let inspector = InspectorServer::new(operators::inspector::InspectorService::new(current.clone()))
             .max_decoding_message_size(max_message_bytes);
         let services = Routes::new(inspector).add_service(health.clone()).add_service(reflection());
@@ -96,6 +103,8 @@ impl Gateway {
             operators::admin::Admin { readiness: readiness.clone(), control: control.clone(), exposition, library },
             services.into_axum_router(),
         );
+        let router = operators::authority::guarded(router, tokens);
+        let admin = listen::Port { listener: admin, tls: operators };
         let stop_admin = CancellationToken::new();
         let serving_admin = tokio::spawn(listen::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
         if let Some(source) = source {
@@ -107,6 +116,7 @@ impl Gateway {
         let admission = Admission::new(max_connections, max_inflight_requests, max_inflight_bytes);
         let dispatch = listen::Dispatch { current: current.clone(), own, admission };
         let closing = lifecycle::drain::closing(control.clone(), readiness, current);
+        let clients = listen::Port { listener: clients, tls: server };
         tokio::select! {
             () = listen::serve_grpc(clients, dispatch, closing) => {}
             () = control.reached(Phase::Cut) => tracing::warn!("told to end at once: calls under way are cut"),

@@ -125,6 +125,24 @@ fn reloads(result: Reload) -> Counter {
     counter!(names::RELOADS, "result" => result.name())
 }
 
+/// A certificate that ends `expiry` after the Unix epoch came into use; `role` says for what.
+pub fn certificate_seen(role: &'static str, expiry: Duration) {
+    gauge!(names::CERTIFICATE_EXPIRY, "role" => role).set(expiry.as_secs_f64());
+    if UNIX_EPOCH + expiry < SystemTime::now() {
+        tracing::warn!(role, "the certificate in use has expired: peers will refuse it");
+    }
+}
+
+/// Certificates, keys or tokens have changed and are in use.
+pub fn credentials_renewed(role: &'static str) {
+    tracing::info!(role, "new credentials are in use");
+}
+
+/// Certificates, keys or tokens have changed and cannot be used.
+pub fn credentials_refused(role: &'static str, problem: &str) {
+    tracing::error!(role, problem, "new credentials cannot be used; the former ones stay");
+}
+
 /// The workers were looked at: how many predictions wait for them, the time that they have spent in all, and the part
 /// of it that they have spent in ONNX Runtime.
 pub fn workers_seen(queue_depth: usize, busy: Duration, in_onnxruntime: Duration) {

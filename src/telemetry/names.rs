@@ -31,6 +31,7 @@ pub(super) const UPSTREAM_CONNECTIONS: &str = "portcullis_upstream_connections_t
 pub(super) const RELOADS: &str = "portcullis_config_reloads_total";
 pub(super) const IN_FORCE_SINCE: &str = "portcullis_config_in_force_since_seconds";
 pub(super) const UPSTREAM_READY: &str = "portcullis_upstream_ready";
+pub(super) const CERTIFICATE_EXPIRY: &str = "portcullis_tls_certificate_expiry_timestamp_seconds";
 
 /// Buckets of durations, in seconds: from a tenth of a millisecond to ten seconds.
 pub(super) const SECONDS: [f64; 16] =
@@ -73,5 +74,10 @@ pub(super) fn describe() {
     describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");
     describe_counter!(RELOADS, "Reloads of the configuration: applied, refused, or unchanged.");
     describe_gauge!(IN_FORCE_SINCE, Unit::Seconds, "When the configuration in force was loaded, since 1970.");
+    describe_gauge!(
+        CERTIFICATE_EXPIRY,
+        Unit::Seconds,
+        "Unix time at which the certificate in use ends, by what it is for; of a chain, the one that ends first."
+    );
     describe_gauge!(UPSTREAM_READY, "1 if the upstream said that it was ready when last asked.");
 }

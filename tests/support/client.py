@@ -9,7 +9,8 @@
 
 Each prints one line of JSON. `serve` saves the start-up time: it reads requests, one JSON object a line with the options
 above as keys (`{"command": "infer", "url": ..., "header": {...}}`), answers each with a line and ends with its input. An
-`array` key, `{"shape": [...], "values": [...]}`, may stand for `npy`.
+`array` key, `{"shape": [...], "values": [...]}`, may stand for `npy`; the keys `ca`, `certificate` and `key` name PEM files
+for TLS.
 """
 
 import argparse
@@ -42,14 +43,23 @@ TYPED_FIELDS = {
 }
 
 
-@cache
-def triton_client(url):
-    return triton.InferenceServerClient(url)
+def tls_of(request):
+    """The files by which both sides are to know each other; none for plain text."""
+    return request["url"], request.get("ca"), request.get("certificate"), request.get("key")
 
 
 @cache
-def channel(url):
-    return grpc.insecure_channel(url, options=UNLIMITED)
+def triton_client(url, ca, certificate, key):
+    tls = {"root_certificates": ca, "certificate_chain": certificate, "private_key": key}
+    return triton.InferenceServerClient(url, ssl=ca is not None, **tls)
+
+
+@cache
+def channel(url, ca, certificate, key):
+    if ca is None:
+        return grpc.insecure_channel(url, options=UNLIMITED)
+    chain = [open(path, "rb").read() for path in (ca, key, certificate)]
+    return grpc.secure_channel(url, grpc.ssl_channel_credentials(*chain), options=UNLIMITED)
 
 
 def array_of(request, datatype):
@@ -92,7 +102,7 @@ def infer(request):
         if request.get("aio"):
             result = asyncio.run(infer_aio(request["url"], options))
         else:
-            result = triton_client(request["url"]).infer(**options)
+            result = triton_client(*tls_of(request)).infer(**options)
     response = result.get_response()
     outputs = {}
     for output in response.outputs:
@@ -124,7 +134,7 @@ def infer_typed(request, datatype, values):
     getattr(tensor.contents, TYPED_FIELDS[datatype]).extend(values.ravel().tolist())
     if request.get("output"):
         message.outputs.add(name=request["output"])
-    call = channel(request["url"]).unary_unary(
+    call = channel(*tls_of(request)).unary_unary(
         "/inference.GRPCInferenceService/ModelInfer",
         request_serializer=service_pb2.ModelInferRequest.SerializeToString,
         response_deserializer=service_pb2.ModelInferResponse.FromString,
@@ -134,7 +144,7 @@ def infer_typed(request, datatype, values):
 
 
 def meta(request):
-    client = triton_client(request["url"])
+    client = triton_client(*tls_of(request))
     answer = {
         "live": client.is_server_live(),
         "ready": client.is_server_ready(),
@@ -169,7 +179,7 @@ def raw(request):
         "timeout": request.get("timeout"),
         "compression": grpc.Compression.Gzip if request.get("compression") == "gzip" else None,
     }
-    connection, method, kind = channel(request["url"]), request["method"], request.get("kind") or "unary"
+    connection, method, kind = channel(*tls_of(request)), request["method"], request.get("kind") or "unary"
     if kind == "unary":
         # A future never raises by itself; the call's state is read below.
         call = connection.unary_unary(method).future(message, **options)

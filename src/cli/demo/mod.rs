@@ -3,26 +3,22 @@
 mod subjects;
 mod told;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use portcullis::config::{Config, GuardedModel};
-use portcullis::gateway::{Answer, Client, lineup_with_profile};
+use portcullis::gateway::{Answer, Client, Operator, lineup_with_profile};
 use portcullis::profile::Lineup;
 
 use self::subjects::{Kind, Victim};
 use self::told::Told;
 use super::in_process::Running;
-use super::{Common, http, pictures, setup};
+use super::{Common, pictures, setup};
 
 /// A gateway that guards the classifier of the project, and it alone.
 const CONFIG: &str = "deploy/examples/signs.toml";
 /// Calls under way at once.
 const AT_ONCE: usize = 8;
-/// How long the admin port may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Metrics that are quoted.
 const QUOTED: [&str; 2] = ["portcullis_decisions_total{", "portcullis_actions_total{"];
 
@@ -55,7 +51,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let sent = runtime.block_on(send(&running, &lineup, &kinds))?;
     let told = Told::new(&victim.classes, model.fpr, &kinds, &sent);
     let sheet = told.draw(&arguments.sheet)?;
-    let metrics = quoted(running.admin)?;
+    let metrics = runtime.block_on(quoted(&running))?;
     if common.json {
         told.print_json(&running, &sheet, &metrics);
     } else {
@@ -68,8 +64,8 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 async fn stop(running: Running, keep: bool, model: &GuardedModel) -> Result<()> {
     if keep {
         eprintln!("The gateway goes on until you press Ctrl-C. To look around:");
-        eprintln!("  curl http://{}/metrics", running.admin);
-        eprintln!("  portcullis inspect --gateway http://{} --model {} FILE.png", running.admin, model.name.value);
+        eprintln!("  curl {}/metrics", running.admin);
+        eprintln!("  portcullis inspect --gateway {} --model {} FILE.png", running.admin, model.name.value);
         tokio::signal::ctrl_c().await?;
     }
     running.stop().await
@@ -77,7 +73,7 @@ async fn stop(running: Running, keep: bool, model: &GuardedModel) -> Result<()> 
 
 /// Sends everything through the gateway; the answers stand as the kinds and their subjects do.
 async fn send(running: &Running, lineup: &Lineup, kinds: &[Kind]) -> Result<Vec<Vec<Answer>>> {
-    let client = Client::connect(&format!("http://{}", running.clients), lineup.identity.clone()).await?;
+    let client = Client::connect(&running.clients, lineup.identity.clone()).await?;
     let bar = pictures::progress("sending", kinds.iter().map(|kind| kind.subjects.len()).sum());
     let mut answers = Vec::new();
     for kind in kinds {
@@ -89,8 +85,8 @@ async fn send(running: &Running, lineup: &Lineup, kinds: &[Kind]) -> Result<Vec<
 }
 
 /// The lines of the metrics that tell what was decided and done, without those that are zero.
-fn quoted(admin: SocketAddr) -> Result<Vec<String>> {
-    let (_, metrics) = http::get(admin, "/metrics", PATIENCE)?;
+async fn quoted(running: &Running) -> Result<Vec<String>> {
+    let (_, metrics) = Operator::connect(&running.admin, None).await?.get("/metrics").await?;
     let wanted = |line: &&str| QUOTED.iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0");
     Ok(metrics.lines().filter(wanted).map(str::to_owned).collect())
 }

@@ -77,7 +77,7 @@ impl Told {
         );
         println!("{}\n", self.example);
         println!("contact sheet  {sheet}");
-        println!("metrics        http://{}/metrics", running.admin);
+        println!("metrics        {}/metrics", running.admin);
         metrics.iter().for_each(|line| println!("  {line}"));
     }
 
@@ -87,8 +87,8 @@ impl Told {
             "pictures": self.tallies,
             "example": self.example,
             "contact_sheet": sheet,
-            "clients": format!("http://{}", running.clients),
-            "metrics": format!("http://{}/metrics", running.admin),
+            "clients": running.clients.to_string(),
+            "metrics": format!("{}/metrics", running.admin),
             "quoted": metrics,
         });
         println!("{summary}");

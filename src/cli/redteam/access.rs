@@ -67,7 +67,7 @@ impl<'a> Access<'a> {
             gateway: arguments
                 .gateway
                 .as_ref()
-                .map(|url| Through::connect(url, lineup.identity.clone()))
+                .map(|url| Through::connect(&arguments.peer.endpoint(url)?, lineup.identity.clone()))
                 .transpose()?,
             start_gateway: Box::new(|| {
                 Through::start(config, setup::loader(config, config.workers.queue)?, lineup.identity.clone())

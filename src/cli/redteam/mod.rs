@@ -19,6 +19,7 @@ use self::access::Access;
 use self::campaign::Campaign;
 use self::store::Store;
 use super::assess::{self, Judge};
+use super::peer::Peer;
 use super::pictures::{BenignArguments, Watcher};
 use super::{Common, setup};
 
@@ -59,9 +60,11 @@ pub struct Arguments {
     /// Other configured models that examples are made on to be carried over, beside the students.
     #[arg(long, value_delimiter = ',', value_name = "MODEL")]
     surrogates: Vec<String>,
-    /// A running gateway to ask (http://host:port) instead of one that is started here.
+    /// A running gateway to ask (http://host:port, https://host:port or unix:path) instead of one that is started here.
     #[arg(long, value_name = "URL")]
     gateway: Option<String>,
+    #[command(flatten)]
+    peer: Peer,
     /// Where the adversarial sets go, one an attack, and the report as page and JSON. What is there already is not made
     /// again, so that an interrupted run goes on where it stopped.
     #[arg(long, value_name = "DIR", default_value = "redteam")]

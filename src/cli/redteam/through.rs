@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use portcullis::attack::{Answer, AttackError, Oracle};
-use portcullis::config::Config;
+use portcullis::config::{Config, Endpoint};
 use portcullis::gateway::{self, Client};
 use portcullis::profile::{Loader, ModelIdentity};
 use portcullis::tensor::{Picture, to_8_bit};
@@ -22,10 +22,11 @@ pub struct Through {
 }
 
 impl Through {
-    /// A client of the gateway at `url`.
-    pub fn connect(url: &str, model: ModelIdentity) -> Result<Self> {
+    /// A client of a running gateway.
+    pub fn connect(gateway: &Endpoint, model: ModelIdentity) -> Result<Self> {
         let runtime = runtime()?;
-        let client = runtime.block_on(Client::connect(url, model)).with_context(|| format!("cannot ask {url}"))?;
+        let client =
+            runtime.block_on(Client::connect(gateway, model)).with_context(|| format!("cannot ask {gateway}"))?;
         Ok(Self { runtime, client, running: None })
     }
 
@@ -33,7 +34,7 @@ impl Through {
     pub fn start(config: &Config, loader: Loader, model: ModelIdentity) -> Result<Self> {
         let runtime = runtime()?;
         let running = runtime.block_on(Running::start(config, loader))?;
-        let client = runtime.block_on(Client::connect(&format!("http://{}", running.clients), model))?;
+        let client = runtime.block_on(Client::connect(&running.clients, model))?;
         Ok(Self { runtime, client, running: Some(running) })
     }
 

@@ -1,20 +1,20 @@
 //! A client of the Open Inference Protocol: what an application sends, and what it gets back.
 
-pub(super) mod inspect;
+pub(super) mod operator;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
 
+use crate::config::Endpoint;
 use crate::gateway::examine::copies::Habits;
 use crate::gateway::guard::answer::DECISION_HEADER;
 use crate::gateway::listen::code_name;
 use crate::gateway::message::codec;
 use crate::gateway::message::view;
-use crate::gateway::upstream::RemoteError;
+use crate::gateway::upstream::{Channel, RemoteError};
 use crate::model::Distribution;
 use crate::profile::ModelIdentity;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
@@ -43,13 +43,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the server at `url` (`http://host:port`) as a client of `model`.
+    /// Connects to the server at `endpoint` as a client of `model`.
     ///
     /// # Errors
-    /// When nothing answers there.
-    pub async fn connect(url: &str, model: ModelIdentity) -> Result<Self, RemoteError> {
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| RemoteError::Endpoint(url.to_owned()))?;
-        let channel = endpoint.connect().await.map_err(|error| RemoteError::Unreadable(error.to_string()))?;
+    /// When nothing answers there, or a file of its TLS is not what it should be.
+    pub async fn connect(endpoint: &Endpoint, model: ModelIdentity) -> Result<Self, RemoteError> {
+        let channel = connected(endpoint).await?;
         let mut service = GrpcInferenceServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
         let asked = ModelMetadataRequest { name: model.name.clone(), version: String::new() };
         // Pixels have their shape; only how files are listed has to be asked for, and then it can be guessed too.
@@ -108,6 +107,15 @@ impl Client {
         let packed = codec::pack(Arc::new(picture.clone()), input).map_err(|error| unsendable(&error))?;
         let tensor = codec::batch(&[packed], input, self.habits.in_rows).map_err(|error| unsendable(&error))?;
         Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
+    }
+}
+
+/// A channel to `endpoint` that has been tried.
+async fn connected(endpoint: &Endpoint) -> Result<Channel, RemoteError> {
+    let channel = Channel::new(endpoint).map_err(|mistake| RemoteError::Unreachable(mistake.message))?;
+    match channel.reach().await {
+        Ok(()) => Ok(channel),
+        Err(cause) => Err(RemoteError::Unreachable(format!("no gateway answers on {endpoint}: {cause}"))),
     }
 }
 

@@ -6,10 +6,11 @@ use tokio::sync::watch;
 
 use super::files::Files;
 use crate::config::{self, Config};
+use crate::gateway::credentials::Refresh;
 use crate::gateway::guard::Guard;
 
 /// Path prefixes of the services that the gateway answers itself on the clients' port.
-const HEALTH: &str = "/grpc.health.v1.Health/";
+pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
 
 /// A configuration in force, with everything that it names.
@@ -17,6 +18,8 @@ pub(crate) struct Serving {
     pub(crate) config: Config,
     /// The files that it came from, as they were then.
     pub(crate) files: Files,
+    /// What TLS to the upstream is made of, if it is spoken.
+    pub(crate) credentials: Option<Arc<dyn Refresh>>,
     pub(crate) guard: Guard,
 }
 

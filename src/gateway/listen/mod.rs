@@ -1,8 +1,12 @@
 //! Listening: connections in, calls out to whoever answers them, and a bounded drain at the end.
 
 pub(crate) mod admission;
+mod socket;
 
 use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
@@ -13,26 +17,31 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt;
 
+pub use socket::Listener;
+
 use self::admission::{Admission, greeted};
 use crate::detect::{Action, Reason};
 use crate::gateway::ModelLabel;
+use crate::gateway::credentials::Kept;
 use crate::gateway::guard::answer::status_of;
 use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::tee::Watched;
+use crate::gateway::stream::Stream;
 use crate::telemetry::{self, InflightCall};
 
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
 /// A connection that does not answer a ping for this long is dead.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// A client that has not said a word for this long after it connected is sent away.
+/// A client that has not shown itself for this long, or then not said a word for as long, is sent away.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -121,8 +130,14 @@ pub(crate) fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// Serves gRPC on `listener` until `shutdown`, which says how long calls may then take to end.
-pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdown: impl Future<Output = Duration>) {
+/// A socket, and the TLS that is spoken on it.
+pub(crate) struct Port {
+    pub(crate) listener: Listener,
+    pub(crate) tls: Option<Arc<Kept<ServerConfig>>>,
+}
+
+/// Serves gRPC on `port` until `shutdown`, which says how long calls may then take to end.
+pub(crate) async fn serve_grpc(port: Port, dispatch: Dispatch, shutdown: impl Future<Output = Duration>) {
     let graceful = GracefulShutdown::new();
     let silent = CancellationToken::new();
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -132,7 +147,7 @@ pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdo
         .max_concurrent_streams(CONCURRENT_CALLS)
         .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    let grace = accept(listener, shutdown, |stream| {
+    let grace = accept(port, shutdown, |secured| {
         let dispatch = dispatch.clone();
         let Some(place) = dispatch.admission.connection() else { return telemetry::connection_refused() };
         let mut builder = builder.clone();
@@ -142,9 +157,10 @@ pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdo
         let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
         let stop = silent.clone();
         tokio::spawn(async move {
-            let stream = match stop.run_until_cancelled_owned(greeted(stream, GREETING_TIMEOUT)).await {
+            let greeting = async { greeted(secured.await?, GREETING_TIMEOUT).await };
+            let stream = match stop.run_until_cancelled_owned(greeting).await {
                 Some(Ok(stream)) => stream,
-                Some(Err(error)) => return tracing::debug!(%error, "a client said nothing"),
+                Some(Err(error)) => return tracing::debug!(%error, "a client did not come in"),
                 None => return,
             };
             if let Err(error) = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await {
@@ -158,30 +174,34 @@ pub(crate) async fn serve_grpc(listener: TcpListener, dispatch: Dispatch, shutdo
     drain(graceful, grace).await;
 }
 
-/// Serves HTTP/1 and gRPC on the admin `listener` until `shutdown`.
-pub(crate) async fn serve_admin(listener: TcpListener, router: axum::Router, shutdown: impl Future<Output = ()>) {
+/// Serves HTTP/1 and gRPC on the admin `port` until `shutdown`.
+pub(crate) async fn serve_admin(port: Port, router: axum::Router, shutdown: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
-    accept(listener, shutdown, |stream| {
-        let service = TowerToHyperService::new(router.clone());
-        let connection = auto::Builder::new(TokioExecutor::new())
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
+    let silent = CancellationToken::new();
+    accept(port, shutdown, |secured| {
+        let (service, watcher) = (TowerToHyperService::new(router.clone()), graceful.watcher());
+        let stop = silent.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let stream = match stop.run_until_cancelled_owned(secured).await {
+                Some(Ok(stream)) => TokioIo::new(stream),
+                Some(Err(error)) => return tracing::debug!(%error, "an operator did not come in"),
+                None => return,
+            };
+            let builder = auto::Builder::new(TokioExecutor::new());
+            let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "admin connection ended");
             }
         });
     })
     .await;
+    silent.cancel();
     drain(graceful, Duration::from_secs(1)).await;
 }
 
-async fn accept<T>(
-    listener: TcpListener,
-    shutdown: impl Future<Output = T>,
-    mut connected: impl FnMut(TcpStream),
-) -> T {
+/// Hands each connection to `connected`, whose it is to wait until it is secured.
+async fn accept<T>(port: Port, shutdown: impl Future<Output = T>, mut connected: impl FnMut(Secured)) -> T {
+    let Port { listener, tls } = port;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -189,16 +209,26 @@ async fn accept<T>(
             end = &mut shutdown => return end,
         };
         match accepted {
-            Ok((stream, _)) => {
-                // Without it small answers would wait for more to send; a failure costs only that.
-                let _ = stream.set_nodelay(true);
-                connected(stream);
-            }
+            Ok(stream) => connected(Box::pin(secured(stream, tls.as_ref().map(|tls| tls.current())))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// A connection on which TLS is still being settled.
+type Secured = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
+
+/// The stream as it is, or under TLS.
+async fn secured(stream: Stream, tls: Option<Arc<ServerConfig>>) -> io::Result<Stream> {
+    match (stream, tls) {
+        (Stream::Tcp(stream), Some(tls)) => {
+            let secured = tokio::time::timeout(GREETING_TIMEOUT, TlsAcceptor::from(tls).accept(stream)).await??;
+            Ok(Stream::Tls(Box::new(secured.into())))
+        }
+        (stream, _) => Ok(stream),
     }
 }
 

@@ -37,12 +37,16 @@ pub(crate) fn router(admin: Admin, services: axum::Router) -> axum::Router {
 
 /// What is not there: a status for gRPC calls, and for all others a code that fails a mistyped probe.
 async fn nowhere(headers: HeaderMap) -> Response {
-    let kind = headers.get(header::CONTENT_TYPE);
-    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+    if is_grpc(&headers) {
         Status::unimplemented("there is no such method here").into_http()
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
+}
+
+/// Whether a gRPC client asks, who understands nothing but a status.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

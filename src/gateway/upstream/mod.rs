@@ -1,5 +1,6 @@
 //! What stands behind the gateway: a classifier's server, or models embedded in this process.
 
+mod channel;
 mod dial;
 mod embedded;
 mod remote;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 use http::{Request, Response};
 use tonic::body::Body;
 
+pub(crate) use channel::Channel;
 pub use embedded::{Embedded, EmbeddedModel};
 pub use remote::{Remote, RemoteError};
 
@@ -26,7 +28,7 @@ pub trait Upstream: Send + Sync {
 }
 
 /// What lies at the bottom of an error.
-fn root_cause(error: &dyn std::error::Error) -> String {
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

@@ -1,19 +1,17 @@
 //! A classifier's server, over HTTP/2.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::dial::Dialler;
-use super::{Answer, Upstream, root_cause};
+use super::channel::Channel;
+use super::{Answer, Upstream};
+use crate::config::{Endpoint, Mistake};
+use crate::gateway::credentials::Refresh;
 use crate::gateway::message::room::Room;
 use crate::gateway::message::wire;
 use crate::model::{Port, Signature};
@@ -23,22 +21,12 @@ use crate::proto::inference::{
     ServerReadyResponse,
 };
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Pause between HTTP/2 pings on an idle connection, by which a dead peer is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// What the upstream may send ahead of an answer's reader: more than an answer has but seldom, and little enough for as
-/// many as there may be at the same time.
-const STREAM_WINDOW: u32 = 256 << 10;
-/// As large as can be: answers that nobody reads keep no others from arriving.
-const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
-
 /// Why a call of our own to the upstream has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RemoteError {
-    /// The endpoint is no `host:port`.
-    #[error("'{0}' is not HOST:PORT")]
-    Endpoint(String),
+    /// There is no connection, for this reason.
+    #[error("{0}")]
+    Unreachable(String),
     /// It answered with an error.
     #[error("the upstream answered {code}: {message}", code = .0.code(), message = .0.message())]
     Status(Status),
@@ -47,42 +35,23 @@ pub enum RemoteError {
     Unreadable(String),
 }
 
-/// Carries calls to a server over pooled HTTP/2 connections, made when needed and again when lost.
+/// Carries calls to a server.
 pub struct Remote {
-    client: Client<Dialler<HttpConnector>, Body>,
-    /// As the client has it, to tell why a connection is not made.
-    dialler: Dialler<HttpConnector>,
-    authority: Authority,
+    channel: Channel,
 }
 
 impl Remote {
-    /// A client for the server at `endpoint` (`host:port`), plain text.
+    /// A client for the server at `endpoint`.
     ///
     /// # Errors
-    /// When the endpoint is none.
-    pub fn new(endpoint: &str) -> Result<Self, RemoteError> {
-        let authority: Authority = endpoint.parse().map_err(|_| RemoteError::Endpoint(endpoint.to_owned()))?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let dialler = Dialler::new(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .http2_only(true)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_while_idle(true)
-            .build(dialler.clone());
-        Ok(Self { client, dialler, authority })
+    /// When the endpoint names no host, or a file of its TLS is not what it should be.
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
+        Channel::new(endpoint).map(|channel| Self { channel })
     }
 
-    fn target(&self, path: Option<&PathAndQuery>) -> Uri {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path.cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
-        Uri::from_parts(parts).unwrap_or_default()
+    /// What its TLS is made of, to be kept up to date.
+    pub(crate) fn credentials(&self) -> Option<Arc<dyn Refresh>> {
+        self.channel.credentials()
     }
 
     /// Asks for a prediction on our own account.
@@ -146,17 +115,11 @@ fn unreadable(error: impl std::fmt::Display) -> RemoteError {
 }
 
 impl Upstream for Remote {
-    fn call(&self, mut request: Request<Body>) -> Answer<'_, Response<Body>> {
-        *request.uri_mut() = self.target(request.uri().path_and_query());
-        *request.version_mut() = http::Version::HTTP_2;
-        request.headers_mut().remove(header::HOST);
+    fn call(&self, request: Request<Body>) -> Answer<'_, Response<Body>> {
         Box::pin(async move {
-            match self.client.request(request).await {
+            match self.channel.send(request).await {
                 Ok(response) => response.map(Body::new),
-                Err(error) => {
-                    // Calls that waited for another's dialling are not told how it failed.
-                    let away = self.dialler.last_failure().filter(|_| error.is_connect());
-                    let cause = away.map_or_else(|| root_cause(&error), |away| away.to_string());
+                Err(cause) => {
                     tracing::debug!(error = %cause, "call to the upstream failed");
                     Status::unavailable(format!("the classifier behind this gateway cannot be reached: {cause}"))
                         .into_http()

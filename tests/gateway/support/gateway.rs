@@ -38,6 +38,9 @@ pub fn in_front_of(upstream: SocketAddr, models: &[String]) -> String {
     format!("[upstream]\ngrpc = \"http://{upstream}\"\n{}", models.concat())
 }
 
+/// Any free port.
+pub const FREE: &str = "127.0.0.1:0";
+
 /// A gateway that is killed when the test is over; its log is shown where the test failed.
 pub struct Gateway {
     /// Where clients connect.
@@ -69,8 +72,13 @@ impl Gateway {
 
     /// Starts a gateway with the configuration in this file, and settings over it, and waits until it listens.
     pub async fn of_file(configuration: &Path, settings: &[String]) -> Self {
+        Self::at([FREE, FREE], configuration, settings).await
+    }
+
+    /// As [`Gateway::of_file`], with clients and operators at these addresses.
+    pub async fn at([clients, admin]: [&str; 2], configuration: &Path, settings: &[String]) -> Self {
         let mut process = portcullis()
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["serve", "--listen", clients, "--admin-listen", admin, "--log-format", "json"])
             .args(["--log", "info,portcullis=debug", "--config"])
             .arg(configuration)
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
@@ -200,9 +208,11 @@ impl Gateway {
     }
 }
 
+/// The address in a line that tells one; the unspecified one for a Unix socket, which has none.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let event: Value = serde_json::from_str(line).ok()?;
-    event["message"].as_str()?.starts_with("listening for").then(|| event["address"].as_str()?.parse().ok())?
+    let address = event["message"].as_str()?.starts_with("listening for").then(|| event["address"].as_str())??;
+    Some(address.parse().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))))
 }
 
 impl Drop for Gateway {

@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod models;
 pub mod onnx;
 pub mod python;
+pub mod tls;
 pub mod upstream;
 pub mod wire;
 
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 pub use gateway::Gateway;
 pub use metrics::Metrics;
 pub use models::Model;
+pub use tls::Authority;
 pub use upstream::Upstream;
 pub use wire::{Answer, Call, Connection};
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,9 +12,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use tonic::Code;
 
@@ -51,29 +55,19 @@ struct State {
 impl Upstream {
     /// Starts a server that answers as `script` says, but for the question whether it is ready.
     pub async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_on(TcpListener::bind("127.0.0.1:0").await.expect("a free port"), script)
+        let (_, listener) = free_port().await;
+        Self::start_on(listener, script)
     }
 
     /// As [`Upstream::start`], on a port that was found already.
     pub fn start_on(listener: TcpListener, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("an address");
-        let state = State {
-            script: Box::new(script),
-            ready: AtomicBool::new(true),
-            held: watch::Sender::new(false),
-            seen: Mutex::default(),
-        };
-        let state = Arc::new(state);
+        let state = State::new(script);
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let state = shared.clone();
-                let service = service_fn(move |request| answer(state.clone(), request));
-                let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                    .auto_date_header(false)
-                    .serve_connection(TokioIo::new(stream), service);
-                connections.spawn(async { _ = connection.await });
+                connections.spawn(serve(shared.clone(), stream));
             }
         });
         Self { address, state, serving }
@@ -85,6 +79,35 @@ impl Upstream {
         // That it was cancelled is what was wanted.
         let _ = self.serving.await;
         nobody_on(self.address)
+    }
+
+    /// As [`Upstream::start`], behind TLS.
+    pub async fn behind(tls: ServerConfig, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let (address, listener) = free_port().await;
+        let state = State::new(script);
+        let (shared, tls) = (state.clone(), TlsAcceptor::from(Arc::new(tls)));
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // The gateway may turn away.
+                if let Ok(stream) = tls.accept(stream).await {
+                    tokio::spawn(serve(shared.clone(), stream));
+                }
+            }
+        });
+        Self { address, state, serving }
+    }
+
+    /// As [`Upstream::start`], on the Unix socket at `path`. It has no address.
+    pub async fn at(path: &Path, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = UnixListener::bind(path).expect("a free path");
+        let state = State::new(script);
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(shared.clone(), stream));
+            }
+        });
+        Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), state, serving }
     }
 
     /// From now on it says that it is ready, or that it is not.
@@ -109,6 +132,31 @@ pub fn nobody_on(address: SocketAddr) -> TcpSocket {
     socket.set_reuseaddr(true).expect("a socket option");
     socket.bind(address).expect("the port is free");
     socket
+}
+
+impl State {
+    fn new(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            script: Box::new(script),
+            ready: AtomicBool::new(true),
+            held: watch::Sender::new(false),
+            seen: Mutex::default(),
+        })
+    }
+}
+
+async fn free_port() -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    (listener.local_addr().expect("an address"), listener)
+}
+
+async fn serve(state: Arc<State>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    let service = service_fn(move |request| answer(state.clone(), request));
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // It ends with its client.
+    let _ = connection.await;
 }
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {

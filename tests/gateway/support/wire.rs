@@ -10,6 +10,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -46,7 +47,7 @@ impl Call {
         self
     }
 
-    fn request<B>(&self, authority: SocketAddr, body: B) -> Request<B> {
+    fn request<B>(&self, authority: &str, body: B) -> Request<B> {
         let mut request =
             Request::post(format!("http://{authority}{}", self.path)).body(body).expect("the test's call is valid");
         *request.headers_mut() = self.metadata.clone();
@@ -135,35 +136,51 @@ pub fn frame(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+/// Bytes of an answer that are sent before they are read, unless the test says otherwise.
+const WINDOW: u32 = 1 << 20;
+
 /// An HTTP/2 connection.
 #[derive(Clone)]
 pub struct Connection {
     sender: SendRequest<Body>,
-    address: SocketAddr,
+    authority: String,
 }
 
 impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Self {
-        Self::with_window(address, 1 << 20).await
+        Self::with_window(address, WINDOW).await
     }
 
     /// Connects, and lets only so many bytes of each answer be sent before they are read.
     pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         stream.set_nodelay(true).expect("a socket option");
+        Self::over_with_window(stream, &address.to_string(), bytes).await
+    }
+
+    /// Speaks HTTP/2 with the `authority` at the other end of the stream.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, authority: &str) -> Self {
+        Self::over_with_window(stream, authority, WINDOW).await
+    }
+
+    async fn over_with_window(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        authority: &str,
+        bytes: u32,
+    ) -> Self {
         let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         builder.initial_stream_window_size(bytes);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
         // It ends when its last sender is dropped, or with the peer.
         tokio::spawn(async { _ = connection.await });
-        Self { sender, address }
+        Self { sender, authority: authority.to_owned() }
     }
 
     /// Whether the peer takes no further calls: this one gets no answer, not even an error.
     pub async fn is_closed_to(&self, call: Call) -> bool {
         let body = Full::new(call.body.clone()).boxed_unsync();
-        self.sender.clone().send_request(call.request(self.address, body)).await.is_err()
+        self.sender.clone().send_request(call.request(&self.authority, body)).await.is_err()
     }
 
     /// Sends a call and waits for all of its answer.
@@ -174,7 +191,7 @@ impl Connection {
     /// As [`Connection::send`], where the answer may break off.
     pub async fn try_send(&self, call: Call) -> Result<Answer, hyper::Error> {
         let body = Full::new(call.body.clone()).boxed_unsync();
-        let response = self.sender.clone().send_request(call.request(self.address, body)).await?;
+        let response = self.sender.clone().send_request(call.request(&self.authority, body)).await?;
         let (parts, body) = response.into_parts();
         let collected = body.collect().await?;
         let trailers = collected.trailers().cloned();
@@ -185,7 +202,7 @@ impl Connection {
     pub async fn begin(&self, call: Call) -> Exchange {
         let (body, pieces) = mpsc::channel(1);
         let pieces = ReceiverStream::new(pieces).map(|piece| Ok(Frame::data(piece)));
-        let request = call.request(self.address, StreamBody::new(pieces).boxed_unsync());
+        let request = call.request(&self.authority, StreamBody::new(pieces).boxed_unsync());
         let answered = self.sender.clone().send_request(request);
         Exchange { body: Some(body), answered: tokio::spawn(async { answered.await.expect("an answer") }) }
     }
@@ -234,13 +251,24 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 /// As [`get`], by any method and with further headers.
 pub async fn http(address: SocketAddr, method: &str, path: &str, further: &[(&str, &str)]) -> (u16, String) {
     let stream = TcpStream::connect(address).await.expect("somebody listens");
+    let host = address.to_string();
+    let (status, _, text) = http_over(stream, method, path, &[&[("host", host.as_str())], further].concat()).await;
+    (status, text)
+}
+
+/// What the HTTP/1 server at the other end of the stream answers: status, headers and text.
+pub async fn http_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: &str,
+    path: &str,
+    metadata: &[(&str, &str)],
+) -> (u16, HeaderMap, String) {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
     tokio::spawn(async { _ = connection.await });
-    let request = Request::builder().method(method).uri(path).header("host", address.to_string());
-    let mut request = request.body(Empty::<Bytes>::new()).expect("a path");
-    request.headers_mut().extend(headers(further));
+    let mut request = Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).expect("a path");
+    *request.headers_mut() = headers(metadata);
     let response = sender.send_request(request).await.expect("an answer");
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
-    (status, String::from_utf8(body.to_vec()).expect("text"))
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.expect("a whole answer").to_bytes();
+    (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).expect("text"))
 }

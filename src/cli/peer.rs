@@ -1,0 +1,51 @@
+//! How a command reaches a running gateway.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use portcullis::config::{ClientTls, Endpoint, Identity, Located, Location};
+
+/// Where a gateway's admin port is unless somebody says otherwise.
+pub const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
+
+/// What https and a gateway that asks for certificates need.
+#[derive(clap::Args)]
+pub struct Peer {
+    /// For https: the authorities that the gateway's certificate may come from (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// For https: the name that the gateway's certificate must bear; that of the URL if not given.
+    #[arg(long, value_name = "NAME", requires = "ca")]
+    server_name: Option<String>,
+    /// For https: our own certificate (PEM), where the gateway asks for one.
+    #[arg(long, value_name = "FILE", requires = "ca", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// For https: the key of our own certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+impl Peer {
+    /// The gateway at `url`: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
+    pub fn endpoint(&self, url: &str) -> Result<Endpoint> {
+        let identity = self.certificate.as_ref().zip(self.key.as_ref());
+        let identity = identity.map(|(certificate, key)| Identity {
+            certificate: typed("certificate", certificate.clone()),
+            key: typed("key", key.clone()),
+        });
+        let server_name = self.server_name.clone().map(|name| typed("server-name", name));
+        let tls = self.ca.clone().map(|ca| ClientTls { ca: typed("ca", ca), identity, server_name });
+        Endpoint::parse(url, tls, Path::new("")).map_err(|problem| anyhow!("{url} {problem}"))
+    }
+}
+
+/// The token of an operator: the first line of a file that is neither empty nor a remark.
+pub fn token(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    tokens.next().map(str::to_owned).with_context(|| format!("{} holds no token", path.display()))
+}
+
+fn typed<T>(flag: &str, value: T) -> Located<T> {
+    Located { value, at: Location::Flag(flag.to_owned()) }
+}

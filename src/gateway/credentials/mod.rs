@@ -1,0 +1,82 @@
+//! Certificates, keys and tokens: read from files that are checked before anything listens, and read again when they change.
+
+mod kept;
+mod pem;
+mod tls;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::rustls::ServerConfig;
+
+pub(crate) use kept::{Kept, Refresh};
+pub(crate) use tls::{client, server_name};
+pub(crate) use tokens::Tokens;
+
+use super::lifecycle::serving::Current;
+use crate::config::{Config, Mistake};
+
+/// Pause between two looks at the files.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything by which those who connect and the gateway know each other; `None` where the configuration names none.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// Of the clients' port.
+    pub(crate) server: Option<Arc<Kept<ServerConfig>>>,
+    /// Of the operators' port.
+    pub(crate) admin: Option<Arc<Kept<ServerConfig>>>,
+    /// What operators come with.
+    pub(crate) tokens: Option<Arc<Kept<Tokens>>>,
+}
+
+impl Credentials {
+    /// Reads all that `config` names.
+    ///
+    /// # Errors
+    /// Every file that is not what it should be.
+    pub(crate) fn load(config: &Config) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let Config { server, admin, .. } = config;
+        let clients = server.listen.tls.as_ref().map(|tls| tls::server("server", tls, &[tls::H2]));
+        let operators = admin.listen.tls.as_ref().map(|tls| tls::server("admin", tls, &[tls::H2, tls::HTTP_1]));
+        let tokens = admin.token_file.clone().map(tokens::keep);
+        let loaded = Self {
+            server: settled(clients, &mut mistakes),
+            admin: settled(operators, &mut mistakes),
+            tokens: settled(tokens, &mut mistakes),
+        };
+        if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
+    }
+
+    /// Looks at the files again and again, and at those of the upstream that is current, and takes what is new in them.
+    pub(crate) async fn watch(self, current: Current) {
+        fn kept<T: Send + Sync + 'static>(one: Option<Arc<Kept<T>>>) -> Option<Arc<dyn Refresh>> {
+            one.map(|kept| kept as Arc<dyn Refresh>)
+        }
+        let own = [kept(self.server), kept(self.admin), kept(self.tokens)];
+        let mut ticks = interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let upstream = current.get().credentials.clone();
+            let all: Vec<Arc<dyn Refresh>> = own.iter().cloned().chain([upstream]).flatten().collect();
+            if !all.is_empty() {
+                // Files may lie on a disk that is slow. A look that fails is one that is made again.
+                let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|kept| kept.refresh())).await;
+            }
+        }
+    }
+}
+
+fn settled<T>(loaded: Option<Result<Kept<T>, Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<Arc<Kept<T>>> {
+    match loaded? {
+        Ok(kept) => Some(Arc::new(kept)),
+        Err(mistake) => {
+            mistakes.push(mistake);
+            None
+        }
+    }
+}

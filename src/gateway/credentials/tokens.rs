@@ -1,0 +1,76 @@
+//! Bearer tokens of operators.
+
+use std::path::PathBuf;
+
+use http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::kept::{Flaw, Kept};
+use crate::config::{Located, Mistake};
+
+/// Shorter tokens can be guessed.
+const SHORTEST: usize = 16;
+
+/// The tokens that open the operators' port, as SHA-256: of equal length, whatever is compared with them.
+pub(crate) struct Tokens(Vec<[u8; 32]>);
+
+/// The tokens of a file, one a line; empty lines and those that begin with `#` are none.
+pub(super) fn keep(file: Located<PathBuf>) -> Result<Kept<Tokens>, Mistake> {
+    Kept::new("admin_tokens", vec![file], |contents| Tokens::parse(&contents[0]).map_err(|problem| Flaw(0, problem)))
+}
+
+impl Tokens {
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = str::from_utf8(text).map_err(|_| "is no text: it must hold tokens, one a line".to_owned())?;
+        let tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut digests = Vec::new();
+        for token in tokens {
+            if token.len() < SHORTEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(format!("holds a token that is not {SHORTEST} or more printable ASCII characters"));
+            }
+            digests.push(Sha256::digest(token).into());
+        }
+        if digests.is_empty() { Err("holds no token: write one a line".to_owned()) } else { Ok(Self(digests)) }
+    }
+
+    /// Whether the request comes with one of them. How long that takes says nothing about them.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
+        let credentials = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+        let Some((scheme, token)) = credentials.split_at_checked("Bearer ".len()) else { return false };
+        let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
+        let found = self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&given));
+        scheme.eq_ignore_ascii_case(b"Bearer ") && found.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admits(tokens: &Tokens, credentials: &str) -> bool {
+        tokens.admit(&HeaderMap::from_iter([(header::AUTHORIZATION, credentials.parse().unwrap())]))
+    }
+
+    #[test]
+    fn any_token_of_the_file_opens_and_nothing_else() {
+        let tokens = Tokens::parse(b"# of the dashboard\nfirst-of-all-tokens\n\n  second-of-all-tokens\r\n").unwrap();
+        for right in ["Bearer first-of-all-tokens", "bearer second-of-all-tokens", "Bearer  first-of-all-tokens"] {
+            assert!(admits(&tokens, right), "{right}");
+        }
+        for wrong in
+            ["", "Bearer", "Bearer ", "first-of-all-tokens", "Basic first-of-all-tokens", "Bearer # of the dashboard"]
+        {
+            assert!(!admits(&tokens, wrong), "{wrong}");
+        }
+        assert!(!tokens.admit(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn tokens_that_could_be_guessed_are_refused() {
+        for text in ["", "# none\n", "short", "long enough but spaced", "first-of-all-tokens\nshort"] {
+            assert!(Tokens::parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(Tokens::parse(&[0xff; 32]).is_err());
+    }
+}
