@@ -154,7 +154,8 @@ fn the_defaults_that_the_annotated_example_states_are_the_defaults() {
 #[test]
 fn the_annotated_example_says_what_it_seems_to_say() {
     let config = parse(EXAMPLE).expect("valid");
-    assert_eq!(config.upstream, Upstream::Grpc(Endpoint { target: Target::Tcp("127.0.0.1:8081".into()), tls: None }));
+    let target = Target::Tcp("127.0.0.1:8081".into());
+    assert_eq!(config.upstream, Upstream::Grpc { endpoint: Endpoint { target, tls: None }, rest: None });
     let [signs] = &config.models[..] else { panic!("one model") };
     assert_eq!((signs.name.value.as_str(), signs.policy, signs.fpr), ("signs", Policy::Monitor, 0.01));
     let student = &signs.students[0];
@@ -385,6 +386,8 @@ fn values_that_would_do_harm_are_refused_with_the_reason() {
         ("models.signs.input.height", "0", "at least 1"),
         ("models.signs.input.mean", "[.5, .5, .5]", "write numbers as 0.5"),
         ("upstream.grpc", "http://classifier:8081", "excludes upstream.grpc"),
+        ("upstream.rest", "http://classifier:8080", "excludes upstream.rest"),
+        ("server.rest_listen", "8000", "an address such as"),
     ];
     for (key, value, reason) in refused {
         let problem = setting(key, value).expect_err(key);
@@ -397,6 +400,25 @@ fn values_that_would_do_harm_are_refused_with_the_reason() {
             ["--set upstream.grpc: upstream.grpc must look like http://HOST:PORT, https://HOST:PORT or unix:PATH"]
         );
     }
+}
+
+#[test]
+fn rest_is_served_where_somebody_behind_answers_it() {
+    let listen = ("server.rest_listen", "127.0.0.1:8000");
+    let behind = |settings: &[(&str, &str)]| parse_with(EXAMPLE, &[], settings).map_err(printed);
+    let mistakes = behind(&[listen]).expect_err("nobody answers");
+    let remedy = "give upstream.rest = \"http://HOST:PORT\"";
+    assert!(mistakes.len() == 1 && mistakes[0].contains(remedy), "{mistakes:?}");
+    let config = behind(&[listen, ("upstream.rest", "http://127.0.0.1:8080")]).expect("valid");
+    let [endpoint, rest] =
+        ["127.0.0.1:8081", "127.0.0.1:8080"].map(|address| Endpoint { target: Target::Tcp(address.into()), tls: None });
+    assert_eq!(config.upstream, Upstream::Grpc { endpoint, rest: Some(rest) });
+    let mistakes = behind(&[listen, ("upstream.rest", "classifier")]).expect_err("no address");
+    assert_eq!(
+        mistakes,
+        ["--set upstream.rest: upstream.rest must look like http://HOST:PORT, https://HOST:PORT or unix:PATH"]
+    );
+    parse_with(SMALLEST, &[], &[listen]).expect("embedded models answer it themselves");
 }
 
 /// The signature of a classifier of RGB pictures, 32 x 32, into 43 classes.

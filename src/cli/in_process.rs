@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use portcullis::config::{Address, Config, Endpoint, Listen, Reach, Target};
-use portcullis::gateway::{Control, Gateway, Listener, Phase, REVISION};
+use portcullis::gateway::{Control, Gateway, Listener, Listeners, Phase, REVISION};
 use portcullis::profile::Loader;
 use portcullis::telemetry;
 
@@ -30,7 +30,7 @@ impl Running {
         Ok(Self {
             clients: endpoint(&clients)?,
             admin: endpoint(&admin)?,
-            serving: tokio::spawn(gateway.run(clients, admin, control.clone())),
+            serving: tokio::spawn(gateway.run(Listeners { clients, rest: None, admin }, control.clone())),
             control,
         })
     }

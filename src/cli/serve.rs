@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use portcullis::config::{Address, Config, ConfigError};
-use portcullis::gateway::{Control, Gateway, Listener, Phase, REVISION};
+use portcullis::gateway::{Control, Gateway, Listener, Listeners, Phase, REVISION};
 use portcullis::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,6 +14,9 @@ pub struct Arguments {
     /// free one, or `unix:PATH`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
+    /// Where REST clients connect, over the configuration's `server.rest_listen`, likewise.
+    #[arg(long, value_name = "ADDRESS")]
+    rest_listen: Option<Address>,
     /// Where operators connect, over the configuration's `admin.listen`, likewise.
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<Address>,
@@ -40,18 +43,27 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 /// The configuration with the ports of the command line.
 fn load(common: &Common, arguments: &Arguments) -> Result<Config, ConfigError> {
     let mut config = common.load()?;
-    config.relocate(arguments.listen.clone(), arguments.admin_listen.clone())?;
+    config.relocate(arguments.listen.clone(), arguments.rest_listen.clone(), arguments.admin_listen.clone())?;
     Ok(config)
 }
 
 async fn listen(config: &Config, gateway: Gateway) -> Result<()> {
     let control = Control::default();
     obey_signals(control.clone())?;
-    let clients = bind(&config.server.listen.address).await?;
-    let admin = bind(&config.admin.listen.address).await?;
-    tracing::info!(address = %clients.address()?, "listening for clients");
-    tracing::info!(address = %admin.address()?, "listening for operators");
-    gateway.run(clients, admin, control).await;
+    let listeners = Listeners {
+        clients: bind(&config.server.listen.address).await?,
+        rest: match &config.server.rest_listen {
+            Some(rest) => Some(bind(&rest.value).await?),
+            None => None,
+        },
+        admin: bind(&config.admin.listen.address).await?,
+    };
+    tracing::info!(address = %listeners.clients.address()?, "listening for clients");
+    if let Some(rest) = &listeners.rest {
+        tracing::info!(address = %rest.address()?, "listening for REST clients");
+    }
+    tracing::info!(address = %listeners.admin.address()?, "listening for operators");
+    gateway.run(listeners, control).await;
     Ok(())
 }
 

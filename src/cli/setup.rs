@@ -61,7 +61,7 @@ pub fn offline_teacher(
         (Upstream::Embedded, _, Some(classifier)) | (_, Predictions::Replica, Some(classifier)) => {
             Ok(OfflineTeacher::Local(classifier))
         }
-        (Upstream::Grpc(endpoint), ..) => {
+        (Upstream::Grpc { endpoint, .. }, ..) => {
             let identity = &lineup.identity;
             let name = (identity.name.clone(), model.version.clone().unwrap_or_default());
             let contract = (identity.input.clone(), identity.output.clone());
@@ -84,7 +84,7 @@ pub fn told_by_upstream(
     model: &config::GuardedModel,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Option<portcullis::model::Signature>> {
-    let (None, Upstream::Grpc(endpoint)) = (&model.path, &config.upstream) else { return Ok(None) };
+    let (None, Upstream::Grpc { endpoint, .. }) = (&model.path, &config.upstream) else { return Ok(None) };
     let version = model.version.as_deref().unwrap_or_default();
     let _inside = runtime.enter();
     let remote = remote(config, endpoint)?;

@@ -11,6 +11,7 @@ impl Config {
         let Self { path: _, server, admin, upstream: _, workers, models: _ } = self;
         let Server {
             listen,
+            rest_listen,
             max_message_bytes,
             max_inspected_bytes: _,
             max_connections,
@@ -27,6 +28,7 @@ impl Config {
         let Workers { count, intra_threads, queue, onnxruntime } = workers;
         let keys = [
             ("server.listen", listen.address != next.server.listen.address),
+            ("server.rest_listen", rest_listen.as_deref() != next.server.rest_listen.as_deref()),
             ("server.tls", listen.tls != next.server.listen.tls),
             ("server.max_message_bytes", *max_message_bytes != next.server.max_message_bytes),
             ("server.max_connections", *max_connections != next.server.max_connections),

@@ -73,18 +73,27 @@ impl Config {
     ///
     /// # Errors
     /// Where that would lay a port open.
-    pub fn relocate(&mut self, clients: Option<Address>, admin: Option<Address>) -> Result<(), ConfigError> {
+    pub fn relocate(
+        &mut self,
+        clients: Option<Address>,
+        rest: Option<Address>,
+        admin: Option<Address>,
+    ) -> Result<(), ConfigError> {
         if let Some(address) = clients {
             self.server.listen.address = address;
+        }
+        if let Some(value) = rest {
+            self.server.rest_listen = Some(Located { value, at: Location::Default });
         }
         if let Some(address) = admin {
             self.admin.listen.address = address;
         }
         let clients =
             self.server.listen.problem("server").into_iter().map(|problem| format!("server.listen {problem}"));
+        let rest = self.server.rest_problem(&self.upstream).map(|problem| format!("server.rest_listen {problem}"));
         let admin = self.admin.problems().into_iter().map(|problem| format!("admin.listen {problem}"));
         let mistake = |message| Mistake { at: Location::Default, message };
-        match Vec::from_iter(clients.chain(admin).map(mistake)) {
+        match Vec::from_iter(clients.chain(rest).chain(admin).map(mistake)) {
             none if none.is_empty() => Ok(()),
             some => Err(ConfigError::mistakes(self.path.as_deref(), some)),
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::address::Address;
 use super::detector::{cascade, check_references, detector};
 use super::encoded::encoded;
 use super::mistake::{Located, Location, Mistake};
@@ -30,6 +31,11 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     let admin = transport::admin(root.section("admin"), folder);
     let upstream = transport::upstream(root.section("upstream"), folder);
     let workers = workers(root.section("workers"), folder);
+    if let (Some(rest), Some(upstream)) = (&server.rest_listen, &upstream)
+        && let Some(problem) = server.rest_problem(upstream)
+    {
+        root.wrong(rest.at.clone(), "server.rest_listen", problem);
+    }
     let embedded = upstream.as_ref().is_some_and(|upstream| *upstream == Upstream::Embedded);
     let before = root.mistakes.len();
     let models = root.sections("models", |section| model(section, folder, embedded));
@@ -46,9 +52,12 @@ fn server(mut section: Section<'_>, folder: &Path) -> Server {
     if let (Some(at), Some(problem)) = (at, listen.problem("server")) {
         section.wrong(at, "listen", problem);
     }
+    let rest_listen = section.optional::<Address>("rest_listen");
+    let rest_listen = rest_listen.map(|Located { value, at }| Located { value: value.below(folder), at });
     let max_message_bytes = size(&mut section, "max_message_bytes", 64 * MEBIBYTE);
     let server = Server {
         listen,
+        rest_listen,
         max_message_bytes,
         max_inspected_bytes: size(&mut section, "max_inspected_bytes", max_message_bytes),
         max_connections: positive(&mut section, "max_connections", 4096),

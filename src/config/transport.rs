@@ -8,7 +8,7 @@ use super::address::{Address, Endpoint, Reach};
 use super::mistake::{Located, Location, Mistake};
 use super::read::file;
 use super::section::Section;
-use super::types::{Admin, Upstream};
+use super::types::{Admin, Server, Upstream};
 
 /// A certificate and its key.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,18 @@ pub(super) fn listen(section: &mut Section<'_>, default: SocketAddr, folder: &Pa
     (Listen { address, tls, plaintext }, at)
 }
 
+impl Server {
+    /// What is wrong with the port of REST clients, who are secured as the others are.
+    pub(super) fn rest_problem(&self, upstream: &Upstream) -> Option<String> {
+        let address = self.rest_listen.as_deref()?.clone();
+        if matches!(upstream, Upstream::Grpc { rest: None, .. }) {
+            let problem = "needs to know where the upstream speaks REST: give upstream.rest = \"http://HOST:PORT\"";
+            return Some(problem.to_owned());
+        }
+        Listen { address, ..self.listen.clone() }.problem("server")
+    }
+}
+
 /// Reads the operators' port.
 pub(super) fn admin(mut section: Section<'_>, folder: &Path) -> Admin {
     let before = section.mistakes.len();
@@ -161,6 +173,7 @@ fn identity(section: &mut Section<'_>, folder: &Path, wanted: bool) -> Option<Id
 pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstream> {
     let embedded: Option<Located<bool>> = section.optional("embedded");
     let grpc: Option<Located<String>> = section.optional("grpc");
+    let rest: Option<Located<String>> = section.optional("rest");
     let plaintext = section.or("plaintext", Reach::Loopback);
     let has_tls = section.has("tls");
     let own = section.section("tls");
@@ -171,15 +184,23 @@ pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstre
             section.wrong(embedded.at, "embedded", "excludes upstream.grpc: keep one of them");
             None
         }
+        (Some(embedded), None) if embedded.value && rest.is_some() => {
+            section.wrong(embedded.at, "embedded", "excludes upstream.rest: the models answer REST themselves");
+            None
+        }
         // What is wrong with TLS has been said.
         (_, Some(_)) if has_tls && tls.is_none() => None,
-        (_, Some(grpc)) => match endpoint(&grpc.value, tls, plaintext, folder) {
-            Ok(endpoint) => Some(Upstream::Grpc(endpoint)),
-            Err(problem) => {
-                section.wrong(grpc.at, "grpc", problem);
-                None
+        (_, Some(grpc)) => {
+            let mut read = |key, url: Located<String>| {
+                let read = endpoint(&url.value, tls.clone(), plaintext, folder);
+                read.map_err(|problem| section.wrong(url.at, key, problem)).ok()
+            };
+            match (read("grpc", grpc), rest.map(|rest| read("rest", rest))) {
+                (Some(endpoint), None) => Some(Upstream::Grpc { endpoint, rest: None }),
+                (Some(endpoint), Some(Some(rest))) => Some(Upstream::Grpc { endpoint, rest: Some(rest) }),
+                _ => None,
             }
-        },
+        }
         (Some(embedded), None) if embedded.value && has_tls => {
             section.wrong(tls_at, "tls", "is of no use to embedded models");
             None

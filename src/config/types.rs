@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{Endpoint, Reach};
+use super::address::{Address, Endpoint, Reach};
 use super::mistake::{Located, Location};
 use super::transport::Listen;
 use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
@@ -13,7 +13,7 @@ use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
 pub struct Config {
     /// The file that it came from.
     pub path: Option<PathBuf>,
-    /// The clients' port.
+    /// The clients' ports.
     pub server: Server,
     /// The operators' port.
     pub admin: Admin,
@@ -25,11 +25,13 @@ pub struct Config {
     pub models: Vec<GuardedModel>,
 }
 
-/// The clients' port.
+/// The clients' ports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// Where it listens.
     pub listen: Listen,
+    /// Where it listens for REST clients, if it does; secured as the other.
+    pub rest_listen: Option<Located<Address>>,
     /// Largest message that passes.
     pub max_message_bytes: usize,
     /// Largest message that is examined; larger ones are undecided.
@@ -68,8 +70,13 @@ pub struct Admin {
 /// What stands behind the gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Upstream {
-    /// A server that speaks the Open Inference Protocol over gRPC.
-    Grpc(Endpoint),
+    /// A server that speaks the Open Inference Protocol.
+    Grpc {
+        /// Where it speaks gRPC.
+        endpoint: Endpoint,
+        /// Where it speaks REST, if it does.
+        rest: Option<Endpoint>,
+    },
     /// The guarded models themselves, run in this process.
     Embedded,
 }

@@ -16,6 +16,7 @@ use super::lifecycle::serving::Serving;
 use super::message::room::Room;
 use super::message::tee::Limits;
 use super::operators::watch::Detections;
+use super::rest;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::detect::Rate;
@@ -57,6 +58,7 @@ impl Gateway {
 pub(super) struct Loaded {
     config: Config,
     remote: Option<Arc<Remote>>,
+    rest: Option<rest::Server>,
     models: Vec<LoadedModel>,
 }
 
@@ -74,12 +76,15 @@ impl Loaded {
     /// # Errors
     /// Every mistake at once.
     pub(super) fn load(config: Config, loader: &Loader) -> Result<Self, Vec<Mistake>> {
-        let remote = match &config.upstream {
-            config::Upstream::Grpc(endpoint) => match Remote::new(endpoint) {
-                Ok(remote) => Some(Arc::new(remote)),
-                Err(_) => return Err(served_mistakes(&config, loader)),
-            },
-            config::Upstream::Embedded => None,
+        let (remote, rest) = match &config.upstream {
+            config::Upstream::Grpc { endpoint, rest } => {
+                let rest = rest.as_ref().map(rest::Server::new).transpose();
+                match (Remote::new(endpoint), rest) {
+                    (Ok(remote), Ok(rest)) => (Some(Arc::new(remote)), rest),
+                    _ => return Err(served_mistakes(&config, loader)),
+                }
+            }
+            config::Upstream::Embedded => (None, None),
         };
         let mut models = Vec::new();
         let mut mistakes = Vec::new();
@@ -89,17 +94,19 @@ impl Loaded {
                 Err(more) => mistakes.extend(more),
             }
         }
-        if mistakes.is_empty() { Ok(Self { config, remote, models }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Self { config, remote, rest, models }) } else { Err(mistakes) }
     }
 
     /// Makes of it what can serve. `files` are those that it came from.
     /// Calls of this configuration and of others share one `room`.
     pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections, room: &Room) -> Serving {
-        let Self { config, remote, models } = self;
+        let Self { config, remote, rest, models } = self;
         let server = &config.server;
         let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader));
         let models: Vec<Arc<GuardedModel>> = models.into_iter().zip(&config.models).map(guarded).collect();
-        let credentials = remote.as_ref().and_then(|remote| remote.credentials());
+        let of_rest = rest.as_ref().and_then(rest::Server::credentials);
+        let credentials = remote.as_ref().and_then(|remote| remote.credentials()).into_iter().chain(of_rest).collect();
+        let is_embedded = remote.is_none();
         let upstream: Arc<dyn Upstream> = match remote {
             Some(remote) => remote,
             None => {
@@ -108,10 +115,13 @@ impl Loaded {
                 Arc::new(embedded.within(room.clone()))
             }
         };
+        let embedded = || rest::Embedded::new(upstream.clone(), server.max_message_bytes, room.clone());
+        let rest =
+            rest.map(rest::Upstream::Server).or_else(|| is_embedded.then(embedded).map(rest::Upstream::Embedded));
         let limits = Limits { message: server.max_message_bytes, inspected: server.max_inspected_bytes };
         let intake = Intake::new(models, limits, room.clone(), server.max_inflight_examinations, detections.clone());
         let guard = Guard::new(upstream, intake, server.streams);
-        Serving { config, files, credentials, guard }
+        Serving { config, files, credentials, guard, rest }
     }
 }
 
@@ -195,11 +205,11 @@ pub fn check(config: &Config, loader: &Loader) -> Vec<Mistake> {
 
 /// What is wrong with the files of what is served: of the upstream's TLS, and of the models.
 fn served_mistakes(config: &Config, loader: &Loader) -> Vec<Mistake> {
-    let upstream = match &config.upstream {
-        config::Upstream::Grpc(endpoint) => Remote::new(endpoint).err(),
-        config::Upstream::Embedded => None,
-    };
-    let mut mistakes = Vec::from_iter(upstream);
+    let mut mistakes = Vec::new();
+    if let config::Upstream::Grpc { endpoint, rest } = &config.upstream {
+        mistakes.extend(Remote::new(endpoint).err());
+        mistakes.extend(rest.as_ref().and_then(|rest| rest::Server::new(rest).err()));
+    }
     for model in &config.models {
         let rate = lineup_with_profile(model, loader)
             .map(|(_, profile)| profile.rate(&model.profile.value, model.fpr).map(|_| ()));

@@ -9,11 +9,14 @@ mod lifecycle;
 mod listen;
 mod message;
 mod operators;
+mod rest;
 mod stream;
 mod upstream;
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::{OptionFuture, join};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +57,16 @@ const LARGEST_QUESTION: usize = 16 << 10;
 #[derive(Debug, Clone, Copy)]
 struct ModelLabel(&'static str);
 
+/// The gateway's ports.
+pub struct Listeners {
+    /// Where gRPC clients connect.
+    pub clients: Listener,
+    /// Where REST clients connect, if they may.
+    pub rest: Option<Listener>,
+    /// Where operators connect.
+    pub admin: Listener,
+}
+
 /// Everything that a running gateway consists of, built and checked before it listens.
 pub struct Gateway {
     serving: watch::Sender<Arc<Serving>>,
@@ -79,8 +92,8 @@ impl Gateway {
         Self { max_connections: self.max_connections.min(connections), ..self }
     }
 
-    /// Serves clients on `clients` and operators on `admin` until `control` says to end.
-    pub async fn run(self, clients: Listener, admin: Listener, control: Control) {
+    /// Serves clients and operators until `control` says to end.
+    pub async fn run(self, Listeners { clients, rest, admin }: Listeners, control: Control) {
         let Self { serving, credentials, loader, exposition, detections, room, max_connections, source } = self;
         let current = Current::of(&serving);
         let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
@@ -94,7 +107,7 @@ impl Gateway {
         beside.spawn(readiness.clone().probe(current.clone(), workers, runtime, exposition.clone()));
 
         beside.spawn(credentials.clone().watch(current.clone()));
-        let Credentials { server, admin: operators, tokens } = credentials;
+        let Credentials { server, rest: rest_tls, admin: operators, tokens } = credentials;
 
         let inspector = InspectorServer::new(operators::inspector::InspectorService::new(current.clone()))
             .max_decoding_message_size(max_message_bytes);
@@ -114,11 +127,15 @@ impl Gateway {
         let own = Routes::new(health).add_service(reflection());
         // What clients send ahead may take as much as what is held.
         let admission = Admission::new(max_connections, max_inflight_requests, max_inflight_bytes);
-        let dispatch = listen::Dispatch { current: current.clone(), own, admission };
-        let closing = lifecycle::drain::closing(control.clone(), readiness, current);
+        let closing = lifecycle::drain::closing(control.clone(), readiness, current.clone()).shared();
+        let rest = rest.map(|listener| {
+            let dispatch = rest::Dispatch { current: current.clone(), admission: admission.clone() };
+            listen::serve_rest(listen::Port { listener, tls: rest_tls }, dispatch, closing.clone())
+        });
         let clients = listen::Port { listener: clients, tls: server };
+        let grpc = listen::serve_grpc(clients, listen::Dispatch { current, own, admission }, closing);
         tokio::select! {
-            () = listen::serve_grpc(clients, dispatch, closing) => {}
+            _ = join(grpc, OptionFuture::from(rest)) => {}
             () = control.reached(Phase::Cut) => tracing::warn!("told to end at once: calls under way are cut"),
         }
         beside.abort_all();

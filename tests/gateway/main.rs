@@ -20,6 +20,7 @@ mod predictions;
 mod readiness;
 mod reconnect;
 mod reload;
+mod rest;
 mod sockets;
 mod sources;
 mod tls;

@@ -11,8 +11,9 @@ use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, ServerConfig};
 use tonic::Code;
 
 use crate::support::gateway::{embedded, portcullis};
+use crate::support::http1::ask_over;
 use crate::support::tls::{self, Issued};
-use crate::support::wire::{MODEL_INFER, http_over};
+use crate::support::wire::MODEL_INFER;
 use crate::support::{Answer, Authority, Call, Connection, Gateway, Model, Upstream, eventually, python, shared};
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
@@ -264,7 +265,7 @@ async fn operators_have_tls_over_either_http() {
     let gateway = start(folder.path(), &configuration).await;
     let client = authority.client(None);
     let stream = tls::connect_as(gateway.admin, "localhost", &client, b"http/1.1").await.expect("a handshake");
-    assert_eq!(http_over(stream, "GET", "/livez", &[("host", "localhost")]).await.2, "live\n");
+    assert_eq!(ask_over(stream, "GET", "/livez", &[("host", "localhost")]).await.2, "live\n");
 
     let ask = |arguments: &[&str]| {
         let url = format!("https://localhost:{}", gateway.admin.port());

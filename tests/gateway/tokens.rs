@@ -7,7 +7,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
 use crate::support::gateway::embedded;
-use crate::support::wire::http_over;
+use crate::support::http1::ask_over;
 use crate::support::{Call, Connection, Gateway, Model, eventually, shared};
 
 const FIRST: &str = "the-first-of-the-tokens";
@@ -18,7 +18,7 @@ async fn metrics(gateway: &Gateway, credentials: Option<&str>) -> (u16, Option<S
     let stream = TcpStream::connect(gateway.admin).await.expect("somebody listens");
     let credentials = credentials.map(|credentials| ("authorization", credentials));
     let headers: Vec<(&str, &str)> = [("host", "localhost")].into_iter().chain(credentials).collect();
-    let (status, headers, _) = http_over(stream, "GET", "/metrics", &headers).await;
+    let (status, headers, _) = ask_over(stream, "GET", "/metrics", &headers).await;
     (status, headers.get("www-authenticate").map(|challenge| challenge.to_str().expect("text").to_owned()))
 }
 

@@ -1,8 +1,11 @@
-"""A gRPC client for the tests: real `tritonclient`, and plain `grpcio` for bytes.
+"""A client for the tests: real `tritonclient`, over gRPC and over HTTP, and plain `grpcio` for bytes.
 
     client.py infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
                     [--header K=V] [--parameter K=V] [--request-id ID] [--typed] [--aio] [--timeout SECONDS]
     client.py meta  --url HOST:PORT [--model NAME]
+    client.py http-infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
+                    [--header K=V] [--parameter K=V] [--request-id ID] [--json] [--compression gzip|deflate] [--aio]
+    client.py http-meta  --url HOST:PORT [--model NAME]
     client.py raw   --url HOST:PORT --method /SERVICE/METHOD (--hex HEX | --file FILE) [--header K=V] [--compression gzip]
                     [--kind unary|server-stream|bidi]
     client.py serve
@@ -23,6 +26,8 @@ import grpc
 import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
+import tritonclient.http as triton_http
+import tritonclient.http.aio as triton_http_aio
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import triton_to_np_dtype
 
@@ -52,6 +57,11 @@ def tls_of(request):
 def triton_client(url, ca, certificate, key):
     tls = {"root_certificates": ca, "certificate_chain": certificate, "private_key": key}
     return triton.InferenceServerClient(url, ssl=ca is not None, **tls)
+
+
+@cache
+def http_client(url):
+    return triton_http.InferenceServerClient(url)
 
 
 @cache
@@ -156,6 +166,62 @@ def meta(request):
     return answer
 
 
+def http_infer(request):
+    datatype, is_binary = request.get("datatype", "FP32"), not request.get("json")
+    values = array_of(request, datatype)
+    tensor = triton_http.InferInput(request["input"], values.shape, datatype)
+    tensor.set_data_from_numpy(values, binary_data=is_binary)
+    wanted = request.get("output")
+    options = {
+        "model_name": request["model"],
+        "inputs": [tensor],
+        "outputs": [triton_http.InferRequestedOutput(wanted, binary_data=is_binary)] if wanted else None,
+        "request_id": request.get("request_id") or "",
+        "headers": request.get("header"),
+        "parameters": request.get("parameter"),
+        "request_compression_algorithm": request.get("compression"),
+        "response_compression_algorithm": request.get("compression"),
+    }
+    if request.get("aio"):
+        result = asyncio.run(http_infer_aio(request["url"], options))
+    else:
+        result = http_client(request["url"]).infer(**options)
+    response = result.get_response()
+    outputs = {}
+    for output in response["outputs"]:
+        outputs[output["name"]] = {
+            "datatype": output["datatype"],
+            "shape": output["shape"],
+            "values": result.as_numpy(output["name"]).ravel().tolist(),
+            "parameters": output.get("parameters", {}),
+        }
+    return {
+        "model_name": response["model_name"],
+        "model_version": response.get("model_version", ""),
+        "id": response.get("id", ""),
+        "parameters": response.get("parameters", {}),
+        "outputs": outputs,
+    }
+
+
+async def http_infer_aio(url, options):
+    async with triton_http_aio.InferenceServerClient(url) as client:
+        return await client.infer(**options)
+
+
+def http_meta(request):
+    client = http_client(request["url"])
+    answer = {
+        "live": client.is_server_live(),
+        "ready": client.is_server_ready(),
+        "server": client.get_server_metadata(),
+    }
+    if request.get("model"):
+        answer["model_ready"] = client.is_model_ready(request["model"])
+        answer["model"] = client.get_model_metadata(request["model"])
+    return answer
+
+
 def metadata_list(metadata):
     """Pairs in their order, duplicates kept; binary values as hex."""
     return [[key, value.hex() if isinstance(value, bytes) else value] for key, value in metadata or ()]
@@ -203,7 +269,7 @@ def raw(request):
     }
 
 
-COMMANDS = {"infer": infer, "meta": meta, "raw": raw}
+COMMANDS = {"infer": infer, "meta": meta, "http-infer": http_infer, "http-meta": http_meta, "raw": raw}
 
 
 def answer(request):
@@ -230,11 +296,12 @@ def arguments():
     for name in ["url", "model", "input", "npy", "output", "request-id", "method", "hex", "file"]:
         parser.add_argument(f"--{name}")
     parser.add_argument("--datatype", default="FP32")
-    parser.add_argument("--compression", choices=["gzip"])
+    parser.add_argument("--compression", choices=["gzip", "deflate"])
     parser.add_argument("--kind", choices=["unary", "server-stream", "bidi"])
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--typed", action="store_true")
     parser.add_argument("--aio", action="store_true")
+    parser.add_argument("--json", action="store_true")
     for name in ["header", "parameter"]:
         parser.add_argument(f"--{name}", action="append", type=lambda pair: tuple(pair.split("=", 1)))
     return parser.parse_args()

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::rustls::ServerConfig;
 
 pub(crate) use kept::{Kept, Refresh};
-pub(crate) use tls::{client, server_name};
+pub(crate) use tls::{H2, HTTP_1, client, server_name};
 pub(crate) use tokens::Tokens;
 
 use super::lifecycle::serving::Current;
@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Credentials {
     /// Of the clients' port.
     pub(crate) server: Option<Arc<Kept<ServerConfig>>>,
+    /// The same of REST clients' port, which speaks HTTP/1.1 too.
+    pub(crate) rest: Option<Arc<Kept<ServerConfig>>>,
     /// Of the operators' port.
     pub(crate) admin: Option<Arc<Kept<ServerConfig>>>,
     /// What operators come with.
@@ -41,10 +43,13 @@ impl Credentials {
         let mut mistakes = Vec::new();
         let Config { server, admin, .. } = config;
         let clients = server.listen.tls.as_ref().map(|tls| tls::server("server", tls, &[tls::H2]));
+        let with_rest = server.listen.tls.as_ref().filter(|_| server.rest_listen.is_some());
+        let rest = with_rest.map(|tls| tls::server("server", tls, &[tls::H2, tls::HTTP_1]));
         let operators = admin.listen.tls.as_ref().map(|tls| tls::server("admin", tls, &[tls::H2, tls::HTTP_1]));
         let tokens = admin.token_file.clone().map(tokens::keep);
         let loaded = Self {
             server: settled(clients, &mut mistakes),
+            rest: settled(rest, &mut mistakes),
             admin: settled(operators, &mut mistakes),
             tokens: settled(tokens, &mut mistakes),
         };
@@ -56,13 +61,13 @@ impl Credentials {
         fn kept<T: Send + Sync + 'static>(one: Option<Arc<Kept<T>>>) -> Option<Arc<dyn Refresh>> {
             one.map(|kept| kept as Arc<dyn Refresh>)
         }
-        let own = [kept(self.server), kept(self.admin), kept(self.tokens)];
+        let own = [kept(self.server), kept(self.rest), kept(self.admin), kept(self.tokens)];
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let upstream = current.get().credentials.clone();
-            let all: Vec<Arc<dyn Refresh>> = own.iter().cloned().chain([upstream]).flatten().collect();
+            let all: Vec<Arc<dyn Refresh>> = own.iter().flatten().cloned().chain(upstream).collect();
             if !all.is_empty() {
                 // Files may lie on a disk that is slow. A look that fails is one that is made again.
                 let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|kept| kept.refresh())).await;

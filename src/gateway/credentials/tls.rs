@@ -14,8 +14,8 @@ use crate::config::{ClientTls, Endpoint, Identity, Location, Mistake, ServerTls}
 use crate::telemetry;
 
 /// Names of HTTP's versions in the handshake (ALPN).
-pub(super) const H2: &[u8] = b"h2";
-pub(super) const HTTP_1: &[u8] = b"http/1.1";
+pub(crate) const H2: &[u8] = b"h2";
+pub(crate) const HTTP_1: &[u8] = b"http/1.1";
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 
@@ -72,11 +72,11 @@ pub(super) fn server(
     })
 }
 
-/// TLS towards a server that is to speak HTTP/2.
-pub(crate) fn client(tls: &ClientTls) -> Result<Kept<ClientConfig>, Mistake> {
+/// TLS towards a server that is to speak `protocol`.
+pub(crate) fn client(tls: &ClientTls, protocol: &'static [u8]) -> Result<Kept<ClientConfig>, Mistake> {
     let own = tls.identity.clone().map(|identity| [identity.certificate, identity.key]);
     let files = std::iter::once(tls.ca.clone()).chain(own.into_iter().flatten()).collect();
-    Kept::new("upstream_client", files, |contents| {
+    Kept::new("upstream_client", files, move |contents| {
         let authorities = pem::authorities(&contents[0]).map_err(|problem| Flaw(0, problem))?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&VERSIONS)
@@ -91,7 +91,7 @@ pub(crate) fn client(tls: &ClientTls) -> Result<Kept<ClientConfig>, Mistake> {
                 config
             }
         };
-        config.alpn_protocols = vec![H2.to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         Ok(config)
     })
 }

@@ -6,18 +6,18 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
-use super::intake::wire_reason;
 use super::restore;
+use super::transport::{Head, Transport};
 use crate::detect::{Decision, Reason};
 use crate::gateway::examine::Examined;
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Frames};
 use crate::gateway::message::view::{self, Predictions};
-use crate::gateway::message::wire::{self, WireError};
+use crate::gateway::message::wire;
 
 /// Response metadata of an annotated answer.
 pub(crate) const DECISION_HEADER: &str = "portcullis-decision";
@@ -26,65 +26,41 @@ const ID_HEADER: &str = "portcullis-id";
 const DECISION_PARAMETER: &str = "portcullis_decision";
 const ID_PARAMETER: &str = "portcullis_id";
 
-/// What of a response's headers matters.
-pub(crate) struct Head {
-    status: Option<Code>,
-    encoding: Option<String>,
-}
-
-impl Head {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self { status: status_of(headers), encoding: header(headers, "grpc-encoding") }
+/// The upstream's predictions in an answer that came whole, one an item.
+///
+/// # Errors
+/// Why they cannot be read.
+pub(crate) fn predictions(
+    head: &impl Head,
+    model: &GuardedModel,
+    captured: &Captured,
+    items: usize,
+    limit: usize,
+    room: &Room,
+) -> Result<Predictions, Reason> {
+    if head.failed(captured.trailers.as_ref()) {
+        return Err(Reason::UpstreamError);
     }
-
-    /// Whether headers and trailers say that the call failed.
-    pub(crate) fn failed(&self, trailers: Option<&HeaderMap>) -> bool {
-        let status = self.status.or_else(|| trailers.and_then(status_of));
-        status.is_some_and(|code| code != Code::Ok)
+    if let Some(reason) = captured.cut_off {
+        return Err(reason);
     }
-
-    /// The upstream's predictions in an answer that came whole, one an item.
-    ///
-    /// # Errors
-    /// Why they cannot be read.
-    pub(crate) fn predictions(
-        &self,
-        model: &GuardedModel,
-        captured: &Captured,
-        items: usize,
-        limit: usize,
-        room: &Room,
-    ) -> Result<Predictions, Reason> {
-        if self.failed(captured.trailers.as_ref()) {
-            return Err(Reason::UpstreamError);
-        }
-        if let Some(reason) = captured.cut_off {
-            return Err(reason);
-        }
-        let message = wire::single_message(&captured.bytes, self.encoding.as_deref(), limit, room).map_err(
-            |error| match error {
-                // Here that is the upstream's doing.
-                WireError::NotOneMessage | WireError::Decompress => Reason::Prediction,
-                error => wire_reason(&error),
-            },
-        )?;
-        view::predictions(message, &model.output, items).map_err(|error| {
-            tracing::debug!(model = model.name, error, "the answer holds no prediction");
-            Reason::Prediction
-        })
-    }
+    let response = head.response(&captured.bytes, limit, room)?;
+    view::predictions_of(&response, &model.output, items).map_err(|error| {
+        tracing::debug!(model = model.name, error, "the answer holds no prediction");
+        Reason::Prediction
+    })
 }
 
 /// A response that was held back; only its beginning where there was no room for the rest.
-pub(crate) struct Whole {
+pub(crate) struct Whole<H> {
     parts: http::response::Parts,
-    head: Head,
+    head: H,
     captured: Captured,
     rest: Option<Body>,
     room: Room,
 }
 
-impl Whole {
+impl<H: Head> Whole<H> {
     /// Collects a response of up to `limit` bytes, as long as there is room.
     ///
     /// # Errors
@@ -109,16 +85,16 @@ impl Whole {
         }
         captured.bytes = held.keep(frames.joined());
         let rest = captured.cut_off.map(|_| body);
-        Ok(Self { head: Head::of(&parts.headers), parts, captured, rest, room: room.clone() })
+        Ok(Self { head: H::of(&parts), parts, captured, rest, room: room.clone() })
     }
 
     pub(crate) fn failed(&self) -> bool {
         self.head.failed(self.captured.trailers.as_ref())
     }
 
-    /// As [`Head::predictions`].
+    /// As [`predictions`].
     pub(crate) fn predictions(&self, model: &GuardedModel, items: usize, limit: usize) -> Result<Predictions, Reason> {
-        self.head.predictions(model, &self.captured, items, limit, &self.room)
+        predictions(&self.head, model, &self.captured, items, limit, &self.room)
     }
 
     /// The response as it came.
@@ -136,40 +112,39 @@ impl Whole {
         Response::from_parts(self.parts, body)
     }
 
-    /// The response with the decision in its metadata and, where its message can be read, in its parameters.
+    /// The response with the decision in its metadata and, where its message can be read and there is room, in its
+    /// parameters.
     pub(crate) fn annotated(mut self, decision: Decision, id: &str) -> Response<Body> {
         sign(&mut self.parts.headers, decision, id);
-        if let Some(bytes) = self.with_parameters(decision, id) {
-            self.captured.bytes = bytes;
-            self.parts.headers.remove(CONTENT_LENGTH);
+        let parameters = [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)];
+        let mut parts = self.parts.clone();
+        let annotated = self.head.annotated(&mut parts, &self.captured.bytes, &parameters, &self.room);
+        match annotated.and_then(|bytes| self.with(parts, bytes)) {
+            Some(annotated) => annotated.into_response(),
+            None => self.into_response(),
         }
-        self.into_response()
     }
 
     /// The response with what others predict in the place of suspicious items' predictions; `None` where that cannot be.
     pub(crate) fn restored(&self, model: &GuardedModel, examined: &[Examined]) -> Option<Self> {
         let substitutes = restore::substitutes(model, examined)?;
-        let bytes = self.framed(&restore::restored(self.message()?, &model.output, &substitutes)?)?;
-        let captured = Captured { bytes, trailers: self.captured.trailers.clone(), ..Captured::default() };
-        let (parts, room) = (self.parts.clone(), self.room.clone());
-        Some(Self { head: Head::of(&parts.headers), parts, captured, rest: None, room })
+        let response = self.head.response(&self.captured.bytes, usize::MAX, &self.room).ok()?;
+        let response = restore::restored(response, &model.output, &substitutes)?;
+        let mut parts = self.parts.clone();
+        let bytes = self.head.rewritten(&mut parts, &response)?;
+        self.with(parts, bytes)
     }
 
-    fn message(&self) -> Option<Bytes> {
-        wire::single_message(&self.captured.bytes, self.head.encoding.as_deref(), usize::MAX, &self.room).ok()
-    }
-
-    /// The message with parameters appended, compressed no more; `None` where it cannot be read or there is no room.
-    fn with_parameters(&self, decision: Decision, id: &str) -> Option<Bytes> {
-        let message = self.message()?;
-        let parameters = [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)];
-        self.framed(&wire::append_parameters(&message, &parameters))
-    }
-
-    /// The message as an uncompressed frame, if there is room for it.
-    fn framed(&self, message: &[u8]) -> Option<Bytes> {
+    /// The same response with another body, if it came whole and there is room.
+    fn with(&self, mut parts: http::response::Parts, bytes: Bytes) -> Option<Self> {
         let held = self.room.nothing();
-        held.take(wire::HEADER + message.len()).then(|| held.keep(wire::frame(message)))
+        if self.rest.is_some() || !held.take(bytes.len()) {
+            return None;
+        }
+        parts.headers.remove(CONTENT_LENGTH);
+        let trailers = self.captured.trailers.clone();
+        let captured = Captured { bytes: held.keep(bytes), trailers, ..Captured::default() };
+        Some(Self { head: H::of(&parts), parts, captured, rest: None, room: self.room.clone() })
     }
 }
 
@@ -181,8 +156,8 @@ pub(crate) fn sign(headers: &mut HeaderMap, decision: Decision, id: &str) {
     }
 }
 
-/// The status that a client gets instead of the answer: no score, no prediction.
-pub(crate) fn refusal(
+/// What a client gets instead of the answer: no score, no prediction.
+pub(crate) fn refusal<T: Transport>(
     model: &GuardedModel,
     decision: Decision,
     reason: Option<Reason>,
@@ -199,19 +174,9 @@ pub(crate) fn refusal(
         ),
         None => Status::new(model.block_code, format!("refused: the input is suspected to be adversarial{reference}")),
     };
-    let mut response = status.into_http();
+    let mut response = T::status(status);
     if let Some(id) = id {
         sign(response.headers_mut(), decision, id);
     }
     response
-}
-
-/// A header's value, where it is text.
-pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// The gRPC status in headers or trailers, if it is there.
-pub(crate) fn status_of(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
 }

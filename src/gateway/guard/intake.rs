@@ -9,19 +9,14 @@ use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::transport::{Read, Transport};
 use crate::detect::{Action, Decision, Reason, act};
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
-use crate::gateway::message::view;
-use crate::gateway::message::weight;
-use crate::gateway::message::wire::{self, WireError};
 use crate::gateway::operators::watch::Detections;
 use crate::telemetry::{self, Outcome};
-
-/// Messages larger than this, and all compressed ones, are read off the threads that serve connections.
-const LONG: usize = 1 << 20;
 
 /// Reads requests. Cheap to clone.
 #[derive(Clone)]
@@ -168,57 +163,49 @@ impl Intake {
     }
 
     /// Reads the request as soon as it has passed, and starts its examination.
-    pub(crate) async fn read(
+    pub(crate) async fn read<T: Transport>(
         &self,
+        transport: T,
         captured: oneshot::Receiver<Captured>,
-        encoding: Option<String>,
         arrival: &Arrival,
     ) -> Ticket {
         let Ok(captured) = captured.await else { return Ticket::BrokenOff };
         if let Some(status) = captured.refused {
             return Ticket::Refused(status);
         }
-        if let Some(reason) = captured.cut_off {
-            return Ticket::Unattributed(reason);
-        }
-        let is_compressed = captured.bytes.first() == Some(&1);
-        if captured.bytes.len() <= LONG && !is_compressed {
-            return self.0.read(&captured, encoding.as_deref(), arrival);
+        if captured.cut_off.is_some() || transport.is_light(&captured) {
+            return self.0.read(&transport, &captured, arrival);
         }
         let (desk, arrival) = (self.0.clone(), arrival.share());
-        let reading = tokio::task::spawn_blocking(move || desk.read(&captured, encoding.as_deref(), &arrival));
+        let reading = tokio::task::spawn_blocking(move || desk.read(&transport, &captured, &arrival));
         reading.await.unwrap_or(Ticket::Unattributed(Reason::Malformed))
     }
 }
 
 impl Desk {
-    fn read(&self, captured: &Captured, encoding: Option<&str>, arrival: &Arrival) -> Ticket {
-        let limit = self.limits.inspected;
-        let message = match wire::single_message(&captured.bytes, encoding, limit, &self.room) {
-            Ok(message) => message,
-            Err(error) => return Ticket::Unattributed(wire_reason(&error)),
-        };
-        let held = self.room.nothing();
-        match weight::of_request(&message) {
-            None => return Ticket::Unattributed(Reason::Malformed),
-            Some(weight) if weight > limit => return Ticket::Unattributed(Reason::TooLarge),
-            Some(weight) => {
-                if let Err(reason) = held.take_for_request(weight, captured.bytes.len() + message.len()) {
-                    return Ticket::Unattributed(reason);
-                }
-            }
+    fn read(&self, transport: &impl Transport, captured: &Captured, arrival: &Arrival) -> Ticket {
+        let is_unguarded = |model: &str| !self.models.contains_key(model);
+        if transport.model().is_some_and(is_unguarded) {
+            return Ticket::Unguarded;
         }
-        let length = message.len();
-        let Ok(request) = view::request(message) else { return Ticket::Unattributed(Reason::Malformed) };
-        let Some(model) = self.models.get(request.model_name.as_str()) else { return Ticket::Unguarded };
+        let read = match captured.cut_off {
+            Some(reason) => Err(reason),
+            None => transport.request(captured, self.limits.inspected, &self.room),
+        };
+        let name = match (&read, transport.model()) {
+            (Ok(read), _) => read.request.model_name.as_str(),
+            (Err(_), Some(name)) => name,
+            (Err(reason), None) => return Ticket::Unattributed(*reason),
+        };
+        let Some(model) = self.models.get(name) else { return Ticket::Unguarded };
         if !arrival.take_up() {
             return Ticket::BrokenOff;
         }
         let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
-        let examination = match self.permits.clone().try_acquire_owned() {
-            Err(_) => Err(Reason::Overload),
-            Ok(permit) => model.examine(request, length, permit, held),
-        };
+        let examination = read.and_then(|Read { request, length, held }| {
+            let permit = self.permits.clone().try_acquire_owned().map_err(|_| Reason::Overload)?;
+            model.examine(request, length, permit, held)
+        });
         Ticket::Guarded(Guarded { model: model.clone(), examination, surplus: captured.surplus.clone(), pledge })
     }
 }
@@ -229,16 +216,6 @@ fn id_at(now: SystemTime) -> String {
     let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = Timestamp::from_unix(NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos());
     Uuid::new_v7(time).to_string()
-}
-
-/// The reason under which an unreadable body is counted.
-pub(crate) fn wire_reason(error: &WireError) -> Reason {
-    match error {
-        WireError::TooLarge { .. } => Reason::TooLarge,
-        WireError::Encoding(_) => Reason::Compression,
-        WireError::NotOneMessage | WireError::Decompress => Reason::Malformed,
-        WireError::NoRoom(reason) => *reason,
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Guarding one inference request: forwarded at once, examined at the same time, answered as the policy says.
 
 pub(super) mod answer;
+pub(super) mod grpc;
 pub(super) mod intake;
 mod restore;
+pub(super) mod transport;
 
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -14,8 +16,10 @@ use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 
-use self::answer::{Head, Whole, header, refusal, sign};
+use self::answer::{Whole, predictions, refusal, sign};
+use self::grpc::Grpc;
 use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
+use self::transport::{Head, Transport};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, act, worst};
 use crate::gateway::ModelLabel;
@@ -61,25 +65,29 @@ impl Guard {
         self.intake.detections()
     }
 
-    /// Carries one `ModelInfer` call through.
-    pub(crate) async fn infer(&self, request: Request<Body>) -> Response<Body> {
+    /// Carries one inference request through: it travels by `transport`, and `forward` sends it on.
+    pub(crate) async fn infer<T: Transport, F: Future<Output = Response<Body>>>(
+        &self,
+        transport: T,
+        request: Request<Body>,
+        forward: impl FnOnce(Request<Body>) -> F,
+    ) -> Response<Body> {
         let arrived = Instant::now();
         let arrival = Arrival::new();
-        let encoding = header(request.headers(), "grpc-encoding");
         let (parts, body) = request.into_parts();
-        let (tee, captured) = Tee::new(body, Until::FirstMessage, self.intake.limits(), self.intake.room().nothing());
-        let forwarded = self.upstream.call(Request::from_parts(parts, Body::new(tee)));
+        let (tee, captured) = Tee::new(body, T::UNTIL, self.intake.limits(), self.intake.room().nothing());
+        let forwarded = forward(Request::from_parts(parts, Body::new(tee)));
         let call = async {
             let began = Instant::now();
             let response = forwarded.await;
             Answered { response, waited: began.elapsed() }
         };
         let mut call = pin!(call);
-        let (ticket, answered) = match select(pin!(self.intake.read(captured, encoding, &arrival)), &mut call).await {
+        let (ticket, answered) = match select(pin!(self.intake.read(transport, captured, &arrival)), &mut call).await {
             Either::Left((ticket, _)) => (ticket, None),
             Either::Right((answered, reading)) => (reading.await, Some(answered)),
         };
-        let ticket = match self.turn_away(ticket) {
+        let ticket = match self.turn_away::<T>(ticket) {
             ControlFlow::Continue(ticket) => ticket,
             ControlFlow::Break(refusal) => {
                 arrival.take_up();
@@ -96,20 +104,15 @@ impl Guard {
                 telemetry::unguarded_request();
                 answered.response
             }
-            Ticket::BrokenOff if Head::of(answered.response.headers()).failed(None) => {
-                telemetry::unattributed_request(Reason::UpstreamError.name(), Action::Pass.name());
-                answered.response
-            }
-            // Whatever was answered here, it was not the whole request.
-            Ticket::BrokenOff => self.unattributed(Reason::Malformed, answered.response),
-            Ticket::Unattributed(reason) => self.unattributed(reason, answered.response),
-            Ticket::Refused(status) => refused(status),
+            Ticket::BrokenOff => self.broken_off::<T>(answered.response),
+            Ticket::Unattributed(reason) => self.unattributed::<T>(reason).unwrap_or(answered.response),
+            Ticket::Refused(status) => refused::<T>(status),
             Ticket::Guarded(guarded) => {
                 let label = ModelLabel(guarded.model.name);
                 let mut response = match guarded.model.policy {
-                    Policy::Monitor => self.monitor(guarded, answered, arrived),
+                    Policy::Monitor => self.monitor::<T>(guarded, answered, arrived),
                     Policy::Annotate | Policy::Block | Policy::Restore => {
-                        self.enforce(guarded, answered, arrived).await
+                        self.enforce::<T>(guarded, answered, arrived).await
                     }
                 };
                 response.extensions_mut().insert(label);
@@ -120,26 +123,26 @@ impl Guard {
 
     /// Carries a stream of inference requests through, unexamined, unless that would be a way past a policy.
     pub(crate) async fn stream(&self, request: Request<Body>) -> Response<Body> {
-        let strictest = self.intake.strictest(Reason::Streaming).filter(|_| self.streams == OnUndecided::Block);
-        match unattributed(Reason::Streaming, strictest) {
+        match self.unexamined::<Grpc>() {
             Some(refusal) => refusal,
             None => self.upstream.call(request).await,
         }
     }
 
     /// Refuses at once what no answer of the upstream's could save.
-    fn turn_away(&self, ticket: Ticket) -> ControlFlow<Response<Body>, Ticket> {
+    fn turn_away<T: Transport>(&self, ticket: Ticket) -> ControlFlow<Response<Body>, Ticket> {
         match ticket {
-            Ticket::Refused(status) => ControlFlow::Break(refused(status)),
+            Ticket::Refused(status) => ControlFlow::Break(refused::<T>(status)),
             Ticket::Unattributed(reason) => {
-                let refusal = self.intake.strictest(reason).and_then(|strictest| unattributed(reason, Some(strictest)));
+                let refusal =
+                    self.intake.strictest(reason).and_then(|strictest| unattributed::<T>(reason, Some(strictest)));
                 refusal.map_or(ControlFlow::Continue(ticket), ControlFlow::Break)
             }
             Ticket::Guarded(Guarded { model, examination: Err(reason @ Reason::Overload), pledge, .. })
                 if act(model.policy, model.on_undecided, Decision::Undecided, Some(reason)) == Action::Block =>
             {
                 let outcome = pledge.keep(Decision::Undecided, Some(reason), Action::Block, &[Err(reason)]);
-                let mut refusal = refusal(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
+                let mut refusal = refusal::<T>(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
                 refusal.extensions_mut().insert(ModelLabel(model.name));
                 ControlFlow::Break(refusal)
             }
@@ -147,16 +150,35 @@ impl Guard {
         }
     }
 
-    /// Nobody knows whose request this is: the strictest of the configured policies decides.
-    fn unattributed(&self, reason: Reason, response: Response<Body>) -> Response<Body> {
-        unattributed(reason, self.intake.strictest(reason)).unwrap_or(response)
+    /// What was answered to a request that never came whole: an error passes.
+    fn broken_off<T: Transport>(&self, response: Response<Body>) -> Response<Body> {
+        let (parts, body) = response.into_parts();
+        let failed = T::Head::of(&parts).failed(None);
+        let response = Response::from_parts(parts, body);
+        if failed {
+            telemetry::unattributed_request(Reason::UpstreamError.name(), Action::Pass.name());
+            return response;
+        }
+        self.unattributed::<T>(Reason::Malformed).unwrap_or(response)
+    }
+
+    /// The refusal of a request of which nobody knows whose it is, if there is one: the strictest of the configured
+    /// policies decides. Counted either way.
+    pub(crate) fn unattributed<T: Transport>(&self, reason: Reason) -> Option<Response<Body>> {
+        unattributed::<T>(reason, self.intake.strictest(reason))
+    }
+
+    /// The refusal of inference that is not examined, if there is one. Counted either way.
+    pub(crate) fn unexamined<T: Transport>(&self) -> Option<Response<Body>> {
+        let strictest = self.intake.strictest(Reason::Streaming).filter(|_| self.streams == OnUndecided::Block);
+        unattributed::<T>(Reason::Streaming, strictest)
     }
 
     /// Lets the answer pass as it is; the examination goes on beside it.
-    fn monitor(&self, guarded: Guarded, answered: Answered, arrived: Instant) -> Response<Body> {
+    fn monitor<T: Transport>(&self, guarded: Guarded, answered: Answered, arrived: Instant) -> Response<Body> {
         let Answered { response, waited } = answered;
         let (parts, body) = response.into_parts();
-        let head = Head::of(&parts.headers);
+        let head = T::Head::of(&parts);
         let limits = Limits { message: usize::MAX, ..self.intake.limits() };
         let room = self.intake.room().clone();
         let (tee, captured) = Tee::new(body, Until::End, limits, room.nothing());
@@ -169,7 +191,7 @@ impl Guard {
                     return Err(Reason::UpstreamError);
                 }
                 let captured = captured.await.map_err(|_| Reason::Cancelled)?;
-                head.predictions(&model, &captured, items, limits.inspected, &room)
+                predictions(&head, &model, &captured, items, limits.inspected, &room)
             };
             let (decision, reason, examined) = conclude(examination, answer).await;
             pledge.keep(decision, reason, Action::Pass, &examined);
@@ -178,19 +200,19 @@ impl Guard {
     }
 
     /// Holds the answer back until the examination has ended.
-    async fn enforce(&self, guarded: Guarded, answered: Answered, arrived: Instant) -> Response<Body> {
+    async fn enforce<T: Transport>(&self, guarded: Guarded, answered: Answered, arrived: Instant) -> Response<Body> {
         let Guarded { model, examination, surplus, pledge } = guarded;
         let Answered { response, waited } = answered;
         let limit = self.intake.limits().message;
         if let Err(reason @ Reason::Overload) = examination {
-            return unexamined(&model, reason, pledge, response);
+            return passed_over(&model, reason, pledge, response);
         }
         let began = Instant::now();
-        let whole = match Whole::collect(response, limit, self.intake.room()).await {
+        let whole = match Whole::<T::Head>::collect(response, limit, self.intake.room()).await {
             Ok(whole) => whole,
             Err(status) => {
                 pledge.keep(Decision::Undecided, Some(Reason::UpstreamError), Action::Pass, &[]);
-                return status.into_http();
+                return T::status(status);
             }
         };
         let waited = waited + began.elapsed();
@@ -213,27 +235,27 @@ impl Guard {
             (Action::Pass, _) => whole.into_response(),
             (Action::Annotate, _) => whole.annotated(decision, &outcome.id),
             (_, Some(restored)) => restored.annotated(decision, &outcome.id),
-            (Action::Block | Action::Restore, None) => refusal(&model, decision, reason, Some(&outcome.id)),
+            (Action::Block | Action::Restore, None) => refusal::<T>(&model, decision, reason, Some(&outcome.id)),
         }
     }
 }
 
 /// The refusal of a request that is larger than may pass, counted.
-fn refused(status: Status) -> Response<Body> {
+fn refused<T: Transport>(status: Status) -> Response<Body> {
     telemetry::unattributed_request(Reason::TooLarge.name(), Action::Block.name());
-    status.into_http()
+    T::too_large(status)
 }
 
 /// The refusal of a request that cannot be attributed to a model, in the name of the one that is `refusing`, if there is
 /// one. Counted either way.
-fn unattributed(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Response<Body>> {
+fn unattributed<T: Transport>(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Response<Body>> {
     let action = if refusing.is_some() { Action::Block } else { Action::Pass };
     telemetry::unattributed_request(reason.name(), action.name());
-    Some(refusal(refusing?, Decision::Undecided, Some(reason), None))
+    Some(refusal::<T>(refusing?, Decision::Undecided, Some(reason), None))
 }
 
 /// What was not examined for want of room takes none: its answer passes as it comes.
-fn unexamined(model: &GuardedModel, reason: Reason, pledge: Pledge, mut response: Response<Body>) -> Response<Body> {
+fn passed_over(model: &GuardedModel, reason: Reason, pledge: Pledge, mut response: Response<Body>) -> Response<Body> {
     let action = act(model.policy, model.on_undecided, Decision::Undecided, Some(reason));
     let outcome = pledge.keep(Decision::Undecided, Some(reason), action, &[Err(reason)]);
     if action == Action::Annotate {

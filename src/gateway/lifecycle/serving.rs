@@ -8,6 +8,7 @@ use super::files::Files;
 use crate::config::{self, Config};
 use crate::gateway::credentials::Refresh;
 use crate::gateway::guard::Guard;
+use crate::gateway::rest;
 
 /// Path prefixes of the services that the gateway answers itself on the clients' port.
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -19,8 +20,10 @@ pub(crate) struct Serving {
     /// The files that it came from, as they were then.
     pub(crate) files: Files,
     /// What TLS to the upstream is made of, if it is spoken.
-    pub(crate) credentials: Option<Arc<dyn Refresh>>,
+    pub(crate) credentials: Vec<Arc<dyn Refresh>>,
     pub(crate) guard: Guard,
+    /// Where REST requests go, where somebody answers them.
+    pub(crate) rest: Option<rest::Upstream>,
 }
 
 impl Serving {

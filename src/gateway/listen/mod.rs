@@ -31,9 +31,10 @@ use self::admission::{Admission, greeted};
 use crate::detect::{Action, Reason};
 use crate::gateway::ModelLabel;
 use crate::gateway::credentials::Kept;
-use crate::gateway::guard::answer::status_of;
+use crate::gateway::guard::grpc::{Grpc, status_of};
 use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::tee::Watched;
+use crate::gateway::rest;
 use crate::gateway::stream::Stream;
 use crate::telemetry::{self, InflightCall};
 
@@ -43,6 +44,8 @@ const CONCURRENT_CALLS: u32 = 1024;
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A client that has not shown itself for this long, or then not said a word for as long, is sent away.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+/// A REST client that waits longer than this with a request's head is disconnected; so is one that only keeps alive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -76,7 +79,8 @@ impl Dispatch {
         let response = if place.is_none() {
             turned_away(method)
         } else if method == MODEL_INFER {
-            serving.guard.infer(request).await
+            let grpc = Grpc::of(request.headers());
+            serving.guard.infer(grpc, request, |request| serving.guard.upstream().call(request)).await
         } else if method == MODEL_STREAM_INFER {
             serving.guard.stream(request).await
         } else if serving.is_own(path) {
@@ -165,6 +169,53 @@ pub(crate) async fn serve_grpc(port: Port, dispatch: Dispatch, shutdown: impl Fu
             };
             if let Err(error) = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await {
                 tracing::debug!(%error, "connection ended");
+            }
+            drop(place);
+        });
+    })
+    .await;
+    silent.cancel();
+    drain(graceful, grace).await;
+}
+
+/// Serves REST over HTTP/1.1 and HTTP/2 on `port` until `shutdown`, which says how long requests may then take to end.
+pub(crate) async fn serve_rest(port: Port, dispatch: rest::Dispatch, shutdown: impl Future<Output = Duration>) {
+    let graceful = GracefulShutdown::new();
+    let silent = CancellationToken::new();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .preserve_header_case(true)
+        .header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(CONCURRENT_CALLS)
+        .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    let grace = accept(port, shutdown, |secured| {
+        let dispatch = dispatch.clone();
+        let Some(place) = dispatch.admission.connection() else { return telemetry::connection_refused() };
+        let mut builder = builder.clone();
+        builder
+            .http2()
+            .initial_stream_window_size(place.stream_window())
+            .initial_connection_window_size(place.connection_window());
+        let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
+        let stop = silent.clone();
+        tokio::spawn(async move {
+            let greeting = async { greeted(secured.await?, GREETING_TIMEOUT).await };
+            let stream = match stop.run_until_cancelled_owned(greeting).await {
+                Some(Ok(stream)) => stream,
+                Some(Err(error)) => return tracing::debug!(%error, "a REST client did not come in"),
+                None => return,
+            };
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, "REST connection ended");
             }
             drop(place);
         });

@@ -111,12 +111,13 @@ pub(crate) struct Tee<B> {
     captured: Option<oneshot::Sender<Captured>>,
 }
 
-impl<B> Tee<B> {
+impl<B: Body> Tee<B> {
     /// The body to pass on, and where its copy arrives, which takes room through `held`. The copy never arrives if the
     /// body is abandoned before.
     pub(crate) fn new(inner: B, until: Until, limits: Limits, held: Held) -> (Self, oneshot::Receiver<Captured>) {
         let (sender, receiver) = oneshot::channel();
-        let tee = Self {
+        let is_empty = inner.is_end_stream();
+        let mut tee = Self {
             inner,
             until,
             limits,
@@ -128,10 +129,14 @@ impl<B> Tee<B> {
             surplus: Surplus::default(),
             captured: Some(sender),
         };
+        // Nobody asks an empty body for its frames.
+        if is_empty {
+            tee.hand_over(None);
+        }
         (tee, receiver)
     }
 
-    /// Keeps the data if there is room; refuses a first message that claims to be larger than may pass.
+    /// Keeps the data if there is room; refuses what is, or claims to be, larger than may pass.
     fn look_at(&mut self, data: &Bytes) -> Result<(), Status> {
         if self.captured.is_none() {
             if self.until == Until::FirstMessage && !data.is_empty() {
@@ -141,13 +146,13 @@ impl<B> Tee<B> {
         }
         let missing = (HEADER - self.header.len()).min(data.len());
         self.header.extend_from_slice(&data[..missing]);
+        self.seen = self.seen.saturating_add(data.len());
         let limit = self.limits.message;
         if let Some(claimed) = self.claimed().filter(|&claimed| claimed > limit) {
             return Err(Status::resource_exhausted(format!(
                 "the message claims {claimed} bytes, more than the {limit} allowed"
             )));
         }
-        self.seen = self.seen.saturating_add(data.len());
         self.keep(data);
         if self.until == Until::FirstMessage && (self.cut_off.is_some() || self.surplus_bytes().is_some()) {
             self.surplus.0.store(self.surplus_bytes() > Some(0), Ordering::Relaxed);
@@ -170,9 +175,15 @@ impl<B> Tee<B> {
         }
     }
 
-    /// The length that the first message claims, once its header is there.
+    /// The length that the first message claims, once its header is there, or that the whole body has so far.
     fn claimed(&self) -> Option<usize> {
-        claimed_length(&self.header)
+        match self.until {
+            Until::FirstMessage => claimed_length(&self.header),
+            Until::End => {
+                let rest = usize::try_from(self.inner.size_hint().lower()).unwrap_or(usize::MAX);
+                Some(self.seen.saturating_add(rest))
+            }
+        }
     }
 
     fn too_large(&self) -> bool {

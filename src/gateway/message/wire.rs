@@ -58,7 +58,8 @@ pub(crate) fn single_message(
     }
 }
 
-fn decompress(message: &[u8], encoding: &str, limit: usize, room: &Room) -> Result<Bytes, WireError> {
+/// What was compressed with `encoding`, up to `limit` bytes of it, if there is `room`.
+pub(crate) fn decompress(message: &[u8], encoding: &str, limit: usize, room: &Room) -> Result<Bytes, WireError> {
     let mut reader: Box<dyn Read + '_> = match encoding {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(message)),
         "deflate" => Box::new(flate2::read::ZlibDecoder::new(message)),

@@ -1,4 +1,4 @@
-//! One server over HTTP/2: connections are made when they are needed, shared, and made again when they are lost.
+//! One server: connections are made when they are needed, shared, and made again when they are lost.
 
 use std::error::Error;
 use std::io;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri, header};
+use http::{Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
@@ -43,6 +43,10 @@ const LOCAL: Authority = Authority::from_static("localhost");
 type Future<T, E> = Pin<Box<dyn std::future::Future<Output = Result<T, E>> + Send>>;
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// Idle HTTP/1.1 connections are given up before servers do so, which mostly wait five seconds: a request that meets a
+/// closing connection is lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// A client of one server. Copies share its connections.
 #[derive(Clone)]
 pub(crate) struct Channel {
@@ -50,16 +54,30 @@ pub(crate) struct Channel {
     /// As the client has it, to tell why a connection is not made.
     dialler: Dialler<Connector>,
     credentials: Option<Arc<Kept<ClientConfig>>>,
+    version: Version,
     scheme: Scheme,
     authority: Authority,
 }
 
 impl Channel {
-    /// A client of the server at `endpoint`.
+    /// A client of the server at `endpoint`, over HTTP/2.
     ///
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
+        Self::speaking(Version::HTTP_2, endpoint)
+    }
+
+    /// The same over HTTP/1.1.
+    ///
+    /// # Errors
+    /// As [`Channel::new`].
+    pub(crate) fn http_1(endpoint: &Endpoint) -> Result<Self, Mistake> {
+        Self::speaking(Version::HTTP_11, endpoint)
+    }
+
+    fn speaking(version: Version, endpoint: &Endpoint) -> Result<Self, Mistake> {
+        let protocol = if version == Version::HTTP_2 { credentials::H2 } else { credentials::HTTP_1 };
         let authority = match &endpoint.target {
             Target::Unix(_) => LOCAL,
             Target::Tcp(authority) => authority
@@ -71,7 +89,7 @@ impl Channel {
             (Target::Tcp(_), None) => Route::Tcp,
             (Target::Tcp(_), Some(tls)) => {
                 let name = credentials::server_name(endpoint, tls)?;
-                Route::Tls(Arc::new(credentials::client(tls)?), name)
+                Route::Tls(Arc::new(credentials::client(tls, protocol)?), name)
             }
         };
         let credentials = match &route {
@@ -82,13 +100,16 @@ impl Channel {
         let dialler = Dialler::new(Connector::new(route));
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .http2_only(true)
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout((version == Version::HTTP_11).then_some(IDLE_TIMEOUT))
+            .http1_preserve_header_case(true)
+            .http2_only(version == Version::HTTP_2)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_while_idle(true)
             .build(dialler.clone());
-        Ok(Self { client, dialler, credentials, scheme, authority })
+        Ok(Self { client, dialler, credentials, version, scheme, authority })
     }
 
     /// What its TLS is made of, to be kept up to date.
@@ -111,8 +132,10 @@ impl Channel {
     /// The cause, for a person.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, String> {
         *request.uri_mut() = self.target(request.uri().path_and_query());
-        *request.version_mut() = http::Version::HTTP_2;
-        request.headers_mut().remove(header::HOST);
+        *request.version_mut() = self.version;
+        if self.version == Version::HTTP_2 {
+            request.headers_mut().remove(header::HOST);
+        }
         self.client.request(request).await.map_err(|error| {
             // Calls that waited for another's dialling are not told how it failed.
             let away = self.dialler.last_failure().filter(|_| error.is_connect());

@@ -13,6 +13,7 @@ use tonic::body::Body;
 
 pub(crate) use channel::Channel;
 pub use embedded::{Embedded, EmbeddedModel};
+pub(super) use remote::unary;
 pub use remote::{Remote, RemoteError};
 
 /// A future that an [`Upstream`] returns.

@@ -59,7 +59,7 @@ impl Remote {
     /// # Errors
     /// When the upstream refuses or its answer can't be read.
     pub async fn infer(&self, request: &ModelInferRequest) -> Result<ModelInferResponse, RemoteError> {
-        self.unary("/inference.GRPCInferenceService/ModelInfer", request).await
+        unary(self, "/inference.GRPCInferenceService/ModelInfer", request).await
     }
 
     /// Asks what a model takes and answers.
@@ -68,7 +68,7 @@ impl Remote {
     /// When the upstream refuses or its answer can't be read.
     pub async fn metadata(&self, name: &str, version: &str) -> Result<ModelMetadataResponse, RemoteError> {
         let request = ModelMetadataRequest { name: name.to_owned(), version: version.to_owned() };
-        self.unary("/inference.GRPCInferenceService/ModelMetadata", &request).await
+        unary(self, "/inference.GRPCInferenceService/ModelMetadata", &request).await
     }
 
     /// What a model takes and answers.
@@ -80,29 +80,35 @@ impl Remote {
         let ports = |tensors: Vec<TensorMetadata>| tensors.into_iter().map(port).collect::<Result<Vec<_>, _>>();
         Ok(Signature { inputs: ports(metadata.inputs)?, outputs: ports(metadata.outputs)? })
     }
+}
 
-    async fn unary<A: Message + Default>(&self, path: &'static str, message: &impl Message) -> Result<A, RemoteError> {
-        let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
-        let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
-        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
-        let response = self.call(request).await;
-        if let Some(status) =
-            Status::from_header_map(response.headers()).filter(|status| status.code() != tonic::Code::Ok)
-        {
-            return Err(RemoteError::Status(status));
-        }
-        let collected = response.into_body().collect().await.map_err(RemoteError::Status)?;
-        if let Some(status) = collected.trailers().and_then(Status::from_header_map)
-            && status.code() != tonic::Code::Ok
-        {
-            return Err(RemoteError::Status(status));
-        }
-        // Nobody compresses what we did not ask to be compressed.
-        let message =
-            wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
-        A::decode(message).map_err(unreadable)
+/// Asks an upstream on our own account.
+///
+/// # Errors
+/// When it refuses or its answer can't be read.
+pub(in crate::gateway) async fn unary<A: Message + Default>(
+    upstream: &dyn Upstream,
+    path: &'static str,
+    message: &impl Message,
+) -> Result<A, RemoteError> {
+    let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
+    let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    let response = upstream.call(request).await;
+    if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != tonic::Code::Ok)
+    {
+        return Err(RemoteError::Status(status));
     }
+    let collected = response.into_body().collect().await.map_err(RemoteError::Status)?;
+    if let Some(status) = collected.trailers().and_then(Status::from_header_map)
+        && status.code() != tonic::Code::Ok
+    {
+        return Err(RemoteError::Status(status));
+    }
+    // Nobody compresses what we did not ask to be compressed.
+    let message = wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
+    A::decode(message).map_err(unreadable)
 }
 
 fn port(tensor: TensorMetadata) -> Result<Port, RemoteError> {
@@ -131,7 +137,7 @@ impl Upstream for Remote {
     fn ready(&self) -> Answer<'_, bool> {
         Box::pin(async {
             let path = "/inference.GRPCInferenceService/ServerReady";
-            let answer: Result<ServerReadyResponse, _> = self.unary(path, &ServerReadyRequest {}).await;
+            let answer: Result<ServerReadyResponse, _> = unary(self, path, &ServerReadyRequest {}).await;
             answer.is_ok_and(|answer| answer.ready)
         })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use portcullis::proto::inference::ModelInferRequest;
 use portcullis::proto::portcullis::v1::inspect_request::Input;
 use portcullis::proto::portcullis::v1::inspector_client::InspectorClient;
@@ -45,6 +46,8 @@ pub const FREE: &str = "127.0.0.1:0";
 pub struct Gateway {
     /// Where clients connect.
     pub clients: SocketAddr,
+    /// Where REST clients connect, if they may.
+    pub rest: Option<SocketAddr>,
     /// Where operators connect.
     pub admin: SocketAddr,
     /// The file that it was configured by.
@@ -91,19 +94,28 @@ impl Gateway {
         let lines = log.clone();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                if let Some(address) = address_in(&line) {
-                    // Nobody looks for addresses any more once both are known.
-                    let _ = found.send(address);
+                if let Some(listening) = listening_in(&line) {
+                    // Nobody looks for addresses any more once all are known.
+                    let _ = found.send(listening);
                 }
                 lines.lock().expect("unpoisoned").push(line);
             }
         });
-        let (Some(clients), Some(admin)) = (addresses.recv().await, addresses.recv().await) else {
-            // Standard error has ended: the process is gone or going.
-            let status = process.wait().expect("it ended");
-            panic!("serve ended with {status}:\n{}", log.lock().expect("unpoisoned").join("\n"));
+        let (mut clients, mut rest) = (None, None);
+        let admin = loop {
+            match addresses.recv().await {
+                Some((whom, address)) if whom == "clients" => clients = Some(address),
+                Some((whom, address)) if whom == "REST clients" => rest = Some(address),
+                Some((_, address)) => break address,
+                None => {
+                    // Standard error has ended: the process is gone or going.
+                    let status = process.wait().expect("it ended");
+                    panic!("serve ended with {status}:\n{}", log.lock().expect("unpoisoned").join("\n"));
+                }
+            }
         };
-        Self { clients, admin, configuration: configuration.to_owned(), process, log, _folder: None }
+        let clients = clients.expect("the clients' port is named before the operators'");
+        Self { clients, rest, admin, configuration: configuration.to_owned(), process, log, _folder: None }
     }
 
     /// The gateway once it is ready.
@@ -122,9 +134,14 @@ impl Gateway {
         self.connect().await.send(call).await
     }
 
+    /// Sends one request over HTTP/1.1 to the port for REST.
+    pub async fn rest(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        super::http1::send(self.rest.expect("REST is served"), request).await
+    }
+
     /// What the admin port answers over HTTP: status and text.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        super::wire::get(self.admin, path).await
+        super::http1::get(self.admin, path).await
     }
 
     /// Whether `/readyz` says so.
@@ -188,7 +205,7 @@ impl Gateway {
 
     /// What the admin port answers to a POST without a body: status and text.
     pub async fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-        super::wire::http(self.admin, "POST", path, headers).await
+        super::http1::ask(self.admin, "POST", path, headers).await
     }
 
     /// Sends it a signal such as `TERM`, by which Kubernetes asks it to end.
@@ -208,11 +225,12 @@ impl Gateway {
     }
 }
 
-/// The address in a line that tells one; the unspecified one for a Unix socket, which has none.
-fn address_in(line: &str) -> Option<SocketAddr> {
+/// For whom it listens, and where, if the line says so; the unspecified address for a Unix socket, which has none.
+fn listening_in(line: &str) -> Option<(String, SocketAddr)> {
     let event: Value = serde_json::from_str(line).ok()?;
-    let address = event["message"].as_str()?.starts_with("listening for").then(|| event["address"].as_str())??;
-    Some(address.parse().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))))
+    let whom = event["message"].as_str()?.strip_prefix("listening for ")?;
+    let address = event["address"].as_str()?.parse().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+    Some((whom.to_owned(), address))
 }
 
 impl Drop for Gateway {

@@ -1,6 +1,7 @@
 //! What the promises are tested with.
 
 pub mod gateway;
+pub mod http1;
 pub mod line;
 pub mod metrics;
 pub mod models;

@@ -70,8 +70,15 @@ pub async fn client(request: Value) -> Value {
 
 /// MLServer with ONNX models.
 struct MlServer {
-    address: SocketAddr,
+    addresses: Addresses,
     _program: Program,
+}
+
+/// Where a server speaks the protocol.
+#[derive(Clone, Copy)]
+pub struct Addresses {
+    pub grpc: SocketAddr,
+    pub rest: SocketAddr,
 }
 
 impl MlServer {
@@ -81,8 +88,11 @@ impl MlServer {
         let start = move || {
             let mut program = Program::start("mlserver/serve.py", &models);
             let line = program.line();
-            let address = line.trim().strip_prefix("ready ").and_then(|address| address.parse().ok());
-            Self { address: address.unwrap_or_else(|| panic!("unexpected: {line}")), _program: program }
+            let addresses = line.trim().strip_prefix("ready ").and_then(|addresses| {
+                let (grpc, rest) = addresses.split_once(' ')?;
+                Some(Addresses { grpc: grpc.parse().ok()?, rest: rest.parse().ok()? })
+            });
+            Self { addresses: addresses.unwrap_or_else(|| panic!("unexpected: {line}")), _program: program }
         };
         tokio::task::spawn_blocking(start).await.expect("MLServer starts")
     }
@@ -90,9 +100,14 @@ impl MlServer {
 
 /// The address of the one MLServer of this test run, which hosts the digits' classifiers.
 pub async fn mlserver(shared: &Path) -> SocketAddr {
+    mlserver_addresses(shared).await.grpc
+}
+
+/// As [`mlserver`], with the address for REST.
+pub async fn mlserver_addresses(shared: &Path) -> Addresses {
     static SERVER: OnceCell<MlServer> = OnceCell::const_new();
     let digits = shared.join("models/mnist_cnn.onnx");
     let one_at_a_time = shared.join("models/mnist_cntk.onnx");
     let models = [("digits", digits.as_path()), ("one_at_a_time", one_at_a_time.as_path())];
-    SERVER.get_or_init(|| MlServer::start(&models)).await.address
+    SERVER.get_or_init(|| MlServer::start(&models)).await.addresses
 }

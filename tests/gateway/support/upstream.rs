@@ -1,4 +1,4 @@
-//! A classifier's server that answers what the test tells it to, and remembers what it was asked.
+//! A classifier's server, over HTTP/1.1 and HTTP/2, that answers what the test tells it to, and remembers what it was asked.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::watch;
@@ -32,6 +33,7 @@ pub const ECHO: &str = "/test.Echo/";
 /// What came: a call as the upstream saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
+    pub method: Method,
     pub path: String,
     pub metadata: HeaderMap,
     pub body: Bytes,
@@ -152,16 +154,16 @@ async fn free_port() -> (SocketAddr, TcpListener) {
 
 async fn serve(state: Arc<State>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     let service = service_fn(move |request| answer(state.clone(), request));
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(stream), service);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().auto_date_header(false);
+    builder.http2().auto_date_header(false);
     // It ends with its client.
-    let _ = connection.await;
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().to_owned();
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
     if path.starts_with(ECHO) {
         return Ok(echo(body));
     }
@@ -169,7 +171,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         return Ok(response(Answer::status(Code::Cancelled, "the request broke off")));
     };
     let trailers = collected.trailers().cloned();
-    let seen = Seen { path, metadata: parts.headers, body: collected.to_bytes(), trailers };
+    let seen = Seen { method: parts.method, path, metadata: parts.headers, body: collected.to_bytes(), trailers };
     if seen.path == SERVER_READY {
         let ready = state.ready.load(Ordering::SeqCst);
         return Ok(response(Answer::message(&[8, u8::from(ready)])));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -241,34 +241,4 @@ impl Exchange {
     pub async fn answered(&mut self) -> http::Response<Incoming> {
         (&mut self.answered).await.expect("the answer's task")
     }
-}
-
-/// What a plain HTTP/1 server answers: status and text.
-pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    http(address, "GET", path, &[]).await
-}
-
-/// As [`get`], by any method and with further headers.
-pub async fn http(address: SocketAddr, method: &str, path: &str, further: &[(&str, &str)]) -> (u16, String) {
-    let stream = TcpStream::connect(address).await.expect("somebody listens");
-    let host = address.to_string();
-    let (status, _, text) = http_over(stream, method, path, &[&[("host", host.as_str())], further].concat()).await;
-    (status, text)
-}
-
-/// What the HTTP/1 server at the other end of the stream answers: status, headers and text.
-pub async fn http_over(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    method: &str,
-    path: &str,
-    metadata: &[(&str, &str)],
-) -> (u16, HeaderMap, String) {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
-    tokio::spawn(async { _ = connection.await });
-    let mut request = Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).expect("a path");
-    *request.headers_mut() = headers(metadata);
-    let response = sender.send_request(request).await.expect("an answer");
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.expect("a whole answer").to_bytes();
-    (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).expect("text"))
 }

@@ -1,7 +1,7 @@
 """Serves ONNX models with MLServer: serve.py --grpc-port P [--http-port P] NAME=MODEL.onnx ...
 
-Writes a model repository into a temporary folder, starts MLServer there and prints one line, `ready HOST:PORT`, once the
-models answer. Port 0 picks a free one. Stops when its standard input is closed, or on SIGTERM.
+Writes a model repository into a temporary folder, starts MLServer there and prints one line, `ready HOST:GRPC_PORT HOST:HTTP_PORT`, once
+the models answer. Port 0 picks a free one. Stops when its standard input is closed, or on SIGTERM.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import grpc
@@ -44,16 +45,17 @@ def write_repository(root, grpc_port, http_port, models):
         (folder / "model-settings.json").write_text(json.dumps(model))
 
 
-def wait_until_ready(server, port, timeout=60):
-    """Polls ServerReady with an empty message, so that no generated code is needed."""
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+def wait_until_ready(server, grpc_port, http_port, timeout=60):
+    """Polls ServerReady with an empty message, so that no generated code is needed, and its like over HTTP."""
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         ready = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
         deadline = time.monotonic() + timeout
         while server.poll() is None and time.monotonic() < deadline:
             try:
-                if ready(b"", timeout=1) == b"\x08\x01":
+                health = f"http://127.0.0.1:{http_port}/v2/health/ready"
+                if ready(b"", timeout=1) == b"\x08\x01" and urllib.request.urlopen(health, timeout=1).status == 200:
                     return True
-            except grpc.RpcError:
+            except (grpc.RpcError, OSError):
                 pass
             time.sleep(0.05)
     return False
@@ -79,9 +81,9 @@ def main():
         )
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
-            if not wait_until_ready(server, grpc_port):
+            if not wait_until_ready(server, grpc_port, http_port):
                 sys.exit("MLServer did not become ready")
-            print(f"ready 127.0.0.1:{grpc_port}", flush=True)
+            print(f"ready 127.0.0.1:{grpc_port} 127.0.0.1:{http_port}", flush=True)
             sys.stdin.read()
         finally:
             server.terminate()

@@ -1,0 +1,98 @@
+//! Inference over HTTP: the Open Inference Protocol in JSON, with binary tensors where they are asked for.
+
+mod data;
+mod document;
+mod embedded;
+mod error;
+mod layout;
+mod message;
+mod route;
+mod transport;
+mod upstream;
+
+use std::convert::Infallible;
+use std::time::Instant;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tonic::Status;
+use tonic::body::Body;
+
+pub(super) use self::embedded::Embedded;
+use self::route::Route;
+use self::transport::Rest;
+pub(super) use self::upstream::{Server, Upstream};
+use super::ModelLabel;
+use super::guard::Guard;
+use super::lifecycle::serving::Current;
+use super::listen::admission::Admission;
+use super::listen::code_name;
+use super::message::tee::Watched;
+use crate::detect::{Action, Reason};
+use crate::telemetry::{self, InflightCall};
+
+/// Sends each request where it belongs: inference to the guard, all else to the upstream.
+#[derive(Clone)]
+pub(crate) struct Dispatch {
+    pub(crate) current: Current,
+    pub(crate) admission: Admission,
+}
+
+impl Dispatch {
+    pub(crate) async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let began = Instant::now();
+        let call = InflightCall::begin();
+        let mut request = request.map(Body::new);
+        upstream::drop_hop_by_hop(request.headers_mut());
+        let (route, place) = (Route::of(&request), self.admission.call());
+        let method = route.label();
+        let response = if place.is_none() {
+            turned_away(&route)
+        } else {
+            let serving = self.current.get();
+            match &serving.rest {
+                Some(upstream) => carry(&serving.guard, upstream, route, request).await,
+                None => error::with_status(StatusCode::NOT_FOUND, "nobody behind this gateway speaks REST"),
+            }
+        };
+        let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
+        let code = code_name(error::code(response.status()));
+        Ok(response.map(|body| {
+            Body::new(Watched::new(body, move |_| {
+                telemetry::call_ended(model.0, method, code, began.elapsed());
+                drop((call, place));
+            }))
+        }))
+    }
+}
+
+async fn carry(guard: &Guard, upstream: &Upstream, route: Route, request: Request<Body>) -> Response<Body> {
+    let refusal = match route {
+        Route::Infer(model) => {
+            let rest = Rest::new(model, request.headers());
+            return guard.infer(rest, request, |request| upstream.call(request)).await;
+        }
+        Route::Unexamined(model) if guard.model(&model.name).is_none() => {
+            telemetry::unguarded_request();
+            None
+        }
+        Route::Unexamined(_) => guard.unexamined::<Rest>(),
+        Route::Odd => guard.unattributed::<Rest>(Reason::Malformed),
+        Route::Other if request.method() == Method::CONNECT => {
+            Some(error::with_status(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy for connections"))
+        }
+        Route::Other => None,
+    };
+    match refusal {
+        Some(refusal) => refusal,
+        None => upstream.call(request).await,
+    }
+}
+
+/// What a request is told for which there is no place.
+fn turned_away(route: &Route) -> Response<Body> {
+    if *route != Route::Other {
+        telemetry::unattributed_request(Reason::Overload.name(), Action::Block.name());
+    }
+    error::response(&Status::resource_exhausted("too many requests are under way: send it again later"))
+}

@@ -1,0 +1,174 @@
+//! Which requests are inference. Servers read odd paths in different ways, so only plain ones are taken at their word.
+
+use http::{Method, Request};
+use percent_encoding::percent_decode_str;
+
+/// The last part of paths that infer: examined, and not examined.
+const EXAMINED: &str = "infer";
+const UNEXAMINED: [&str; 3] = ["infer_stream", "generate", "generate_stream"];
+
+/// Where a request belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Inference by one model.
+    Infer(Model),
+    /// Inference by one model that is not examined: a stream, or a body of another protocol.
+    Unexamined(Model),
+    /// Perhaps inference, by a path that one server takes for it and another does not.
+    Odd,
+    /// Anything else.
+    Other,
+}
+
+/// The model that a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Model {
+    pub(super) name: String,
+    /// Empty where the path gives none.
+    pub(super) version: String,
+}
+
+impl Route {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+            return Self::Other;
+        }
+        let path = request.uri().path();
+        let plain = model_path(path).filter(|_| request.method() == Method::POST);
+        match plain {
+            Some((model, Some(EXAMINED))) => Self::Infer(model),
+            Some((model, Some(rest))) if UNEXAMINED.contains(&rest) => Self::Unexamined(model),
+            _ if may_infer(path) => Self::Odd,
+            _ => Self::Other,
+        }
+    }
+
+    /// Its label in metrics.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Infer(_) | Self::Odd => "rest_infer",
+            Self::Unexamined(_) => "rest_infer_stream",
+            Self::Other => "rest_other",
+        }
+    }
+}
+
+/// The model in `/v2/models/NAME[/versions/VERSION][/REST]`, where every server reads the same in it, and the rest.
+pub(super) fn model_path(path: &str) -> Option<(Model, Option<&str>)> {
+    let parts: Vec<&str> = path.strip_prefix("/v2/models/")?.split('/').collect();
+    let (name, version, rest) = match parts[..] {
+        [name] => (name, None, None),
+        [name, "versions", version] => (name, Some(version), None),
+        [name, rest] => (name, None, Some(rest)),
+        [name, "versions", version, rest] => (name, Some(version), Some(rest)),
+        _ => return None,
+    };
+    let version = version.map_or_else(|| Some(String::new()), plain)?;
+    Some((Model { name: plain(name)?, version }, rest))
+}
+
+/// A part of a path, decoded once; `None` where decoding it again, or cutting it up, would make another of it.
+fn plain(part: &str) -> Option<String> {
+    let decoded = percent_decode_str(part).decode_utf8().ok()?;
+    let is_plain = !decoded.is_empty()
+        && !decoded.starts_with('.')
+        && !decoded.contains(|c: char| c.is_control() || "/\\%;?#".contains(c));
+    is_plain.then(|| decoded.into_owned())
+}
+
+/// Whether anybody could take the path for inference: however often it is decoded, whatever its parts are cut at.
+fn may_infer(path: &str) -> bool {
+    let mut decoded = path.to_ascii_lowercase();
+    loop {
+        let next = percent_decode_str(&decoded).decode_utf8_lossy().to_ascii_lowercase();
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let mut parts = decoded.split(|c: char| c.is_control() || c.is_whitespace() || "/\\;?#".contains(c));
+    parts.any(|part| part == EXAMINED || UNEXAMINED.contains(&part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn route(method: &str, path: &str) -> Route {
+        Route::of(&Request::builder().method(method).uri(path).body(()).unwrap())
+    }
+
+    fn model(name: &str, version: &str) -> Model {
+        Model { name: name.into(), version: version.into() }
+    }
+
+    #[test]
+    fn plain_paths_name_a_model_and_a_version() {
+        assert_eq!(route("POST", "/v2/models/signs/infer"), Route::Infer(model("signs", "")));
+        assert_eq!(route("POST", "/v2/models/signs/versions/7/infer?a=b"), Route::Infer(model("signs", "7")));
+        assert_eq!(route("POST", "/v2/models/%73igns/infer"), Route::Infer(model("signs", "")));
+        assert_eq!(route("POST", "/v2/models/my%20signs/infer"), Route::Infer(model("my signs", "")));
+        assert_eq!(route("POST", "/v2/models/signs/generate"), Route::Unexamined(model("signs", "")));
+        assert_eq!(route("POST", "/v2/models/signs/versions/7/infer_stream"), Route::Unexamined(model("signs", "7")));
+    }
+
+    #[test]
+    fn what_some_server_might_take_for_inference_is_odd() {
+        for path in [
+            "//v2/models/signs/infer",
+            "/v2//models/signs/infer",
+            "/v2/models/signs/infer/",
+            "/v2/models/signs//infer",
+            "/v2/models/signs/versions//infer",
+            "/v2/models/./signs/infer",
+            "/v2/models/x/../signs/infer",
+            "/v2/models/../models/signs/infer",
+            "/v2/models/%2573igns/infer",
+            "/v2/models/signs%2finfer",
+            "/v2/models/signs%252Finfer",
+            "/v2/models/signs/%69nfer",
+            "/v2/models/signs/infer%00",
+            "/v2/models/signs/infer;a=b",
+            "/v2/models/signs;a=b/infer",
+            "/v2/models/signs%5cinfer",
+            "/V2/models/signs/INFER",
+            "/v2/models/%ff/infer",
+            "/prefix/v2/models/signs/infer",
+            "/infer",
+        ] {
+            assert_eq!(route("POST", path), Route::Odd, "{path}");
+        }
+        for method in ["post", "PUT", "PATCH", "DELETE", "NONSENSE"] {
+            assert_eq!(route(method, "/v2/models/signs/infer"), Route::Odd, "{method}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_none_of_the_gateways_business() {
+        for (method, path) in [
+            ("GET", "/v2/models/signs/infer"),
+            ("GET", "/v2/health/ready"),
+            ("POST", "/v2/repository/models/signs/load"),
+            ("POST", "/v2/models/signs/config"),
+            ("POST", "/v1/anything"),
+            ("POST", "/"),
+        ] {
+            assert_eq!(route(method, path), Route::Other, "{method} {path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_a_path_once_more_hides_no_inference(at in 0_usize..22, times in 1_usize..5) {
+            let path = "/v2/models/signs/infer";
+            let mut encoded = format!("%{:02x}", path.as_bytes()[at]);
+            for _ in 1..times {
+                encoded = encoded.replacen('%', "%25", 1);
+            }
+            let path = format!("/{}{encoded}{}", &path[..at], &path[at + 1..]);
+            prop_assert_eq!(route("POST", &path), Route::Odd);
+        }
+    }
+}
