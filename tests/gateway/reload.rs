@@ -107,13 +107,10 @@ async fn a_wrong_configuration_is_refused_with_every_mistake_and_the_old_one_sta
     assert!(refusal().contains("cannot read the profile /nowhere"), "{}", refusal());
     is_as_before().await;
 
-    gateway.configure(&format!(
-        "[workers]\ncount = 1\n{}",
-        right.replace("[server]", "[server]\nlisten = \"127.0.0.1:1\"")
-    ));
+    gateway.configure(&format!("[workers]\ncount = 1\n{}", right.replace("[server]", "[server]\nmax_connections = 7")));
     gateway.signal("HUP");
     reloaded(&gateway, [0.0, 3.0, 0.0]).await;
-    for key in ["server.listen has changed, which takes a restart", "workers.count"] {
+    for key in ["server.max_connections has changed, which takes a restart", "workers.count"] {
         assert!(refusal().contains(key), "{}", refusal());
     }
     is_as_before().await;
