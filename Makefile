@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden corpus fuzz snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,22 @@ proto: ## Generate src/proto from proto/
 
 golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy, OpenCV, scikit-image and PyWavelets
 	target/golden/bin/python tests/golden/squeezers.py
+
+corpus: ## Write the inputs that fuzzing starts from
+	$(CARGO) test --locked --test fuzz -- --ignored the_corpora_have_their_seeds
+
+# Which targets are fuzzed, and for how long: LIMIT=-max_total_time=60 for a minute each.
+TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
+LIMIT ?= -runs=10000000
+
+fuzz: ## Fuzz what reads bytes, 10 million executions a target (needs cargo-fuzz and a C++ compiler)
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	for target in $(TARGETS); do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		$(CARGO) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none --release $$target \
+			target/fuzz/corpus/$$target tests/fuzz/corpus/$$target -- \
+			$(LIMIT) -max_len=8192 -timeout=10 -artifact_prefix=target/fuzz/ || exit 1; \
+	done
 
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)
 	$(CARGO) deny --locked check

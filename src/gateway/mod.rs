@@ -4,6 +4,8 @@ mod assemble;
 mod client;
 mod credentials;
 mod examine;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod lifecycle;
 mod listen;

@@ -183,8 +183,16 @@ impl Profile {
         if size > LARGEST_FILE {
             return Err(invalid(format!("it is {size} bytes long")));
         }
-        let text = std::fs::read_to_string(path).map_err(read_error)?;
-        let profile: Self = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        Self::parse(&std::fs::read_to_string(path).map_err(read_error)?, path)
+    }
+
+    /// As [`Profile::load`], from text; `path` is where it came from.
+    ///
+    /// # Errors
+    /// When it is no profile.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
+        let invalid = |problem: String| ProfileError::Invalid { path: path.to_owned(), problem };
+        let profile: Self = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         if profile.format != FORMAT {
             return Err(invalid(format!("it has format {}, this version reads {FORMAT}", profile.format)));
         }

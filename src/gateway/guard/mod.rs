@@ -3,7 +3,7 @@
 pub(super) mod answer;
 pub(super) mod grpc;
 pub(super) mod intake;
-mod restore;
+pub(super) mod restore;
 pub(super) mod transport;
 
 use std::ops::ControlFlow;
