@@ -279,24 +279,30 @@ impl From<Vec<i64>> for Elements {
 #[cfg(target_endian = "big")]
 compile_error!("raw tensor contents are little-endian and are read in place");
 
+/// Bytes of the length that an element of `BYTES` begins with.
+const PREFIX: usize = 4;
+
+/// The elements of raw `BYTES`; memory is taken for as many as the shape says and the contents can hold, no more.
 fn split_elements(shape: &[usize], count: usize, raw: &Bytes) -> Result<Vec<Bytes>, TensorError> {
-    let mut elements = Vec::new();
+    let wrong = |actual: String| TensorError::Length {
+        shape: shape.to_vec(),
+        datatype: Datatype::Bytes,
+        expected: format!("{count} elements"),
+        actual,
+    };
+    if count > raw.len() / PREFIX {
+        return Err(wrong(format!("{} bytes", raw.len())));
+    }
+    let mut elements = Vec::with_capacity(count);
     let mut rest = raw.clone();
-    while !rest.is_empty() {
-        let length = rest
-            .split_to_checked(4)
-            .and_then(|prefix| prefix.as_ref().try_into().ok().map(u32::from_le_bytes))
-            .ok_or(TensorError::TruncatedElement(elements.len()))?;
-        let element = rest.split_to_checked(length as usize).ok_or(TensorError::TruncatedElement(elements.len()))?;
+    for index in 0..count {
+        let prefix = rest.split_to_checked(PREFIX).and_then(|prefix| prefix.as_ref().try_into().ok());
+        let length = prefix.map(u32::from_le_bytes).ok_or(TensorError::TruncatedElement(index))?;
+        let element = rest.split_to_checked(length as usize).ok_or(TensorError::TruncatedElement(index))?;
         elements.push(element);
     }
-    if elements.len() != count {
-        return Err(TensorError::Length {
-            shape: shape.to_vec(),
-            datatype: Datatype::Bytes,
-            expected: format!("{count} elements"),
-            actual: format!("{} elements", elements.len()),
-        });
+    if !rest.is_empty() {
+        return Err(wrong("more".to_owned()));
     }
     Ok(elements)
 }
@@ -383,6 +389,14 @@ mod tests {
     fn a_length_prefix_past_the_end_is_refused_before_memory_is_taken() {
         let raw = Bytes::from_static(&[0xff, 0xff, 0xff, 0x7f, b'x']);
         assert_eq!(Elements::from_raw(Datatype::Bytes, &[1], &raw), Err(TensorError::TruncatedElement(0)));
+    }
+
+    #[test]
+    fn raw_strings_are_as_many_as_the_shape_says() {
+        let raw = Elements::Bytes(vec![Bytes::from_static(b"free"), Bytes::new()]).to_raw();
+        for count in [0, 1, 3, 4] {
+            assert!(Elements::from_raw(Datatype::Bytes, &[count], &raw).is_err(), "{count}");
+        }
     }
 
     #[test]
