@@ -109,7 +109,11 @@ impl FromNode for f32 {
     const EXPECTED: &'static str = "a number";
 
     fn from_node(node: &Node) -> Option<Result<Self, String>> {
-        f64::from_node(node).map(|number| number.map(|number| number as Self))
+        let narrow = |number: f64| match number as Self {
+            narrow if narrow.is_finite() => Ok(narrow),
+            _ => Err("must be a number of 32 bits, at most 3.4e38".to_owned()),
+        };
+        f64::from_node(node).map(|number| number.and_then(narrow))
     }
 }
 
