@@ -126,6 +126,11 @@ impl InputSpec {
         }
     }
 
+    /// Whether pixels can be computed with its numbers.
+    pub fn is_finite(&self) -> bool {
+        self.range.iter().chain(&self.mean).chain(&self.std).all(|number| number.is_finite())
+    }
+
     /// Elements of one item.
     pub fn item_len(&self) -> usize {
         self.item_shape().iter().product()

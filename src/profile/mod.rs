@@ -199,7 +199,15 @@ impl Profile {
         if profile.preprocessing != fingerprint(&(&profile.model.input, &profile.model.output)) {
             return Err(invalid("its preprocessing does not match its fingerprint".into()));
         }
+        if let Some(model) = profile.models().find(|model| !model.input.is_finite()) {
+            return Err(invalid(format!("the input of '{}' has a number that is not finite", model.name)));
+        }
         Ok(profile)
+    }
+
+    /// The guarded model, then its students and sentinels.
+    fn models(&self) -> impl Iterator<Item = &ModelIdentity> {
+        std::iter::once(&self.model).chain(&self.companions)
     }
 
     /// Whether this picture was among the benign inputs that the profile was made from, or that squeezers were chosen by.
