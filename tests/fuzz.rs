@@ -91,12 +91,12 @@ impl Kept {
 
 #[test]
 fn no_contents_break_a_tensor() {
-    fuzz("bytes", 20_000);
+    fuzz("bytes", 200_000);
 }
 
 #[test]
 fn no_text_breaks_the_configuration() {
-    fuzz("config", 5_000);
+    fuzz("config", 50_000);
 }
 
 #[test]
@@ -106,27 +106,27 @@ fn no_file_of_a_client_breaks_its_decoding() {
 
 #[test]
 fn no_file_breaks_the_decoding_of_a_picture() {
-    fuzz("image", 5_000);
+    fuzz("image", 50_000);
 }
 
 #[test]
 fn no_archive_breaks_the_reading_of_arrays() {
-    fuzz("npz", 5_000);
+    fuzz("npz", 50_000);
 }
 
 #[test]
 fn no_model_breaks_the_reading_of_a_graph() {
-    fuzz("onnx", 20_000);
+    fuzz("onnx", 100_000);
 }
 
 #[test]
 fn no_profile_breaks_its_reading() {
-    fuzz("profile", 5_000);
+    fuzz("profile", 50_000);
 }
 
 #[test]
 fn no_body_breaks_the_view_of_a_request_or_an_answer() {
-    fuzz("wire", 50_000);
+    fuzz("wire", 200_000);
 }
 
 #[test]

@@ -22,12 +22,16 @@ pub fn configurations() -> Vec<Seed> {
 models = [{ name = "a", path = "Cargo.toml", profile = 'a.json', input = { range = [0, 255], std = [1e0] },
   detectors = [{ kind = "feature_squeezing", squeezers = ["tv(0.1)", "noise(2,7)", "resize(0.5)"] }] }]
 "#;
+    let deep_keys = format!("{}a = 1", "a.".repeat(3000));
+    let deep_lists = format!("models = {}", "[".repeat(4000));
     vec![
         ("every_key", every_key.into()),
         ("signs", signs.into()),
         ("inline", inline.into()),
         ("flags", flags.into()),
         ("variables", variables.into()),
+        ("deep_keys", deep_keys.into()),
+        ("deep_lists", deep_lists.into()),
     ]
 }
 
