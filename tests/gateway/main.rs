@@ -7,6 +7,7 @@ mod accounting;
 mod batches;
 mod bypasses;
 mod cascade;
+mod compression;
 mod drain;
 mod embedded_upstream;
 mod encoded;

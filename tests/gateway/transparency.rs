@@ -1,10 +1,6 @@
 //! Under `monitor` nobody can tell the gateway from the classifier: everything crosses byte for byte.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -110,34 +106,6 @@ async fn errors_cross_with_all_their_details() {
         crosses(&upstream, &gateway, call).await;
     }
     assert_eq!(gateway.metrics_after(3).await.sum("portcullis_decisions_total", &[]), 3.0);
-}
-
-#[tokio::test]
-async fn compressed_messages_cross_as_they_are_and_are_examined() {
-    let Some(shared) = shared() else { return };
-    let digits = Model::digits(shared);
-    let zipped = |message: &[u8]| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(message).expect("in memory");
-        let mut frame = frame(&encoder.finish().expect("in memory")).to_vec();
-        frame[0] = 1;
-        Bytes::from(frame)
-    };
-    let upstream = Upstream::start(move |_| {
-        let mut answer = decorated_answer();
-        answer.body = zipped(&answer.body[5..]);
-        answer.metadata.insert("grpc-encoding", "gzip".parse().expect("a value"));
-        answer
-    })
-    .await;
-    let gateway = monitored(&upstream, &digits).await;
-    let (benign, _) = digits.pictures();
-    let mut call = Call::infer(&digits.request(&benign[..1])).with("grpc-encoding", "gzip");
-    call.body = zipped(&call.body[5..]);
-    let answer = crosses(&upstream, &gateway, call).await;
-    assert_eq!(answer.body[0], 1);
-    let metrics = gateway.metrics_after(1).await;
-    assert_eq!(metrics.decisions("digits", "undecided"), 0.0);
 }
 
 #[tokio::test]

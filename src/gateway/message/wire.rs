@@ -63,6 +63,7 @@ pub(crate) fn decompress(message: &[u8], encoding: &str, limit: usize, room: &Ro
     let mut reader: Box<dyn Read + '_> = match encoding {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(message)),
         "deflate" => Box::new(flate2::read::ZlibDecoder::new(message)),
+        "zstd" => Box::new(zstd_reader(message, limit).map_err(|_| WireError::Decompress)?),
         other => return Err(WireError::Encoding(other.to_owned())),
     };
     let (mut plain, held) = (Vec::new(), room.nothing());
@@ -76,6 +77,14 @@ pub(crate) fn decompress(message: &[u8], encoding: &str, limit: usize, room: &Ro
         }
         held.take_for_request(more, message.len()).map_err(WireError::NoRoom)?;
     }
+}
+
+/// Reads Zstandard. A frame names the window that it wants kept in memory, so that is bounded too: by the limit, but
+/// for the 8 MiB that every decoder has to have.
+fn zstd_reader(message: &[u8], limit: usize) -> std::io::Result<impl Read> {
+    let mut reader = zstd::stream::read::Decoder::with_buffer(message)?;
+    reader.window_log_max(limit.max(1).ilog2().clamp(23, 27))?;
+    Ok(reader)
 }
 
 /// The message as an uncompressed frame.
@@ -168,18 +177,49 @@ mod tests {
         assert_eq!(single_message(&Bytes::new(), None, 10, &room()), Err(WireError::NotOneMessage));
     }
 
+    fn packed(bytes: &[u8]) -> Bytes {
+        let mut body = frame(bytes).to_vec();
+        body[0] = 1;
+        body.into()
+    }
+
     #[test]
     fn compressed_messages_are_read_up_to_the_limit() {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(&[7; 5000]).unwrap();
-        let mut body = frame(&encoder.finish().unwrap()).to_vec();
-        body[0] = 1;
-        let body = Bytes::from(body);
-        assert_eq!(single_message(&body, Some("gzip"), 5000, &room()).unwrap().len(), 5000);
-        let small = Room::new(9999);
-        assert_eq!(single_message(&body, Some("gzip"), 5000, &small), Err(WireError::NoRoom(Reason::TooLarge)));
-        assert!(matches!(single_message(&body, Some("gzip"), 4999, &room()), Err(WireError::TooLarge { .. })));
-        assert_eq!(single_message(&body, Some("br"), 5000, &room()), Err(WireError::Encoding("br".into())));
-        assert_eq!(single_message(&body, Some("deflate"), 5000, &room()), Err(WireError::Decompress));
+        let plain = [7; 5000];
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(&plain).unwrap();
+        let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        deflate.write_all(&plain).unwrap();
+        let packed = [
+            ("gzip", packed(&gzip.finish().unwrap())),
+            ("deflate", packed(&deflate.finish().unwrap())),
+            ("zstd", packed(&zstd::encode_all(&plain[..], 0).unwrap())),
+        ];
+        for (encoding, body) in &packed {
+            assert_eq!(single_message(body, Some(encoding), 5000, &room()).unwrap(), plain[..], "{encoding}");
+            assert!(
+                matches!(single_message(body, Some(encoding), 4999, &room()), Err(WireError::TooLarge { .. })),
+                "{encoding}"
+            );
+            assert_eq!(single_message(body, Some("br"), 5000, &room()), Err(WireError::Encoding("br".into())));
+            let small = Room::new(9999);
+            let no_room = Err(WireError::NoRoom(Reason::TooLarge));
+            assert_eq!(single_message(body, Some(encoding), 5000, &small), no_room, "{encoding}");
+            for (other, _) in packed.iter().filter(|(other, _)| other != encoding) {
+                assert_eq!(
+                    single_message(body, Some(other), 5000, &room()),
+                    Err(WireError::Decompress),
+                    "{encoding} as {other}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_wants_more_memory_than_a_message_may_take_is_refused() {
+        // Zstandard's magic number, a frame of unknown length, a window of 128 MiB and one block of one byte.
+        let greedy = [0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 0x09, 0, 0, 7];
+        assert_eq!(single_message(&packed(&greedy), Some("zstd"), 1 << 20, &room()), Err(WireError::Decompress));
+        assert_eq!(single_message(&packed(&greedy), Some("zstd"), 1 << 30, &room()).unwrap(), [7][..]);
     }
 }

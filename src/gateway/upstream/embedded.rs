@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tonic::body::Body;
-use tonic::codegen::Service;
+use tonic::codegen::{CompressionEncoding, Service};
 use tonic::{Code, Status};
 
 use super::{Answer, Upstream};
@@ -55,6 +55,8 @@ impl Embedded {
     pub fn new(models: Vec<EmbeddedModel>, workers: Arc<Workers>, max_message_bytes: usize) -> Self {
         let models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
         let service = GrpcInferenceServiceServer::new(Models { models, workers })
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Deflate)
             .max_decoding_message_size(max_message_bytes)
             .max_encoding_message_size(usize::MAX);
         Self { service, largest: max_message_bytes, room: Room::new(usize::MAX) }
