@@ -60,7 +60,7 @@ pub enum Reason {
     Prediction,
     /// A model failed on the input.
     Model,
-    /// The client went away.
+    /// The client went away, or its deadline passed.
     Cancelled,
 }
 

@@ -32,7 +32,8 @@ use crate::detect::{Action, Reason};
 use crate::gateway::ModelLabel;
 use crate::gateway::credentials::Kept;
 use crate::gateway::guard::grpc::{Grpc, status_of};
-use crate::gateway::lifecycle::serving::Current;
+use crate::gateway::lifecycle::serving::{Current, Serving};
+use crate::gateway::message::deadline::Deadline;
 use crate::gateway::message::tee::Watched;
 use crate::gateway::rest;
 use crate::gateway::stream::Stream;
@@ -71,25 +72,17 @@ impl Dispatch {
         let began = Instant::now();
         let call = InflightCall::begin();
         let serving = self.current.get();
-        let request = request.map(Body::new);
-        let path = request.uri().path();
-        let name = path.strip_prefix(INFERENCE);
+        let mut request = request.map(Body::new);
+        let name = request.uri().path().strip_prefix(INFERENCE);
         let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
-        let place = self.admission.call();
-        let response = if place.is_none() {
-            turned_away(method)
-        } else if method == MODEL_INFER {
-            let grpc = Grpc::of(request.headers());
-            serving.guard.infer(grpc, request, |request| serving.guard.upstream().call(request)).await
-        } else if method == MODEL_STREAM_INFER {
-            serving.guard.stream(request).await
-        } else if serving.is_own(path) {
-            match self.own.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
+        let (place, deadline) = (self.admission.call(), Deadline::of(request.headers()));
+        let response = match deadline {
+            _ if place.is_none() => turned_away(method),
+            None => self.route(&serving, request, method).await,
+            Some(deadline) => {
+                request.extensions_mut().insert(deadline);
+                deadline.keep(self.route(&serving, request, method)).await
             }
-        } else {
-            serving.guard.upstream().call(request).await
         };
         let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
         let in_headers = status_of(response.headers());
@@ -100,6 +93,27 @@ impl Dispatch {
                 drop((call, place));
             }))
         }))
+    }
+
+    async fn route(self, serving: &Serving, request: Request<Body>, method: &str) -> Response<Body> {
+        let path = request.uri().path();
+        if method == MODEL_INFER {
+            let grpc = Grpc::of(request.headers());
+            serving.guard.infer(grpc, request, |request| serving.guard.upstream().call(request)).await
+        } else if method == MODEL_STREAM_INFER {
+            serving.guard.stream(request).await
+        } else if serving.is_own(path) {
+            self.answer_itself(request).await
+        } else {
+            serving.guard.upstream().call(request).await
+        }
+    }
+
+    async fn answer_itself(self, request: Request<Body>) -> Response<Body> {
+        match self.own.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What crosses the gateway: frames on the wire, copies of them that pass by, and what they say.
 
 pub(super) mod codec;
+pub(super) mod deadline;
 pub(super) mod outputs;
 pub(super) mod room;
 pub(super) mod tee;

@@ -27,6 +27,7 @@ use super::root_cause;
 use crate::config::{Endpoint, Location, Mistake, Target};
 use crate::gateway::credentials::{self, Kept, Refresh};
 use crate::gateway::stream::Stream;
+use crate::gateway::message::deadline::Deadline;
 
 /// How long a connection may take to be made, and then its handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -136,7 +137,10 @@ impl Channel {
         if self.version == Version::HTTP_2 {
             request.headers_mut().remove(header::HOST);
         }
-        self.client.request(request).await.map_err(|error| {
+        if let Some(deadline) = request.extensions().get::<Deadline>().copied() {
+            deadline.tell(request.headers_mut());
+        }
+        self.attempt(request).await.map_err(|error| {
             // Calls that waited for another's dialling are not told how it failed.
             let away = self.dialler.last_failure().filter(|_| error.is_connect());
             away.map_or_else(|| root_cause(&error), |away| away.to_string())

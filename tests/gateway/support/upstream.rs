@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-
+use tokio_stream::StreamExt;
 use tonic::Code;
 
 use super::wire::{Answer, Body, headers};
@@ -51,7 +51,11 @@ struct State {
     script: Box<dyn Fn(&Seen) -> Answer + Send + Sync>,
     ready: AtomicBool,
     held: watch::Sender<bool>,
+    halting: AtomicBool,
+    farewells: watch::Sender<usize>,
+    connections: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
+    abandoned: Mutex<Vec<String>>,
 }
 
 impl Upstream {
@@ -122,6 +126,26 @@ impl Upstream {
         self.state.held.send_replace(held);
     }
 
+    /// From now on its answers break off in the middle and never end, or do so no longer.
+    pub fn halt(&self, halting: bool) {
+        self.state.halting.store(halting, Ordering::SeqCst);
+    }
+
+    /// Says farewell (GOAWAY) on every connection: no further calls are taken there, those under way end.
+    pub fn say_farewell(&self) {
+        self.state.farewells.send_modify(|farewells| *farewells += 1);
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many calls of the method at `path` were reset before they had been answered.
+    pub fn abandoned(&self, path: &str) -> usize {
+        self.state.abandoned.lock().expect("unpoisoned").iter().filter(|abandoned| *abandoned == path).count()
+    }
+
     /// The calls of the method at `path`, in their order.
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.seen.lock().expect("unpoisoned").iter().filter(|seen| seen.path == path).cloned().collect()
@@ -142,7 +166,11 @@ impl State {
             script: Box::new(script),
             ready: AtomicBool::new(true),
             held: watch::Sender::new(false),
+            halting: AtomicBool::new(false),
+            farewells: watch::Sender::new(0),
+            connections: AtomicUsize::new(0),
             seen: Mutex::default(),
+            abandoned: Mutex::default(),
         })
     }
 }
@@ -153,12 +181,19 @@ async fn free_port() -> (SocketAddr, TcpListener) {
 }
 
 async fn serve(state: Arc<State>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    state.connections.fetch_add(1, Ordering::SeqCst);
+    let mut farewell = state.farewells.subscribe();
     let service = service_fn(move |request| answer(state.clone(), request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().auto_date_header(false);
     builder.http2().auto_date_header(false);
-    // It ends with its client.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        // It ends with its client.
+        _ = &mut connection => return,
+        _ = farewell.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
 }
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -177,10 +212,35 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         return Ok(response(Answer::message(&[8, u8::from(ready)])));
     }
     let answer = (state.script)(&seen);
+    let mut call = UnderWay { path: seen.path.clone(), state: state.clone(), answered: false };
     remember(&mut state.seen.lock().expect("unpoisoned"), seen);
     // The sender lives as long as the state.
     let _ = state.held.subscribe().wait_for(|held| !held).await;
-    Ok(response(answer))
+    call.answered = true;
+    Ok(if state.halting.load(Ordering::SeqCst) { halting(answer) } else { response(answer) })
+}
+
+/// A call that is noted if it goes away before it was answered.
+struct UnderWay {
+    path: String,
+    state: Arc<State>,
+    answered: bool,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.state.abandoned.lock().expect("unpoisoned").push(std::mem::take(&mut self.path));
+        }
+    }
+}
+
+/// The first half of the answer.
+fn halting(answer: Answer) -> Response<Body> {
+    let half = answer.body.slice(..answer.body.len() / 2);
+    let beginning = tokio_stream::once(Ok(Frame::data(half)));
+    let body = StreamBody::new(beginning.chain(tokio_stream::pending())).boxed_unsync();
+    response(answer).map(|_| body)
 }
 
 /// The latest calls are enough: a soak makes very many.
