@@ -19,6 +19,7 @@ impl Config {
             max_inflight_bytes,
             max_inspected_pixels: _,
             max_inflight_examinations: _,
+            keep_alive: _,
             drain_delay: _,
             drain_grace: _,
             reload_every: _,

@@ -65,6 +65,7 @@ fn server(mut section: Section<'_>, folder: &Path) -> Server {
         max_inflight_bytes: inflight_bytes(&mut section, max_message_bytes),
         max_inspected_pixels: positive(&mut section, "max_inspected_pixels", 16 * MEGAPIXEL),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
+        keep_alive: section.or("keep_alive", Duration::from_secs(20)),
         drain_delay: section.or("drain_delay", Pause(Duration::from_secs(5))).0,
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
         reload_every: section.or("reload_every", Pause(Duration::from_secs(5))).0,

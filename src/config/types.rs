@@ -46,6 +46,8 @@ pub struct Server {
     pub max_inspected_pixels: usize,
     /// Examinations under way at most; requests beyond are undecided.
     pub max_inflight_examinations: usize,
+    /// How long a client may be silent before it is pinged, and how long it may take to answer.
+    pub keep_alive: Duration,
     /// How long a gateway that is told to end still lets calls in, so that those who route them hear of it; may be zero.
     pub drain_delay: Duration,
     /// How long calls may go on after that.

@@ -8,6 +8,7 @@ mod batches;
 mod bypasses;
 mod cascade;
 mod compression;
+mod connections;
 mod deadlines;
 mod drain;
 mod embedded_upstream;

@@ -41,8 +41,6 @@ use crate::telemetry::{self, InflightCall};
 
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
-/// A connection that does not answer a ping for this long is dead.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A client that has not shown itself for this long, or then not said a word for as long, is sent away.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A REST client that waits longer than this with a request's head is disconnected; so is one that only keeps alive.
@@ -159,17 +157,15 @@ pub(crate) async fn serve_grpc(port: Port, dispatch: Dispatch, shutdown: impl Fu
     let graceful = GracefulShutdown::new();
     let silent = CancellationToken::new();
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
-        .max_concurrent_streams(CONCURRENT_CALLS)
-        .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    builder.timer(TokioTimer::new()).auto_date_header(false).max_concurrent_streams(CONCURRENT_CALLS);
     let grace = accept(port, shutdown, |secured| {
         let dispatch = dispatch.clone();
         let Some(place) = dispatch.admission.connection() else { return telemetry::connection_refused() };
+        let keep_alive = dispatch.current.get().config.server.keep_alive;
         let mut builder = builder.clone();
         builder
+            .keep_alive_interval(Some(keep_alive))
+            .keep_alive_timeout(keep_alive)
             .initial_stream_window_size(place.stream_window())
             .initial_connection_window_size(place.connection_window());
         let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());

@@ -11,8 +11,8 @@ use std::time::Duration;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::{self as client, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
@@ -23,14 +23,17 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::dial::Dialler;
+use super::replay::{Replay, is_untouched};
 use super::root_cause;
 use crate::config::{Endpoint, Location, Mistake, Target};
 use crate::gateway::credentials::{self, Kept, Refresh};
-use crate::gateway::stream::Stream;
 use crate::gateway::message::deadline::Deadline;
+use crate::gateway::stream::Stream;
 
 /// How long a connection may take to be made, and then its handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a request is sent that the server does not look at.
+const ATTEMPTS: usize = 4;
 /// Pause between HTTP/2 pings on an idle connection, by which a dead peer is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// What the server may send ahead of an answer's reader: more than an answer has but seldom, and little enough for as
@@ -145,6 +148,23 @@ impl Channel {
             let away = self.dialler.last_failure().filter(|_| error.is_connect());
             away.map_or_else(|| root_cause(&error), |away| away.to_string())
         })
+    }
+
+    /// Sends a request, again where the server says that it has not looked at it.
+    async fn attempt(&self, request: Request<Body>) -> Result<Response<Incoming>, client::Error> {
+        let (parts, body) = request.into_parts();
+        let replay = Replay::new(body);
+        let mut body = replay.begin().unwrap_or_default();
+        for _ in 1..ATTEMPTS {
+            let sent = self.client.request(Request::from_parts(parts.clone(), body)).await;
+            let again = sent.as_ref().err().filter(|error| is_untouched(*error)).and_then(|_| replay.begin());
+            let Some(again) = again else {
+                replay.settle();
+                return sent;
+            };
+            body = again;
+        }
+        self.client.request(Request::from_parts(parts, body)).await
     }
 
     fn target(&self, path: Option<&PathAndQuery>) -> Uri {

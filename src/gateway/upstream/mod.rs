@@ -4,6 +4,7 @@ mod channel;
 mod dial;
 mod embedded;
 mod remote;
+mod replay;
 
 use std::future::Future;
 use std::pin::Pin;
