@@ -24,6 +24,7 @@ impl Config {
             drain_grace: _,
             reload_every: _,
             streams: _,
+            shared_memory: _,
         } = server;
         let Admin { listen: operators, token_file, anonymous: _ } = admin;
         let Workers { count, intra_threads, queue, onnxruntime } = workers;

@@ -70,6 +70,7 @@ fn server(mut section: Section<'_>, folder: &Path) -> Server {
         drain_grace: section.or("drain_grace", Duration::from_secs(20)),
         reload_every: section.or("reload_every", Pause(Duration::from_secs(5))).0,
         streams: section.or("streams", OnUndecided::Block),
+        shared_memory: section.or("shared_memory", OnUndecided::Block),
     };
     section.end();
     server

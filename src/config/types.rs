@@ -56,6 +56,8 @@ pub struct Server {
     pub reload_every: Duration,
     /// What happens to streaming inference, which is not examined, where a model is under `block` or `restore`.
     pub streams: OnUndecided,
+    /// What happens to tensors in shared memory, which nobody examines, where a model is under `block` or `restore`.
+    pub shared_memory: OnUndecided,
 }
 
 /// The operators' port.

@@ -34,8 +34,10 @@ impl Decision {
 pub enum Reason {
     /// The message is no inference request that can be read.
     Malformed,
-    /// The guarded tensor is not among the inputs, or its contents are not in the message (shared memory).
+    /// The guarded tensor is not among the inputs, or its contents are not in the message.
     InputMissing,
+    /// What is to be examined, or what it is to be withheld, is in shared memory.
+    SharedMemory,
     /// The guarded tensor has another shape than the model takes.
     Shape,
     /// The guarded tensor has another datatype than the model takes.
@@ -66,9 +68,10 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Malformed,
         Self::InputMissing,
+        Self::SharedMemory,
         Self::Shape,
         Self::Datatype,
         Self::Values,
@@ -89,6 +92,7 @@ impl Reason {
         match self {
             Self::Malformed => "malformed",
             Self::InputMissing => "input_missing",
+            Self::SharedMemory => "shared_memory",
             Self::Shape => "shape",
             Self::Datatype => "datatype",
             Self::Values => "values",
@@ -112,6 +116,7 @@ impl Reason {
             self,
             Self::Malformed
                 | Self::InputMissing
+                | Self::SharedMemory
                 | Self::Shape
                 | Self::Datatype
                 | Self::Values

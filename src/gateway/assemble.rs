@@ -162,6 +162,7 @@ impl LoadedModel {
             version: configured.version.clone(),
             policy: configured.policy,
             on_undecided: configured.on_undecided,
+            shared_memory: server.shared_memory,
             block_code: tonic::Code::from(configured.block_status),
             time_budget: configured.time_budget,
             // What files become takes no more memory than pixels that were sent.

@@ -24,6 +24,7 @@ mod readiness;
 mod reconnect;
 mod reload;
 mod rest;
+mod shared_memory;
 mod sockets;
 mod sources;
 mod tls;

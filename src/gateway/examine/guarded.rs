@@ -8,9 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Examination;
 use super::copies::UpstreamTeacher;
 use crate::config::{OnUndecided, Policy};
-use crate::detect::{Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict};
+use crate::detect::{Action, Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict, act};
 use crate::gateway::message::room::Held;
-use crate::gateway::message::view::{self, Sent};
+use crate::gateway::message::view::{self, Sent, ViewError};
 use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, stage_ended};
@@ -44,6 +44,8 @@ pub struct GuardedModel {
     pub(crate) version: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) on_undecided: OnUndecided,
+    /// What happens to requests whose tensors are in shared memory.
+    pub(crate) shared_memory: OnUndecided,
     pub(crate) block_code: tonic::Code,
     pub(crate) time_budget: Duration,
     pub(crate) input: InputSpec,
@@ -61,6 +63,20 @@ pub struct GuardedModel {
 }
 
 impl GuardedModel {
+    /// What its policy makes of a decision; `reason` says why an undecided one is so.
+    pub(crate) fn act(&self, decision: Decision, reason: Option<Reason>) -> Action {
+        let is_let_pass = reason == Some(Reason::SharedMemory) && self.shared_memory == OnUndecided::Pass;
+        if is_let_pass {
+            return act(self.policy, OnUndecided::Pass, decision, None);
+        }
+        act(self.policy, self.on_undecided, decision, reason)
+    }
+
+    /// Whether it refuses what is undecided for this reason.
+    pub(crate) fn refuses(&self, reason: Reason) -> bool {
+        self.act(Decision::Undecided, Some(reason)) == Action::Block
+    }
+
     /// Starts everything that has to be predicted about the items of a request that came in `length` bytes. What that
     /// takes is added to what is `held` for the request.
     ///
@@ -77,7 +93,7 @@ impl GuardedModel {
         // The message itself, as it came and decompressed.
         let message = 2 * length;
         held.take_for_request(self.decoded(length), message)?;
-        let sent = view::sent(&request, &self.input, self.max_files).map_err(|error| {
+        let sent = self.sent(&request).map_err(|error| {
             tracing::debug!(model = self.name, %error, "the guarded input cannot be read");
             error.reason()
         })?;
@@ -86,6 +102,14 @@ impl GuardedModel {
         let answer_tells = view::asks_for_plain_output(&request, &self.output);
         let sent = sent.into_iter().map(|item| item.map_err(|error| error.reason())).collect();
         Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held))))
+    }
+
+    /// What was sent in the place of each picture.
+    fn sent(&self, request: &ModelInferRequest) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
+        if self.refuses(Reason::SharedMemory) {
+            view::check_outputs(request)?;
+        }
+        view::sent(request, &self.input, self.max_files)
     }
 
     /// What the pictures of a message of `length` bytes take at most, in bytes: its elements as they came and as floats.

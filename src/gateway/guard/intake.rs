@@ -10,7 +10,7 @@ use tonic::Status;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::transport::{Read, Transport};
-use crate::detect::{Action, Decision, Reason, act};
+use crate::detect::{Action, Decision, Reason};
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
@@ -156,10 +156,7 @@ impl Intake {
 
     /// The model that refuses a request which nobody can attribute: any that would refuse its own.
     pub(crate) fn strictest(&self, reason: Reason) -> Option<&GuardedModel> {
-        let refuses = |model: &&Arc<GuardedModel>| {
-            act(model.policy, model.on_undecided, Decision::Undecided, Some(reason)) == Action::Block
-        };
-        self.0.models.values().find(refuses).map(Arc::as_ref)
+        self.0.models.values().find(|model| model.refuses(reason)).map(Arc::as_ref)
     }
 
     /// Reads the request as soon as it has passed, and starts its examination.

@@ -21,7 +21,7 @@ use self::grpc::Grpc;
 use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
 use self::transport::{Head, Transport};
 use crate::config::{OnUndecided, Policy};
-use crate::detect::{Action, Decision, Reason, act, worst};
+use crate::detect::{Action, Decision, Reason, worst};
 use crate::gateway::ModelLabel;
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::examine::{Examination, Examined};
@@ -138,9 +138,12 @@ impl Guard {
                     self.intake.strictest(reason).and_then(|strictest| unattributed::<T>(reason, Some(strictest)));
                 refusal.map_or(ControlFlow::Continue(ticket), ControlFlow::Break)
             }
-            Ticket::Guarded(Guarded { model, examination: Err(reason @ Reason::Overload), pledge, .. })
-                if act(model.policy, model.on_undecided, Decision::Undecided, Some(reason)) == Action::Block =>
-            {
+            Ticket::Guarded(Guarded {
+                model,
+                examination: Err(reason @ (Reason::Overload | Reason::SharedMemory)),
+                pledge,
+                ..
+            }) if model.refuses(reason) => {
                 let outcome = pledge.keep(Decision::Undecided, Some(reason), Action::Block, &[Err(reason)]);
                 let mut refusal = refusal::<T>(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
                 refusal.extensions_mut().insert(ModelLabel(model.name));
@@ -172,6 +175,13 @@ impl Guard {
     pub(crate) fn unexamined<T: Transport>(&self) -> Option<Response<Body>> {
         let strictest = self.intake.strictest(Reason::Streaming).filter(|_| self.streams == OnUndecided::Block);
         unattributed::<T>(Reason::Streaming, strictest)
+    }
+
+    /// The refusal to register a shared-memory region, if the upstream could leave there for the client what is to be
+    /// withheld from it.
+    pub(crate) fn sharing_refused<T: Transport>(&self) -> Option<Response<Body>> {
+        let refusing = self.intake.strictest(Reason::SharedMemory)?;
+        Some(refusal::<T>(refusing, Decision::Undecided, Some(Reason::SharedMemory), None))
     }
 
     /// Lets the answer pass as it is; the examination goes on beside it.
@@ -224,7 +234,7 @@ impl Guard {
             (decision, reason) = (Decision::Undecided, Some(Reason::Malformed));
         }
         // An error of the upstream's holds no prediction: it passes as it is.
-        let wanted = if failed { Action::Pass } else { act(model.policy, model.on_undecided, decision, reason) };
+        let wanted = if failed { Action::Pass } else { model.act(decision, reason) };
         let is_restorable = wanted == Action::Restore && !surplus.came();
         let restored = if is_restorable { whole.restored(&model, &examined) } else { None };
         // What cannot be restored is refused.
@@ -256,7 +266,7 @@ fn unattributed<T: Transport>(reason: Reason, refusing: Option<&GuardedModel>) -
 
 /// What was not examined for want of room takes none: its answer passes as it comes.
 fn passed_over(model: &GuardedModel, reason: Reason, pledge: Pledge, mut response: Response<Body>) -> Response<Body> {
-    let action = act(model.policy, model.on_undecided, Decision::Undecided, Some(reason));
+    let action = model.act(Decision::Undecided, Some(reason));
     let outcome = pledge.keep(Decision::Undecided, Some(reason), action, &[Err(reason)]);
     if action == Action::Annotate {
         sign(response.headers_mut(), Decision::Undecided, &outcome.id);

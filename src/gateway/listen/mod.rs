@@ -51,6 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 const MODEL_INFER: &str = "ModelInfer";
 const MODEL_STREAM_INFER: &str = "ModelStreamInfer";
+const REGISTRATIONS: [&str; 2] = ["SystemSharedMemoryRegister", "CudaSharedMemoryRegister"];
 
 /// The methods that have a label of their own.
 const METHODS: [&str; 7] =
@@ -100,6 +101,11 @@ impl Dispatch {
             serving.guard.infer(grpc, request, |request| serving.guard.upstream().call(request)).await
         } else if method == MODEL_STREAM_INFER {
             serving.guard.stream(request).await
+        } else if REGISTRATIONS.iter().any(|method| path.strip_prefix(INFERENCE) == Some(method)) {
+            match serving.guard.sharing_refused::<Grpc>() {
+                Some(refusal) => refusal,
+                None => serving.guard.upstream().call(request).await,
+            }
         } else if serving.is_own(path) {
             self.answer_itself(request).await
         } else {

@@ -1,5 +1,7 @@
 //! A read-only view of inference requests and responses: decoded for the examination, never sent on.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -7,7 +9,7 @@ use crate::detect::Reason;
 use crate::model::{ContractError, Distribution, InputSpec, OutputSpec};
 use crate::proto::inference::model_infer_request::InferInputTensor;
 use crate::proto::inference::model_infer_response::InferOutputTensor;
-use crate::proto::inference::{InferTensorContents, ModelInferRequest, ModelInferResponse};
+use crate::proto::inference::{InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse};
 use crate::tensor::{Datatype, Elements, Picture, Tensor, TensorError};
 
 /// Why a tensor could not be read from a message.
@@ -17,7 +19,7 @@ pub(crate) enum ViewError {
     Undecodable,
     #[error("input '{0}' is missing")]
     Missing(String),
-    #[error("input '{0}' has its contents elsewhere, in shared memory")]
+    #[error("'{0}' has its contents elsewhere, in shared memory")]
     Elsewhere(String),
     #[error("input '{0}' is given twice")]
     Twice(String),
@@ -38,7 +40,8 @@ impl ViewError {
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
-            Self::Missing(_) | Self::Elsewhere(_) => Reason::InputMissing,
+            Self::Missing(_) => Reason::InputMissing,
+            Self::Elsewhere(_) => Reason::SharedMemory,
             Self::TooMany(..) => Reason::TooLarge,
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
@@ -123,22 +126,30 @@ pub(crate) fn input_tensor(request: &ModelInferRequest, position: usize) -> Resu
     if typed && !request.raw_input_contents.is_empty() {
         return Err(ViewError::MixedContents);
     }
-    if is_elsewhere(input) {
+    if is_elsewhere(&input.parameters) {
         return Err(ViewError::Elsewhere(input.name.clone()));
     }
     let raw = if typed {
         None
     } else {
-        let slot = request.inputs[..position].iter().filter(|input| !is_elsewhere(input)).count();
+        let slot = request.inputs[..position].iter().filter(|input| !is_elsewhere(&input.parameters)).count();
         Some(request.raw_input_contents.get(slot).ok_or_else(|| ViewError::Missing(input.name.clone()))?)
     };
     tensor(&input.name, &input.datatype, &input.shape, raw, input.contents.as_ref())
         .map_err(|error| ViewError::Tensor(input.name.clone(), error))
 }
 
-/// Whether the contents are in a shared-memory region.
-pub(crate) fn is_elsewhere(input: &InferInputTensor) -> bool {
-    input.parameters.contains_key("shared_memory_region")
+/// Checks that all outputs are to come in the answer, where they can be withheld.
+pub(crate) fn check_outputs(request: &ModelInferRequest) -> Result<(), ViewError> {
+    match request.outputs.iter().find(|output| is_elsewhere(&output.parameters)) {
+        Some(output) => Err(ViewError::Elsewhere(output.name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a tensor with these parameters has its contents in a shared-memory region.
+pub(crate) fn is_elsewhere(parameters: &HashMap<String, InferParameter>) -> bool {
+    parameters.contains_key("shared_memory_region")
 }
 
 fn tensor(
@@ -213,9 +224,7 @@ pub(crate) fn asks_for_plain_output(request: &ModelInferRequest, spec: &OutputSp
     match (asked.next(), asked.next()) {
         (None, _) => request.outputs.is_empty(),
         (Some(_), Some(_)) => false,
-        (Some(output), None) => {
-            !output.parameters.contains_key("classification") && !output.parameters.contains_key("shared_memory_region")
-        }
+        (Some(output), None) => !output.parameters.contains_key("classification") && !is_elsewhere(&output.parameters),
     }
 }
 

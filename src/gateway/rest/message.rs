@@ -54,7 +54,7 @@ pub(super) fn request(model: &Model, layout: &Layout, body: &Bytes, limit: usize
             parameters: tensor.parameters.to_protobuf(),
             contents: None,
         };
-        match (contents, view::is_elsewhere(&input)) {
+        match (contents, view::is_elsewhere(&input.parameters)) {
             (Some(contents), false) => raw_input_contents.push(contents),
             (None, true) => {}
             (Some(_), true) => return Err(Reason::Malformed),

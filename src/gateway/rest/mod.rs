@@ -78,6 +78,7 @@ async fn carry(guard: &Guard, upstream: &Upstream, route: Route, request: Reques
         }
         Route::Unexamined(_) => guard.unexamined::<Rest>(),
         Route::Odd => guard.unattributed::<Rest>(Reason::Malformed),
+        Route::Sharing => guard.sharing_refused::<Rest>(),
         Route::Other if request.method() == Method::CONNECT => {
             Some(error::with_status(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy for connections"))
         }
@@ -91,7 +92,7 @@ async fn carry(guard: &Guard, upstream: &Upstream, route: Route, request: Reques
 
 /// What a request is told for which there is no place.
 fn turned_away(route: &Route) -> Response<Body> {
-    if *route != Route::Other {
+    if !matches!(route, Route::Sharing | Route::Other) {
         telemetry::unattributed_request(Reason::Overload.name(), Action::Block.name());
     }
     error::response(&Status::resource_exhausted("too many requests are under way: send it again later"))

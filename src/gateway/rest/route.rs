@@ -6,6 +6,9 @@ use percent_encoding::percent_decode_str;
 /// The last part of paths that infer: examined, and not examined.
 const EXAMINED: &str = "infer";
 const UNEXAMINED: [&str; 3] = ["infer_stream", "generate", "generate_stream"];
+/// Parts of paths that register a region of memory which client and server share.
+const SHARED_MEMORY: [&str; 2] = ["systemsharedmemory", "cudasharedmemory"];
+const REGISTER: &str = "register";
 
 /// Where a request belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub(super) enum Route {
     Unexamined(Model),
     /// Perhaps inference, by a path that one server takes for it and another does not.
     Odd,
+    /// Perhaps the registration of a shared-memory region.
+    Sharing,
     /// Anything else.
     Other,
 }
@@ -39,6 +44,7 @@ impl Route {
             Some((model, Some(EXAMINED))) => Self::Infer(model),
             Some((model, Some(rest))) if UNEXAMINED.contains(&rest) => Self::Unexamined(model),
             _ if may_infer(path) => Self::Odd,
+            _ if may_share(path) => Self::Sharing,
             _ => Self::Other,
         }
     }
@@ -48,7 +54,7 @@ impl Route {
         match self {
             Self::Infer(_) | Self::Odd => "rest_infer",
             Self::Unexamined(_) => "rest_infer_stream",
-            Self::Other => "rest_other",
+            Self::Sharing | Self::Other => "rest_other",
         }
     }
 }
@@ -76,8 +82,18 @@ fn plain(part: &str) -> Option<String> {
     is_plain.then(|| decoded.into_owned())
 }
 
-/// Whether anybody could take the path for inference: however often it is decoded, whatever its parts are cut at.
+/// Whether anybody could take the path for inference.
 fn may_infer(path: &str) -> bool {
+    any_part(path, |part| part == EXAMINED || UNEXAMINED.contains(&part))
+}
+
+/// Whether anybody could take the path for the registration of a shared-memory region.
+fn may_share(path: &str) -> bool {
+    any_part(path, |part| SHARED_MEMORY.contains(&part)) && any_part(path, |part| part == REGISTER)
+}
+
+/// Whether this holds for any part of the path, however often it is decoded, whatever its parts are cut at.
+fn any_part(path: &str, holds: impl Fn(&str) -> bool) -> bool {
     let mut decoded = path.to_ascii_lowercase();
     loop {
         let next = percent_decode_str(&decoded).decode_utf8_lossy().to_ascii_lowercase();
@@ -86,8 +102,7 @@ fn may_infer(path: &str) -> bool {
         }
         decoded = next;
     }
-    let mut parts = decoded.split(|c: char| c.is_control() || c.is_whitespace() || "/\\;?#".contains(c));
-    parts.any(|part| part == EXAMINED || UNEXAMINED.contains(&part))
+    decoded.split(|c: char| c.is_control() || c.is_whitespace() || "/\\;?#".contains(c)).any(holds)
 }
 
 #[cfg(test)]
@@ -112,6 +127,14 @@ mod tests {
         assert_eq!(route("POST", "/v2/models/my%20signs/infer"), Route::Infer(model("my signs", "")));
         assert_eq!(route("POST", "/v2/models/signs/generate"), Route::Unexamined(model("signs", "")));
         assert_eq!(route("POST", "/v2/models/signs/versions/7/infer_stream"), Route::Unexamined(model("signs", "7")));
+    }
+
+    #[test]
+    fn the_registration_of_shared_memory_is_known() {
+        assert_eq!(route("POST", "/v2/systemsharedmemory/region/mine/register"), Route::Sharing);
+        assert_eq!(route("POST", "/v2//cudasharedmemory/region/mine/%72egister"), Route::Sharing);
+        assert_eq!(route("POST", "/v2/systemsharedmemory/region/mine/unregister"), Route::Other);
+        assert_eq!(route("GET", "/v2/systemsharedmemory/status"), Route::Other);
     }
 
     #[test]
