@@ -12,6 +12,8 @@ use crate::support::{Answer, Call, Connection, Gateway, Model, Upstream, shared}
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+/// A health request about the inference service.
+const INFERENCE: &[u8] = b"\x0a\x1einference.GRPCInferenceService";
 /// A reflection request for the names of all services.
 const LIST_SERVICES: [u8; 2] = [0x3a, 0];
 
@@ -49,9 +51,11 @@ async fn health_and_reflection_answer_over_grpc() {
     let gateway = Gateway::start(&embedded(&[Model::digits(shared).guarded("")])).await;
     for address in [gateway.clients, gateway.admin] {
         let connection = Connection::open(address).await;
-        for service in [&b""[..], b"\x0a\x1einference.GRPCInferenceService"] {
+        for service in [b"", INFERENCE] {
             assert_eq!(connection.send(Call::new(HEALTH, service)).await.bytes(), b"\x08\x01"[..], "serving");
         }
+        let nobody = connection.send(Call::new(HEALTH, b"\x0a\x06nobody")).await;
+        assert_eq!(nobody.code(), Code::NotFound);
         let services = connection.send(Call::new(REFLECTION, &LIST_SERVICES)).await.bytes();
         let services = String::from_utf8_lossy(&services).into_owned();
         for service in ["inference.GRPCInferenceService", "portcullis.v1.Inspector"] {
@@ -61,13 +65,17 @@ async fn health_and_reflection_answer_over_grpc() {
 }
 
 #[tokio::test]
-async fn in_front_of_a_server_reflection_is_the_servers() {
+async fn in_front_of_a_server_reflection_is_the_servers_and_so_is_the_health_of_what_is_not_the_gateways() {
     let Some(shared) = shared() else { return };
     let upstream = Upstream::start(|_| Answer::message(b"theirs")).await;
     let gateway = Gateway::start(&in_front_of(upstream.address, &[Model::digits(shared).guarded("")])).await;
     assert_eq!(gateway.call(Call::new(REFLECTION, &LIST_SERVICES)).await.bytes(), b"theirs"[..]);
     assert_eq!(gateway.call(Call::new(HEALTH, b"")).await.bytes(), b"\x08\x01"[..], "health is the gateway's own");
+    assert_eq!(gateway.call(Call::new(HEALTH, INFERENCE)).await.bytes(), b"\x08\x01"[..], "and of what it carries");
     assert!(upstream.seen(HEALTH).is_empty());
+    let somebodys = Call::new(HEALTH, b"\x0a\x08somebody");
+    assert_eq!(gateway.call(somebodys.clone()).await.bytes(), b"theirs"[..]);
+    assert_eq!(upstream.seen(HEALTH)[0].body, somebodys.body);
 }
 
 #[tokio::test]

@@ -27,10 +27,14 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// Whether the upstream is this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.config.upstream == config::Upstream::Embedded
+    }
+
     /// Whether the gateway answers calls of this path itself. Before a server, reflection is the server's.
     pub(crate) fn is_own(&self, path: &str) -> bool {
-        let embedded = self.config.upstream == config::Upstream::Embedded;
-        path.starts_with(HEALTH) || (embedded && path.starts_with(REFLECTION))
+        path.starts_with(HEALTH) || (self.is_embedded() && path.starts_with(REFLECTION))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Listening: connections in, calls out to whoever answers them, and a bounded drain at the end.
 
 pub(crate) mod admission;
+mod health;
 mod socket;
 
 use std::convert::Infallible;
@@ -28,11 +29,12 @@ use tower::ServiceExt;
 pub use socket::Listener;
 
 use self::admission::{Admission, greeted};
+use self::health::Question;
 use crate::detect::{Action, Reason};
 use crate::gateway::ModelLabel;
 use crate::gateway::credentials::Kept;
 use crate::gateway::guard::grpc::{Grpc, status_of};
-use crate::gateway::lifecycle::serving::{Current, Serving};
+use crate::gateway::lifecycle::serving::{Current, HEALTH, Serving};
 use crate::gateway::message::deadline::Deadline;
 use crate::gateway::message::tee::Watched;
 use crate::gateway::rest;
@@ -105,6 +107,12 @@ impl Dispatch {
             match serving.guard.sharing_refused::<Grpc>() {
                 Some(refusal) => refusal,
                 None => serving.guard.upstream().call(request).await,
+            }
+        } else if path.starts_with(HEALTH) && !serving.is_embedded() {
+            match Question::read(request).await {
+                Ok(Question { request, is_upstreams: true }) => serving.guard.upstream().call(request).await,
+                Ok(Question { request, is_upstreams: false }) => self.answer_itself(request).await,
+                Err(status) => status.into_http(),
             }
         } else if serving.is_own(path) {
             self.answer_itself(request).await

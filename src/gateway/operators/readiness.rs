@@ -18,8 +18,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Pause before the next look at one that is not: whoever waits for it waits no longer than this.
 const PROBE_AGAIN: Duration = Duration::from_millis(250);
 
-/// The services whose health is told over gRPC.
-const SERVICES: [&str; 2] = ["", "inference.GRPCInferenceService"];
+/// The services whose health is told over gRPC: the gateway as a whole, and what it carries.
+pub(crate) const SERVICES: [&str; 2] = ["", "inference.GRPCInferenceService"];
 
 /// The gateway's state, shared by probes and server.
 #[derive(Clone)]
