@@ -16,6 +16,7 @@ mod encoded;
 mod faults;
 mod five_classifiers;
 mod hostile;
+mod limits;
 mod operators;
 mod overload;
 mod policies;
