@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto golden corpus fuzz snapshots deny clean
+.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz snapshots deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers tak
 
 proto: ## Generate src/proto from proto/
 	UPDATE_PROTO=1 $(CARGO) test --locked --test proto
+
+compatibility: setup ## Try every client with every server, and write what works into docs/compatibility.md
+	UPDATE_COMPATIBILITY=1 $(CARGO) test --locked --test gateway compatibility::
 
 golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy, OpenCV, scikit-image and PyWavelets
 	target/golden/bin/python tests/golden/squeezers.py

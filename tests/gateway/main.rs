@@ -7,6 +7,7 @@ mod accounting;
 mod batches;
 mod bypasses;
 mod cascade;
+mod compatibility;
 mod compression;
 mod connections;
 mod deadlines;

@@ -34,18 +34,26 @@ struct Program {
 
 impl Program {
     fn start(script: &str, arguments: &[String]) -> Self {
-        let log = scratch().join(script).with_extension("log");
+        Self::logged(script, arguments, &scratch().join(script).with_extension("log"))
+    }
+
+    fn logged(script: &str, arguments: &[String], log: &Path) -> Self {
         std::fs::create_dir_all(log.parent().expect("a folder")).expect("writable");
         let mut process = Command::new(interpreter())
             .arg(root().join("tests/support").join(script))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("writable"))
+            .stderr(File::create(log).expect("writable"))
             .spawn()
             .expect("Python starts");
         let (input, output) = (process.stdin.take().expect("a pipe"), process.stdout.take().expect("a pipe"));
-        Self { _process: process, input, lines: BufReader::new(output), log }
+        Self { _process: process, input, lines: BufReader::new(output), log: log.to_owned() }
+    }
+
+    fn ask(&mut self, question: &Value) -> Value {
+        writeln!(self.input, "{question}").expect("the program reads");
+        serde_json::from_str(&self.line()).expect("the program answers in JSON")
     }
 
     fn line(&mut self) -> String {
@@ -60,12 +68,24 @@ impl Program {
 pub async fn client(request: Value) -> Value {
     static CLIENT: LazyLock<Mutex<Program>> =
         LazyLock::new(|| Mutex::new(Program::start("client.py", &["serve".to_owned()])));
-    let ask = move || {
-        let mut client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(client.input, "{request}").expect("the client reads");
-        serde_json::from_str(&client.line()).expect("the client answers in JSON")
-    };
+    let ask = move || CLIENT.lock().unwrap_or_else(PoisonError::into_inner).ask(&request);
     tokio::task::spawn_blocking(ask).await.expect("the client answers")
+}
+
+/// A client of `tests/support/conformance`, a program of its own.
+pub struct Candidate(Program);
+
+impl Candidate {
+    /// Starts the client of this name.
+    pub fn start(name: &str) -> Self {
+        let log = scratch().join("conformance").join(name).with_extension("log");
+        Self(Program::logged("conformance/run.py", &[name.to_owned()], &log))
+    }
+
+    /// What it answers; see `tests/support/conformance/run.py`.
+    pub fn ask(&mut self, question: &Value) -> Value {
+        self.0.ask(question)
+    }
 }
 
 /// MLServer with ONNX models.
