@@ -1,4 +1,4 @@
-//! What secures the two ports and the way to the upstream.
+//! What secures the ports and the way to the upstream.
 
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddress;
@@ -191,8 +191,11 @@ pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstre
         // What is wrong with TLS has been said.
         (_, Some(_)) if has_tls && tls.is_none() => None,
         (_, Some(grpc)) => {
+            let is_secure = |url: &str| url.starts_with("https://");
             let mut read = |key, url: Located<String>| {
-                let read = endpoint(&url.value, tls.clone(), plaintext, folder);
+                // Where only one of them is https, TLS is the other's.
+                let tls = tls.clone().filter(|_| key == "grpc" || is_secure(&url.value));
+                let read = endpoint(&url.value, tls, plaintext, folder);
                 read.map_err(|problem| section.wrong(url.at, key, problem)).ok()
             };
             match (read("grpc", grpc), rest.map(|rest| read("rest", rest))) {

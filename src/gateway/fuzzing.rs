@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message;
 
 use super::guard::restore;
 use super::message::codec::{self, Packed};
@@ -68,7 +69,7 @@ pub fn asks_for_plain_output(request: &ModelInferRequest, spec: &OutputSpec) -> 
 
 /// The predictions of an answer.
 pub fn predictions(message: Bytes, spec: &OutputSpec, items: usize) -> Option<Vec<Option<Distribution>>> {
-    let predictions = view::predictions(message, spec, items).ok()?;
+    let predictions = view::predictions_of(&answer(message)?, spec, items).ok()?;
     Some(predictions.into_iter().map(Result::ok).collect())
 }
 
@@ -79,10 +80,10 @@ pub fn annotated(message: &[u8], parameters: &[(&str, &str)]) -> Bytes {
 
 /// An answer with other predictions put in.
 pub fn restored(message: Bytes, spec: &OutputSpec, substitutes: &[Option<Distribution>]) -> Option<Bytes> {
-    restore::restored(message, spec, substitutes)
+    restore::restored(answer(message)?, spec, substitutes).map(|restored| restored.encode_to_vec().into())
 }
 
 /// The message decoded as an answer.
 pub fn answer(message: Bytes) -> Option<ModelInferResponse> {
-    prost::Message::decode(message).ok()
+    ModelInferResponse::decode(message).ok()
 }

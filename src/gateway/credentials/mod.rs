@@ -43,13 +43,14 @@ impl Credentials {
         let mut mistakes = Vec::new();
         let Config { server, admin, .. } = config;
         let clients = server.listen.tls.as_ref().map(|tls| tls::server("server", tls, &[tls::H2]));
+        // What is wrong with the files is said once.
         let with_rest = server.listen.tls.as_ref().filter(|_| server.rest_listen.is_some());
-        let rest = with_rest.map(|tls| tls::server("server", tls, &[tls::H2, tls::HTTP_1]));
+        let rest = with_rest.and_then(|tls| tls::server("server", tls, &[tls::H2, tls::HTTP_1]).ok());
         let operators = admin.listen.tls.as_ref().map(|tls| tls::server("admin", tls, &[tls::H2, tls::HTTP_1]));
         let tokens = admin.token_file.clone().map(tokens::keep);
         let loaded = Self {
             server: settled(clients, &mut mistakes),
-            rest: settled(rest, &mut mistakes),
+            rest: rest.map(Arc::new),
             admin: settled(operators, &mut mistakes),
             tokens: settled(tokens, &mut mistakes),
         };

@@ -117,7 +117,7 @@ pub(crate) fn wire_reason(error: &WireError) -> Reason {
 }
 
 /// A header's value, where it is text.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 

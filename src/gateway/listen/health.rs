@@ -7,7 +7,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic_health::pb::HealthCheckRequest;
 
-use crate::gateway::guard::answer::header;
+use crate::gateway::guard::grpc::header;
 use crate::gateway::message::room::Room;
 use crate::gateway::message::wire;
 use crate::gateway::operators::readiness::SERVICES;

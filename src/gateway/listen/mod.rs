@@ -213,19 +213,16 @@ pub(crate) async fn serve_rest(port: Port, dispatch: rest::Dispatch, shutdown: i
         .auto_date_header(false)
         .preserve_header_case(true)
         .header_read_timeout(HEAD_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
-        .max_concurrent_streams(CONCURRENT_CALLS)
-        .keep_alive_interval(Some(KEEP_ALIVE_TIMEOUT))
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    builder.http2().timer(TokioTimer::new()).auto_date_header(false).max_concurrent_streams(CONCURRENT_CALLS);
     let grace = accept(port, shutdown, |secured| {
         let dispatch = dispatch.clone();
         let Some(place) = dispatch.admission.connection() else { return telemetry::connection_refused() };
+        let keep_alive = dispatch.current.get().config.server.keep_alive;
         let mut builder = builder.clone();
         builder
             .http2()
+            .keep_alive_interval(Some(keep_alive))
+            .keep_alive_timeout(keep_alive)
             .initial_stream_window_size(place.stream_window())
             .initial_connection_window_size(place.connection_window());
         let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
