@@ -419,6 +419,24 @@ fn rest_is_served_where_somebody_behind_answers_it() {
         ["--set upstream.rest: upstream.rest must look like http://HOST:PORT, https://HOST:PORT or unix:PATH"]
     );
     parse_with(SMALLEST, &[], &[listen]).expect("embedded models answer it themselves");
+    let mut relocated = parse(EXAMPLE).expect("valid");
+    let address = "127.0.0.1:8000".parse().expect("an address");
+    let mistakes = relocated.relocate(None, Some(address), None).expect_err("nobody answers");
+    assert!(mistakes.to_string().contains(remedy), "{mistakes}");
+}
+
+#[test]
+fn rest_is_secured_as_grpc_is() {
+    let open = ("server.rest_listen", "0.0.0.0:8000");
+    let problem = printed(parse_with(SMALLEST, &[], &[open]).expect_err("plain text for everybody"));
+    assert!(
+        problem.len() == 1 && problem[0].contains("server.rest_listen is 0.0.0.0:8000, beyond loopback"),
+        "{problem:?}"
+    );
+    parse_with(SMALLEST, &[], &[open, ("server.plaintext", "anywhere")]).expect("it was said");
+    let far = [("server.rest_listen", "127.0.0.1:8000"), ("upstream.rest", "http://classifier:8080")];
+    let problem = printed(parse_with(EXAMPLE, &[], &far).expect_err("plain text to another host"));
+    assert!(problem.len() == 1 && problem[0].contains("upstream.rest is another host, and plain text"), "{problem:?}");
 }
 
 /// The signature of a classifier of RGB pictures, 32 x 32, into 43 classes.

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{INFER, in_binary, in_front_of_rest, in_json, serving};
-use crate::support::{Answer, Gateway, Model, Upstream, shared};
+use super::{INFER, LISTEN, document, in_binary, in_front_of_rest, in_json, logits, serving};
+use crate::support::{Answer, Authority, Gateway, Model, Upstream, http1, shared, tls};
 
 /// Reads until this text has come.
 async fn hear(stream: &mut TcpStream, text: &str) -> String {
@@ -61,6 +61,38 @@ async fn rest_is_served_over_http_2_too() {
         assert_eq!(answer.status(), status);
         answer.into_body().collect().await.expect("a whole answer");
     }
+}
+
+#[tokio::test]
+async fn rest_is_spoken_under_tls_on_both_sides() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let (ours, folder) = (Authority::new("ours"), tempfile::tempdir().expect("a temporary folder"));
+    std::fs::write(folder.path().join("ca.pem"), &ours.pem).expect("writable");
+    ours.issue("localhost").write(folder.path(), "own");
+    let mut tls = ours.server(&ours.issue("localhost"));
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let upstream = Upstream::behind(tls, |_| document(&logits([0.0; 10]))).await;
+    let url = format!("https://localhost:{}", upstream.address.port());
+    let identity = "certificate = \"own.pem\"\nkey = \"own.key\"\n";
+    let configuration = format!(
+        "{LISTEN}[server.tls]\n{identity}[upstream]\ngrpc = \"{url}\"\nrest = \"{url}\"\n[upstream.tls]\n\
+         ca = \"ca.pem\"\n{identity}{}",
+        digits.guarded("policy = \"block\"")
+    );
+    let path = folder.path().join("portcullis.toml");
+    std::fs::write(&path, configuration).expect("writable");
+    let gateway = Gateway::of_file(&path, &[]).await.ready().await;
+    let (address, client) = (gateway.rest.expect("REST is served"), ours.client(None));
+    let examples = digits.examples(&gateway).await;
+    for (picture, status) in [(&examples.clean, 200), (&examples.suspicious, 403)] {
+        let stream = tls::connect_as(address, "localhost", &client, b"http/1.1").await.expect("a handshake");
+        let mut request = in_json(&[picture]);
+        request.headers_mut().insert("host", HeaderValue::from_static("localhost"));
+        let answer = http1::send_over(stream, request).await;
+        assert_eq!(answer.status(), status, "{answer:?}");
+    }
+    assert_eq!(upstream.seen(INFER).len(), 2);
 }
 
 #[tokio::test]

@@ -18,7 +18,8 @@ pub async fn send(address: SocketAddr, request: Request<Bytes>) -> Response<Byte
     send_over(TcpStream::connect(address).await.expect("somebody listens"), Request::from_parts(parts, body)).await
 }
 
-async fn send_over(
+/// As [`send`], over this stream; the request names its host.
+pub async fn send_over(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Bytes>,
 ) -> Response<Bytes> {
