@@ -54,7 +54,7 @@ pub struct Server {
     pub drain_grace: Duration,
     /// Pause between two looks at the configuration's files; zero for none.
     pub reload_every: Duration,
-    /// What happens to streaming inference, which is not examined, where a model is under `block` or `restore`.
+    /// What happens to streams over HTTP, which are not examined, where a model is under `block` or `restore`.
     pub streams: OnUndecided,
     /// What happens to tensors in shared memory, which nobody examines, where a model is under `block` or `restore`.
     pub shared_memory: OnUndecided,

@@ -50,7 +50,7 @@ pub enum Reason {
     TooLarge,
     /// The message is compressed in a way that can't be read.
     Compression,
-    /// It came by streaming inference, which is not examined.
+    /// It came by a stream over HTTP, which is not examined.
     Streaming,
     /// Too many examinations are under way.
     Overload,

@@ -32,6 +32,7 @@ pub use examine::copies::UpstreamTeacher;
 pub use examine::observer::{Observer, OfflineTeacher};
 pub use lifecycle::control::{Control, Phase};
 pub use listen::Listener;
+pub use message::stream::StreamForm;
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
 use self::credentials::Credentials;

@@ -29,6 +29,7 @@ mod rest;
 mod shared_memory;
 mod sockets;
 mod sources;
+mod streams;
 mod tls;
 mod tokens;
 mod traffic;

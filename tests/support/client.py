@@ -2,6 +2,7 @@
 
     client.py infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
                     [--header K=V] [--parameter K=V] [--request-id ID] [--typed] [--aio] [--timeout SECONDS]
+    client.py stream --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--header K=V]
     client.py meta  --url HOST:PORT [--model NAME]
     client.py http-infer --url HOST:PORT --model NAME --input NAME --npy FILE [--datatype FP32] [--output NAME]
                     [--header K=V] [--parameter K=V] [--request-id ID] [--json] [--compression gzip|deflate] [--aio]
@@ -10,7 +11,8 @@
                     [--kind unary|server-stream|bidi]
     client.py serve
 
-Each prints one line of JSON. `serve` saves the start-up time: it reads requests, one JSON object a line with the options
+Each prints one line of JSON. `stream` sends each entry of the array's first dimension as a request of one stream, its
+number as the id, and prints what came, in its order. `serve` saves the start-up time: it reads requests, one JSON object a line with the options
 above as keys (`{"command": "infer", "url": ..., "header": {...}}`), answers each with a line and ends with its input. An
 `array` key, `{"shape": [...], "values": [...]}`, may stand for `npy`; the keys `ca`, `certificate` and `key` name PEM files
 for TLS.
@@ -19,6 +21,7 @@ for TLS.
 import argparse
 import asyncio
 import json
+import queue
 import sys
 from functools import cache
 
@@ -153,6 +156,38 @@ def infer_typed(request, datatype, values):
     return triton.InferResult(call(message, metadata=metadata, timeout=request.get("timeout")))
 
 
+def stream(request):
+    """One stream; an error without a gRPC status is one request's, with one it is the end."""
+    datatype = request.get("datatype", "FP32")
+    values = array_of(request, datatype)
+    told = queue.Queue()
+    answers = []
+    with triton.InferenceServerClient(request["url"]) as client:
+        client.start_stream(lambda result, error: told.put((result, error)), headers=request.get("header"))
+        for number, item in enumerate(values):
+            tensor = triton.InferInput(request["input"], [1, *item.shape], datatype)
+            tensor.set_data_from_numpy(item[None])
+            client.async_stream_infer(
+                request["model"], [tensor], request_id=str(number), enable_empty_final_response=True
+            )
+        for _ in values:
+            result, error = told.get(timeout=60)
+            if error is not None:
+                answers.append({"error": error.message(), "code": error.status()})
+                if error.status():
+                    break
+                continue
+            response = result.get_response()
+            answers.append(
+                {
+                    "id": response.id,
+                    "parameters": parameters_of(response),
+                    "values": values_of(result, response.outputs[0]),
+                }
+            )
+    return {"answers": answers}
+
+
 def meta(request):
     client = triton_client(*tls_of(request))
     answer = {
@@ -269,7 +304,14 @@ def raw(request):
     }
 
 
-COMMANDS = {"infer": infer, "meta": meta, "http-infer": http_infer, "http-meta": http_meta, "raw": raw}
+COMMANDS = {
+    "infer": infer,
+    "stream": stream,
+    "meta": meta,
+    "http-infer": http_infer,
+    "http-meta": http_meta,
+    "raw": raw,
+}
 
 
 def answer(request):

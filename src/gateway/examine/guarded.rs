@@ -38,6 +38,15 @@ impl Teacher {
     }
 }
 
+/// Where the classifier's prediction of a request's own items comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Original {
+    /// From the upstream's answer, where the request asks for it there.
+    InAnswer,
+    /// From the examination itself: nobody can tell which answer is the request's, or there is none yet.
+    Predicted,
+}
+
 /// A model under guard, ready to examine.
 pub struct GuardedModel {
     pub(crate) name: &'static str,
@@ -88,6 +97,7 @@ impl GuardedModel {
         length: usize,
         permit: OwnedSemaphorePermit,
         held: Held,
+        original: Original,
     ) -> Result<Examination, Reason> {
         let began = Instant::now();
         // The message itself, as it came and decompressed.
@@ -99,7 +109,7 @@ impl GuardedModel {
         })?;
         held.take_for_request(sent.len().saturating_mul(self.item()), message)?;
         stage_ended(Stage::Decode, began.elapsed());
-        let answer_tells = view::asks_for_plain_output(&request, &self.output);
+        let answer_tells = original == Original::InAnswer && view::asks_for_plain_output(&request, &self.output);
         let sent = sent.into_iter().map(|item| item.map_err(|error| error.reason())).collect();
         Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held))))
     }

@@ -156,27 +156,50 @@ pub(crate) fn sign(headers: &mut HeaderMap, decision: Decision, id: &str) {
     }
 }
 
+/// The parameters of an answer that say what was decided on its request.
+pub(crate) fn parameters(decision: Decision, id: &str) -> [(&'static str, &str); 2] {
+    [(DECISION_PARAMETER, decision.name()), (ID_PARAMETER, id)]
+}
+
 /// What a client gets instead of the answer: no score, no prediction.
-pub(crate) fn refusal<T: Transport>(
-    model: &GuardedModel,
-    decision: Decision,
-    reason: Option<Reason>,
-    id: Option<&str>,
-) -> Response<Body> {
-    let reference = id.map_or_else(String::new, |id| format!(" (id {id})"));
-    let status = match reason.filter(|_| decision == Decision::Undecided) {
-        Some(reason) if reason.is_clients_fault() => {
-            Status::invalid_argument(format!("refused: the input cannot be examined ({}){reference}", reason.name()))
-        }
-        Some(reason) => Status::new(
-            model.block_code,
-            format!("refused: the input could not be examined ({}){reference}", reason.name()),
-        ),
-        None => Status::new(model.block_code, format!("refused: the input is suspected to be adversarial{reference}")),
-    };
-    let mut response = T::status(status);
-    if let Some(id) = id {
-        sign(response.headers_mut(), decision, id);
+pub(crate) struct Refusal {
+    /// The status, whose message says why.
+    pub(crate) status: Status,
+    /// What was decided, and under which id, where it has one.
+    signature: Option<(Decision, String)>,
+}
+
+impl Refusal {
+    /// Refuses a request in the name of `model`; `id` is the decision's.
+    pub(crate) fn new(model: &GuardedModel, decision: Decision, reason: Option<Reason>, id: Option<&str>) -> Self {
+        let reference = id.map_or_else(String::new, |id| format!(" (id {id})"));
+        let status = match reason.filter(|_| decision == Decision::Undecided) {
+            Some(reason) if reason.is_clients_fault() => Status::invalid_argument(format!(
+                "refused: the input cannot be examined ({}){reference}",
+                reason.name()
+            )),
+            Some(reason) => Status::new(
+                model.block_code,
+                format!("refused: the input could not be examined ({}){reference}", reason.name()),
+            ),
+            None => {
+                Status::new(model.block_code, format!("refused: the input is suspected to be adversarial{reference}"))
+            }
+        };
+        Self { status, signature: id.map(|id| (decision, id.to_owned())) }
     }
-    response
+
+    /// A refusal without a decision.
+    pub(crate) fn of(status: Status) -> Self {
+        Self { status, signature: None }
+    }
+
+    /// The whole response, on the request's way.
+    pub(crate) fn into_response<T: Transport>(self) -> Response<Body> {
+        let mut response = T::status(self.status);
+        if let Some((decision, id)) = &self.signature {
+            sign(response.headers_mut(), *decision, id);
+        }
+        response
+    }
 }

@@ -19,6 +19,7 @@ use crate::proto::inference::ModelInferResponse;
 const LONG: usize = 1 << 20;
 
 /// A call's way.
+#[derive(Clone)]
 pub(crate) struct Grpc {
     encoding: Option<String>,
 }

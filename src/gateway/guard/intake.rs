@@ -10,8 +10,9 @@ use tonic::Status;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::transport::{Read, Transport};
+use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason};
-use crate::gateway::examine::guarded::GuardedModel;
+use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
@@ -47,6 +48,8 @@ pub(crate) enum Ticket {
 /// A guarded request on its way.
 pub(crate) struct Guarded {
     pub(crate) model: Arc<GuardedModel>,
+    /// What the client calls the request; it may be empty.
+    pub(crate) id: String,
     /// Under way, or why there is none.
     pub(crate) examination: Result<Examination, Reason>,
     /// Whether more came behind the message that is examined.
@@ -159,6 +162,11 @@ impl Intake {
         self.0.models.values().find(|model| model.refuses(reason)).map(Arc::as_ref)
     }
 
+    /// Whether all models are only looked at, so that nothing ever has to be held back.
+    pub(crate) fn only_monitors(&self) -> bool {
+        self.0.models.values().all(|model| model.policy == Policy::Monitor)
+    }
+
     /// Reads the request as soon as it has passed, and starts its examination.
     pub(crate) async fn read<T: Transport>(
         &self,
@@ -170,17 +178,28 @@ impl Intake {
         if let Some(status) = captured.refused {
             return Ticket::Refused(status);
         }
+        self.read_message(transport, captured, arrival, Original::InAnswer).await
+    }
+
+    /// Reads a request that has come, and starts its examination.
+    pub(crate) async fn read_message<T: Transport>(
+        &self,
+        transport: T,
+        captured: Captured,
+        arrival: &Arrival,
+        original: Original,
+    ) -> Ticket {
         if captured.cut_off.is_some() || transport.is_light(&captured) {
-            return self.0.read(&transport, &captured, arrival);
+            return self.0.read(&transport, &captured, arrival, original);
         }
         let (desk, arrival) = (self.0.clone(), arrival.share());
-        let reading = tokio::task::spawn_blocking(move || desk.read(&transport, &captured, &arrival));
-        reading.await.unwrap_or(Ticket::Unattributed(Reason::Malformed))
+        let read = move || desk.read(&transport, &captured, &arrival, original);
+        tokio::task::spawn_blocking(read).await.unwrap_or(Ticket::Unattributed(Reason::Malformed))
     }
 }
 
 impl Desk {
-    fn read(&self, transport: &impl Transport, captured: &Captured, arrival: &Arrival) -> Ticket {
+    fn read(&self, transport: &impl Transport, captured: &Captured, arrival: &Arrival, original: Original) -> Ticket {
         let is_unguarded = |model: &str| !self.models.contains_key(model);
         if transport.model().is_some_and(is_unguarded) {
             return Ticket::Unguarded;
@@ -198,12 +217,13 @@ impl Desk {
         if !arrival.take_up() {
             return Ticket::BrokenOff;
         }
+        let id = read.as_ref().map_or_else(|_| String::new(), |read| read.request.id.clone());
         let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
         let examination = read.and_then(|Read { request, length, held }| {
             let permit = self.permits.clone().try_acquire_owned().map_err(|_| Reason::Overload)?;
-            model.examine(request, length, permit, held)
+            model.examine(request, length, permit, held, original)
         });
-        Ticket::Guarded(Guarded { model: model.clone(), examination, surplus: captured.surplus.clone(), pledge })
+        Ticket::Guarded(Guarded { model: model.clone(), id, examination, surplus: captured.surplus.clone(), pledge })
     }
 }
 

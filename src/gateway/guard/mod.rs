@@ -4,6 +4,7 @@ pub(super) mod answer;
 pub(super) mod grpc;
 pub(super) mod intake;
 pub(super) mod restore;
+mod stream;
 pub(super) mod transport;
 
 use std::ops::ControlFlow;
@@ -16,8 +17,7 @@ use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 
-use self::answer::{Whole, predictions, refusal, sign};
-use self::grpc::Grpc;
+use self::answer::{Refusal, Whole, predictions, sign};
 use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
 use self::transport::{Head, Transport};
 use crate::config::{OnUndecided, Policy};
@@ -121,22 +121,14 @@ impl Guard {
         }
     }
 
-    /// Carries a stream of inference requests through, unexamined, unless that would be a way past a policy.
-    pub(crate) async fn stream(&self, request: Request<Body>) -> Response<Body> {
-        match self.unexamined::<Grpc>() {
-            Some(refusal) => refusal,
-            None => self.upstream.call(request).await,
-        }
-    }
-
     /// Refuses at once what no answer of the upstream's could save.
     fn turn_away<T: Transport>(&self, ticket: Ticket) -> ControlFlow<Response<Body>, Ticket> {
         match ticket {
             Ticket::Refused(status) => ControlFlow::Break(refused::<T>(status)),
             Ticket::Unattributed(reason) => {
-                let refusal =
-                    self.intake.strictest(reason).and_then(|strictest| unattributed::<T>(reason, Some(strictest)));
-                refusal.map_or(ControlFlow::Continue(ticket), ControlFlow::Break)
+                let refusal = self.intake.strictest(reason).and_then(|strictest| unattributed(reason, Some(strictest)));
+                refusal
+                    .map_or(ControlFlow::Continue(ticket), |refusal| ControlFlow::Break(refusal.into_response::<T>()))
             }
             Ticket::Guarded(Guarded {
                 model,
@@ -145,7 +137,8 @@ impl Guard {
                 ..
             }) if model.refuses(reason) => {
                 let outcome = pledge.keep(Decision::Undecided, Some(reason), Action::Block, &[Err(reason)]);
-                let mut refusal = refusal::<T>(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
+                let refusal = Refusal::new(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
+                let mut refusal = refusal.into_response::<T>();
                 refusal.extensions_mut().insert(ModelLabel(model.name));
                 ControlFlow::Break(refusal)
             }
@@ -168,20 +161,20 @@ impl Guard {
     /// The refusal of a request of which nobody knows whose it is, if there is one: the strictest of the configured
     /// policies decides. Counted either way.
     pub(crate) fn unattributed<T: Transport>(&self, reason: Reason) -> Option<Response<Body>> {
-        unattributed::<T>(reason, self.intake.strictest(reason))
+        unattributed(reason, self.intake.strictest(reason)).map(Refusal::into_response::<T>)
     }
 
     /// The refusal of inference that is not examined, if there is one. Counted either way.
     pub(crate) fn unexamined<T: Transport>(&self) -> Option<Response<Body>> {
         let strictest = self.intake.strictest(Reason::Streaming).filter(|_| self.streams == OnUndecided::Block);
-        unattributed::<T>(Reason::Streaming, strictest)
+        unattributed(Reason::Streaming, strictest).map(Refusal::into_response::<T>)
     }
 
     /// The refusal to register a shared-memory region, if the upstream could leave there for the client what is to be
     /// withheld from it.
     pub(crate) fn sharing_refused<T: Transport>(&self) -> Option<Response<Body>> {
         let refusing = self.intake.strictest(Reason::SharedMemory)?;
-        Some(refusal::<T>(refusing, Decision::Undecided, Some(Reason::SharedMemory), None))
+        Some(Refusal::new(refusing, Decision::Undecided, Some(Reason::SharedMemory), None).into_response::<T>())
     }
 
     /// Lets the answer pass as it is; the examination goes on beside it.
@@ -211,7 +204,7 @@ impl Guard {
 
     /// Holds the answer back until the examination has ended.
     async fn enforce<T: Transport>(&self, guarded: Guarded, answered: Answered, arrived: Instant) -> Response<Body> {
-        let Guarded { model, examination, surplus, pledge } = guarded;
+        let Guarded { model, examination, surplus, pledge, .. } = guarded;
         let Answered { response, waited } = answered;
         let limit = self.intake.limits().message;
         if let Err(reason @ Reason::Overload) = examination {
@@ -245,7 +238,9 @@ impl Guard {
             (Action::Pass, _) => whole.into_response(),
             (Action::Annotate, _) => whole.annotated(decision, &outcome.id),
             (_, Some(restored)) => restored.annotated(decision, &outcome.id),
-            (Action::Block | Action::Restore, None) => refusal::<T>(&model, decision, reason, Some(&outcome.id)),
+            (Action::Block | Action::Restore, None) => {
+                Refusal::new(&model, decision, reason, Some(&outcome.id)).into_response::<T>()
+            }
         }
     }
 }
@@ -258,10 +253,10 @@ fn refused<T: Transport>(status: Status) -> Response<Body> {
 
 /// The refusal of a request that cannot be attributed to a model, in the name of the one that is `refusing`, if there is
 /// one. Counted either way.
-fn unattributed<T: Transport>(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Response<Body>> {
+fn unattributed(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Refusal> {
     let action = if refusing.is_some() { Action::Block } else { Action::Pass };
     telemetry::unattributed_request(reason.name(), action.name());
-    Some(refusal::<T>(refusing?, Decision::Undecided, Some(reason), None))
+    Some(Refusal::new(refusing?, Decision::Undecided, Some(reason), None))
 }
 
 /// What was not examined for want of room takes none: its answer passes as it comes.

@@ -8,6 +8,9 @@ use bytes::Bytes;
 use crate::detect::Reason;
 use crate::telemetry;
 
+/// What a client is told whose request there is no room for.
+pub(crate) const NO_ROOM: &str = "too many requests are under way: send it again later";
+
 /// Bytes that may be held at the same time, for all calls together. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {

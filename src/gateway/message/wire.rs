@@ -96,6 +96,12 @@ pub(crate) fn frame(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+/// As [`frame`], if there is room for it.
+pub(crate) fn frame_within(room: &Room, message: &[u8]) -> Option<Bytes> {
+    let held = room.nothing();
+    held.take(HEADER + message.len()).then(|| held.keep(frame(message)))
+}
+
 /// One entry of a `map<string, InferParameter>`, as protobuf lays maps out.
 #[derive(Clone, PartialEq, prost::Message)]
 struct ParameterEntry {
@@ -107,29 +113,34 @@ struct ParameterEntry {
 
 /// The tail of a `ModelInferResponse` or `ModelInferRequest`: nothing but parameters.
 #[derive(Clone, PartialEq, prost::Message)]
-struct ParametersOnly {
+pub(crate) struct ParametersOnly {
     #[prost(message, repeated, tag = "4")]
     parameters: Vec<ParameterEntry>,
 }
 
-/// A serialised `ModelInferResponse` with string parameters appended. Protobuf merges concatenated messages, so the
-/// bytes that were there stay as they were, unknown fields included.
+impl ParametersOnly {
+    /// Parameters that are text.
+    pub(crate) fn of(parameters: &[(&str, &str)]) -> Self {
+        let text =
+            |value: &str| InferParameter { parameter_choice: Some(ParameterChoice::StringParam(value.to_owned())) };
+        let entries = parameters.iter();
+        let entries = entries.map(|(key, value)| ParameterEntry { key: (*key).to_owned(), value: Some(text(value)) });
+        Self { parameters: entries.collect() }
+    }
+}
+
+/// A serialised `ModelInferResponse` with string parameters appended.
 pub(crate) fn append_parameters(message: &[u8], parameters: &[(&str, &str)]) -> Bytes {
-    let tail = ParametersOnly {
-        parameters: parameters
-            .iter()
-            .map(|(key, value)| ParameterEntry {
-                key: (*key).to_owned(),
-                value: Some(InferParameter {
-                    parameter_choice: Some(ParameterChoice::StringParam((*value).to_owned())),
-                }),
-            })
-            .collect(),
-    };
-    let mut annotated = BytesMut::with_capacity(message.len() + tail.encoded_len());
-    annotated.put_slice(message);
-    annotated.put_slice(&tail.encode_to_vec());
-    annotated.freeze()
+    append(message, &ParametersOnly::of(parameters))
+}
+
+/// A serialised message with another behind it. Protobuf merges concatenated messages, so the bytes that were there stay
+/// as they were, unknown fields included.
+pub(crate) fn append(message: &[u8], tail: &impl Message) -> Bytes {
+    let mut merged = BytesMut::with_capacity(message.len() + tail.encoded_len());
+    merged.put_slice(message);
+    merged.put_slice(&tail.encode_to_vec());
+    merged.freeze()
 }
 
 #[cfg(test)]

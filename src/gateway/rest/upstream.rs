@@ -45,7 +45,7 @@ impl Upstream {
 
 /// Carries requests to a server over pooled connections, made when needed and again when lost.
 pub(crate) struct Server {
-    channel: Channel,
+    channel: Box<Channel>,
 }
 
 impl Server {
@@ -54,7 +54,7 @@ impl Server {
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Channel::http_1(endpoint).map(|channel| Self { channel })
+        Channel::http_1(endpoint).map(|channel| Self { channel: Box::new(channel) })
     }
 
     /// What its TLS is made of, to be kept up to date.

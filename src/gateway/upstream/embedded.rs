@@ -1,18 +1,21 @@
 //! Models served by this process, as the Open Inference Protocol lays down.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream::iter};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tonic::body::Body;
 use tonic::codegen::{CompressionEncoding, Service};
 use tonic::{Code, Status};
 
+use super::weighed::weighed;
 use super::{Answer, Upstream};
 use crate::gateway::message::outputs::{output_tensor, raw_contents};
-use crate::gateway::message::room::{Held, Room};
+use crate::gateway::message::room::{Held, NO_ROOM, Room};
+use crate::gateway::message::stream::{self, StreamForm};
 use crate::gateway::message::tee::Frames;
 use crate::gateway::message::{view, weight, wire};
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
@@ -20,8 +23,8 @@ use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceServic
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
-    ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
-    ServerReadyRequest, ServerReadyResponse,
+    ModelReadyResponse, ModelStreamInferResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
+    ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
 use crate::tensor::{Datatype, Tensor};
 
@@ -29,6 +32,8 @@ use crate::tensor::{Datatype, Tensor};
 const DEFAULT_VERSION: &str = "1";
 /// Items of one request that are predicted at a time, so that one large batch does not fill the workers' queue.
 const ITEMS_UNDER_WAY: usize = 16;
+/// Requests of one stream that are answered at a time, likewise.
+const REQUESTS_UNDER_WAY: usize = 4;
 
 /// A model under the name by which clients ask for it.
 pub struct EmbeddedModel {
@@ -39,9 +44,6 @@ pub struct EmbeddedModel {
     /// The model.
     pub model: Arc<OnnxModel>,
 }
-
-/// What a client is told whose request there is no room for.
-const NO_ROOM: &str = "too many requests are under way: send it again later";
 
 /// Serves ONNX models on this process's workers.
 pub struct Embedded {
@@ -54,7 +56,7 @@ impl Embedded {
     /// A server for `models` that takes messages of up to `max_message_bytes`.
     pub fn new(models: Vec<EmbeddedModel>, workers: Arc<Workers>, max_message_bytes: usize) -> Self {
         let models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
-        let service = GrpcInferenceServiceServer::new(Models { models, workers })
+        let service = GrpcInferenceServiceServer::new(Models { models: Arc::new(models), workers })
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Deflate)
             .max_decoding_message_size(max_message_bytes)
@@ -115,7 +117,7 @@ impl Embedded {
     }
 }
 
-fn too_large(bytes: usize, limit: usize) -> Status {
+pub(super) fn too_large(bytes: usize, limit: usize) -> Status {
     Status::out_of_range(format!("the request takes {bytes} bytes, more than the {limit} allowed"))
 }
 
@@ -126,6 +128,7 @@ impl Upstream for Embedded {
             let held = self.room.nothing();
             // Streams are held message by message.
             if request.uri().path().ends_with("/ModelStreamInfer") {
+                let request = request.map(|body| weighed(body, self.largest, &self.room));
                 return match service.call(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
@@ -145,10 +148,15 @@ impl Upstream for Embedded {
     fn ready(&self) -> Answer<'_, bool> {
         Box::pin(std::future::ready(true))
     }
+
+    fn stream_form(&self) -> Answer<'_, StreamForm> {
+        Box::pin(std::future::ready(StreamForm::Wrapped))
+    }
 }
 
+#[derive(Clone)]
 struct Models {
-    models: HashMap<String, EmbeddedModel>,
+    models: Arc<HashMap<String, EmbeddedModel>>,
     workers: Arc<Workers>,
 }
 
@@ -175,7 +183,7 @@ impl Models {
             let (model, wanted) = (model.clone(), wanted.clone());
             self.workers.submit_first(move |worker| model.run(worker, &single, &wanted)).ready()
         };
-        let mut runs = stream::iter(0..items).map(run).buffered(ITEMS_UNDER_WAY);
+        let mut runs = iter(0..items).map(run).buffered(ITEMS_UNDER_WAY);
         let mut batch: Vec<Tensor> = Vec::new();
         while let Some(outputs) = runs.next().await {
             let outputs = outputs.map_err(job_status)?.map_err(model_status)?;
@@ -188,6 +196,38 @@ impl Models {
             }
         }
         Ok(batch)
+    }
+
+    async fn infer(&self, request: ModelInferRequest) -> Result<ModelInferResponse, Status> {
+        let model = self.find(&request.model_name, &request.model_version)?;
+        let (inputs, wanted) = (model.inputs(&request)?, model.wanted(&request)?);
+        let outputs = self.run(&model.model, inputs, wanted).await?;
+        let raw = !request.raw_input_contents.is_empty() || outputs.iter().any(travels_raw_only);
+        Ok(ModelInferResponse {
+            model_name: request.model_name,
+            model_version: model.version().to_owned(),
+            id: request.id,
+            parameters: HashMap::new(),
+            raw_output_contents: raw_contents(&outputs, raw),
+            outputs: outputs.into_iter().map(|output| output_tensor(output, raw)).collect(),
+        })
+    }
+
+    /// The one answer to one request of a stream; an error leaves the stream going unless it is to end it.
+    async fn answer(
+        &self,
+        request: ModelInferRequest,
+        ends_on_error: bool,
+    ) -> Result<ModelStreamInferResponse, Status> {
+        let id = request.id.clone();
+        match self.infer(request).await {
+            Ok(mut response) => {
+                response.parameters.extend([stream::final_parameter()]);
+                Ok(ModelStreamInferResponse { infer_response: Some(response), ..Default::default() })
+            }
+            Err(status) if ends_on_error => Err(status),
+            Err(status) => Ok(stream::error(id, status.message())),
+        }
     }
 }
 
@@ -340,19 +380,22 @@ impl GrpcInferenceService for Models {
         &self,
         request: tonic::Request<ModelInferRequest>,
     ) -> Result<tonic::Response<ModelInferResponse>, Status> {
-        let request = request.into_inner();
-        let model = self.find(&request.model_name, &request.model_version)?;
-        let (inputs, wanted) = (model.inputs(&request)?, model.wanted(&request)?);
-        let outputs = self.run(&model.model, inputs, wanted).await?;
-        let raw = !request.raw_input_contents.is_empty() || outputs.iter().any(travels_raw_only);
-        Ok(tonic::Response::new(ModelInferResponse {
-            model_name: request.model_name,
-            model_version: model.version().to_owned(),
-            id: request.id,
-            parameters: HashMap::new(),
-            raw_output_contents: raw_contents(&outputs, raw),
-            outputs: outputs.into_iter().map(|output| output_tensor(output, raw)).collect(),
-        }))
+        self.infer(request.into_inner()).await.map(tonic::Response::new)
+    }
+
+    type ModelStreamInferStream = Pin<Box<dyn Stream<Item = Result<ModelStreamInferResponse, Status>> + Send>>;
+
+    async fn model_stream_infer(
+        &self,
+        request: tonic::Request<tonic::Streaming<ModelInferRequest>>,
+    ) -> Result<tonic::Response<Self::ModelStreamInferStream>, Status> {
+        let models = self.clone();
+        let ends_on_error = stream::errors_end_it(request.metadata().as_ref());
+        let answers = request.into_inner().map(move |request| {
+            let models = models.clone();
+            async move { models.answer(request?, ends_on_error).await }
+        });
+        Ok(tonic::Response::new(Box::pin(answers.buffered(REQUESTS_UNDER_WAY))))
     }
 }
 

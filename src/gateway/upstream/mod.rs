@@ -5,6 +5,7 @@ mod dial;
 mod embedded;
 mod remote;
 mod replay;
+mod weighed;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +18,8 @@ pub use embedded::{Embedded, EmbeddedModel};
 pub(super) use remote::unary;
 pub use remote::{Remote, RemoteError};
 
+use super::message::stream::StreamForm;
+
 /// A future that an [`Upstream`] returns.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -27,6 +30,9 @@ pub trait Upstream: Send + Sync {
 
     /// Whether it says that it is ready.
     fn ready(&self) -> Answer<'_, bool>;
+
+    /// What the answers of its streams are. Where it does not say what server it is, they are taken for bare.
+    fn stream_form(&self) -> Answer<'_, StreamForm>;
 }
 
 /// What lies at the bottom of an error.

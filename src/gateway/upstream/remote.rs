@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use prost::Message;
+use tokio::sync::OnceCell;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -13,12 +14,13 @@ use super::{Answer, Upstream};
 use crate::config::{Endpoint, Mistake};
 use crate::gateway::credentials::Refresh;
 use crate::gateway::message::room::Room;
+use crate::gateway::message::stream::StreamForm;
 use crate::gateway::message::wire;
 use crate::model::{Port, Signature};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
-    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ServerReadyRequest,
-    ServerReadyResponse,
+    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ServerMetadataRequest,
+    ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
 
 /// Why a call of our own to the upstream has no answer.
@@ -38,6 +40,8 @@ pub enum RemoteError {
 /// Carries calls to a server.
 pub struct Remote {
     channel: Channel,
+    /// Asked once, when it first matters.
+    stream_form: OnceCell<StreamForm>,
 }
 
 impl Remote {
@@ -46,7 +50,7 @@ impl Remote {
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Channel::new(endpoint).map(|channel| Self { channel })
+        Channel::new(endpoint).map(|channel| Self { channel, stream_form: OnceCell::new() })
     }
 
     /// What its TLS is made of, to be kept up to date.
@@ -139,6 +143,17 @@ impl Upstream for Remote {
             let path = "/inference.GRPCInferenceService/ServerReady";
             let answer: Result<ServerReadyResponse, _> = unary(self, path, &ServerReadyRequest {}).await;
             answer.is_ok_and(|answer| answer.ready)
+        })
+    }
+
+    fn stream_form(&self) -> Answer<'_, StreamForm> {
+        Box::pin(async {
+            let ask = || async {
+                let path = "/inference.GRPCInferenceService/ServerMetadata";
+                let metadata: ServerMetadataResponse = unary(self, path, &ServerMetadataRequest {}).await?;
+                Ok::<_, RemoteError>(StreamForm::of_server(&metadata.name))
+            };
+            self.stream_form.get_or_try_init(ask).await.copied().unwrap_or(StreamForm::Bare)
         })
     }
 }

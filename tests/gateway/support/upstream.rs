@@ -13,20 +13,23 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use portcullis::proto::inference::ServerMetadataResponse;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use super::wire::{Answer, Body, headers};
+use super::wire::{Answer, Body, Messages, STREAM, frame, headers};
 
 /// Calls that an upstream remembers.
 const REMEMBERED: usize = 1000;
 const SERVER_READY: &str = "/inference.GRPCInferenceService/ServerReady";
+const SERVER_METADATA: &str = "/inference.GRPCInferenceService/ServerMetadata";
 /// Whatever is sent to methods under this prefix comes back piece by piece, with these metadata around it.
 pub const ECHO: &str = "/test.Echo/";
 
@@ -48,7 +51,8 @@ pub struct Upstream {
 }
 
 struct State {
-    script: Box<dyn Fn(&Seen) -> Answer + Send + Sync>,
+    script: Box<Script>,
+    streams: Option<Streams>,
     ready: AtomicBool,
     held: watch::Sender<bool>,
     halting: AtomicBool,
@@ -56,6 +60,20 @@ struct State {
     connections: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
     abandoned: Mutex<Vec<String>>,
+    streamed: Mutex<Vec<Bytes>>,
+    broken: AtomicUsize,
+}
+
+/// The answer to a call.
+type Script = dyn Fn(&Seen) -> Answer + Send + Sync;
+
+/// The answers to a request of a stream.
+type Answers = dyn Fn(&Bytes) -> Vec<Bytes> + Send + Sync;
+
+/// How a server answers streams.
+struct Streams {
+    server: &'static str,
+    answers: Box<Answers>,
 }
 
 impl Upstream {
@@ -67,8 +85,22 @@ impl Upstream {
 
     /// As [`Upstream::start`], on a port that was found already.
     pub fn start_on(listener: TcpListener, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serve(listener, Box::new(script), None)
+    }
+
+    /// Starts a server that calls itself `server` and answers each request of a stream with these messages, as it comes.
+    pub async fn streaming(
+        server: &'static str,
+        answers: impl Fn(&Bytes) -> Vec<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let script = |_: &Seen| Answer::status(Code::Unimplemented, "streams only");
+        Self::serve(listener, Box::new(script), Some(Streams { server, answers: Box::new(answers) }))
+    }
+
+    fn serve(listener: TcpListener, script: Box<Script>, streams: Option<Streams>) -> Self {
         let address = listener.local_addr().expect("an address");
-        let state = State::new(script);
+        let state = State::new(script, streams);
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
@@ -90,7 +122,7 @@ impl Upstream {
     /// As [`Upstream::start`], behind TLS.
     pub async fn behind(tls: ServerConfig, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let (address, listener) = free_port().await;
-        let state = State::new(script);
+        let state = State::new(Box::new(script), None);
         let (shared, tls) = (state.clone(), TlsAcceptor::from(Arc::new(tls)));
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -106,7 +138,7 @@ impl Upstream {
     /// As [`Upstream::start`], on the Unix socket at `path`. It has no address.
     pub async fn at(path: &Path, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let listener = UnixListener::bind(path).expect("a free path");
-        let state = State::new(script);
+        let state = State::new(Box::new(script), None);
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -150,6 +182,16 @@ impl Upstream {
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.seen.lock().expect("unpoisoned").iter().filter(|seen| seen.path == path).cloned().collect()
     }
+
+    /// The requests that came in streams so far, in their order.
+    pub fn streamed(&self) -> Vec<Bytes> {
+        self.state.streamed.lock().expect("unpoisoned").clone()
+    }
+
+    /// How many streams their clients broke off.
+    pub fn broken(&self) -> usize {
+        self.state.broken.load(Ordering::SeqCst)
+    }
 }
 
 /// A port, `:0` for any, on which nobody listens and nobody else can.
@@ -161,9 +203,10 @@ pub fn nobody_on(address: SocketAddr) -> TcpSocket {
 }
 
 impl State {
-    fn new(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Arc<Self> {
+    fn new(script: Box<Script>, streams: Option<Streams>) -> Arc<Self> {
         Arc::new(Self {
-            script: Box::new(script),
+            script,
+            streams,
             ready: AtomicBool::new(true),
             held: watch::Sender::new(false),
             halting: AtomicBool::new(false),
@@ -171,6 +214,8 @@ impl State {
             connections: AtomicUsize::new(0),
             seen: Mutex::default(),
             abandoned: Mutex::default(),
+            streamed: Mutex::default(),
+            broken: AtomicUsize::new(0),
         })
     }
 }
@@ -202,6 +247,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     if path.starts_with(ECHO) {
         return Ok(echo(body));
     }
+    if path == STREAM && state.streams.is_some() {
+        return Ok(answer_stream(state, parts.headers, body));
+    }
     let Ok(collected) = body.collect().await else {
         return Ok(response(Answer::status(Code::Cancelled, "the request broke off")));
     };
@@ -210,6 +258,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     if seen.path == SERVER_READY {
         let ready = state.ready.load(Ordering::SeqCst);
         return Ok(response(Answer::message(&[8, u8::from(ready)])));
+    }
+    if let Some(Streams { server, .. }) = state.streams.as_ref().filter(|_| seen.path == SERVER_METADATA) {
+        return Ok(response(Answer::of(&ServerMetadataResponse { name: (*server).to_owned(), ..Default::default() })));
     }
     let answer = (state.script)(&seen);
     let mut call = UnderWay { path: seen.path.clone(), state: state.clone(), answered: false };
@@ -249,6 +300,44 @@ fn remember(calls: &mut Vec<Seen>, seen: Seen) {
         calls.remove(0);
     }
     calls.push(seen);
+}
+
+/// Answers the requests of a stream one by one. Like many servers it says nothing before its first answer.
+fn answer_stream(state: Arc<State>, metadata: HeaderMap, body: Incoming) -> Response<Body> {
+    let (answers, told) = mpsc::channel(1);
+    let (heard, mut requests) = mpsc::unbounded_channel();
+    let hearing = state.clone();
+    let heard = tokio::spawn(async move {
+        let mut requests = Messages::of(body);
+        while let Some(request) = requests.next().await {
+            hearing.streamed.lock().expect("unpoisoned").push(request.clone());
+            heard.send(request).expect("they are answered until the last");
+        }
+        requests
+    });
+    tokio::spawn(async move {
+        let streams = state.streams.as_ref().expect("it streams");
+        while let Some(request) = requests.recv().await {
+            // The sender lives as long as the state.
+            let _ = state.held.subscribe().wait_for(|held| !held).await;
+            for answer in (streams.answers)(&request) {
+                // Nobody listens where the call was cancelled.
+                let _ = answers.send(Frame::data(frame(&answer))).await;
+            }
+        }
+        let requests = heard.await.expect("all was heard");
+        if requests.broke_off() {
+            state.broken.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        let seen =
+            Seen { method: Method::POST, path: STREAM.to_owned(), metadata, body: requests.bytes(), trailers: None };
+        remember(&mut state.seen.lock().expect("unpoisoned"), seen);
+        let _ = answers.send(Frame::trailers(headers(&[("grpc-status", "0"), ("x-end", "of the stream")]))).await;
+    });
+    let mut response = Response::new(StreamBody::new(ReceiverStream::new(told).map(Ok)).boxed_unsync());
+    *response.headers_mut() = headers(&[("content-type", "application/grpc"), ("x-begin", "of the stream")]);
+    response
 }
 
 fn response(answer: Answer) -> Response<Body> {

@@ -1,7 +1,8 @@
 //! gRPC as bytes: what is sent is what the test says, and what is seen is what came.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
@@ -21,6 +22,7 @@ use tonic::Code;
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 pub const MODEL_INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
+pub const STREAM: &str = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 /// One call: its method, metadata and bytes.
 #[derive(Debug, Clone)]
@@ -39,6 +41,12 @@ impl Call {
     /// An inference request.
     pub fn infer(request: &impl Message) -> Self {
         Self::new(MODEL_INFER, &request.encode_to_vec())
+    }
+
+    /// A stream of inference requests, all sent at once.
+    pub fn stream<'a, M: Message + 'a>(requests: impl IntoIterator<Item = &'a M>) -> Self {
+        let frames: Vec<Bytes> = requests.into_iter().map(|request| frame(&request.encode_to_vec())).collect();
+        Self { body: frames.concat().into(), ..Self::new(STREAM, b"") }
     }
 
     /// The call with one more entry of metadata; a key may come several times.
@@ -112,6 +120,12 @@ impl Answer {
         self.body.slice(5..)
     }
 
+    /// The messages of the answer, however it ended.
+    pub fn messages(&self) -> Vec<Bytes> {
+        let mut rest = self.body.clone();
+        std::iter::from_fn(|| cut(&mut rest)).collect()
+    }
+
     /// The one message of the answer, decoded.
     pub fn decode<M: Message + Default>(&self) -> M {
         M::decode(self.bytes()).expect("the answer is a message of this type")
@@ -136,6 +150,63 @@ pub fn frame(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+/// Takes one message off the front of these bytes, if it is whole.
+fn cut(bytes: &mut Bytes) -> Option<Bytes> {
+    let length = u32::from_be_bytes(bytes.get(1..5)?.try_into().expect("four bytes")) as usize;
+    (bytes.len() >= 5 + length).then(|| bytes.split_to(5 + length).slice(5..))
+}
+
+/// The messages of a body, as they arrive.
+pub struct Messages {
+    body: Incoming,
+    all: BytesMut,
+    read: usize,
+    trailers: Option<HeaderMap>,
+    broken: bool,
+}
+
+impl Messages {
+    /// Reads this body.
+    pub fn of(body: Incoming) -> Self {
+        Self { body, all: BytesMut::new(), read: 0, trailers: None, broken: false }
+    }
+
+    /// The next message; `None` at the end, however it came.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(message) = cut(&mut Bytes::copy_from_slice(&self.all[self.read..])) {
+                self.read += 5 + message.len();
+                return Some(message);
+            }
+            match self.body.frame().await? {
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) => self.all.extend_from_slice(&data),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+                Err(_) => {
+                    self.broken = true;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The trailers, once the end was reached.
+    pub fn trailers(&self) -> &HeaderMap {
+        self.trailers.as_ref().expect("trailers")
+    }
+
+    /// Whether the other side went away.
+    pub fn broke_off(&self) -> bool {
+        self.broken
+    }
+
+    /// Everything that came.
+    pub fn bytes(self) -> Bytes {
+        self.all.freeze()
+    }
+}
+
 /// Bytes of an answer that are sent before they are read, unless the test says otherwise.
 const WINDOW: u32 = 1 << 20;
 
@@ -144,6 +215,8 @@ const WINDOW: u32 = 1 << 20;
 pub struct Connection {
     sender: SendRequest<Body>,
     authority: String,
+    /// To go away at once; where the connection is over TCP alone.
+    socket: Option<Arc<std::net::TcpStream>>,
 }
 
 impl Connection {
@@ -156,7 +229,11 @@ impl Connection {
     pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         stream.set_nodelay(true).expect("a socket option");
-        Self::over_with_window(stream, &address.to_string(), bytes).await
+        let stream = stream.into_std().expect("a socket");
+        let socket = Arc::new(stream.try_clone().expect("a second handle"));
+        let stream = TcpStream::from_std(stream).expect("a socket");
+        let connection = Self::over_with_window(stream, &address.to_string(), bytes).await;
+        Self { socket: Some(socket), ..connection }
     }
 
     /// Speaks HTTP/2 with the `authority` at the other end of the stream.
@@ -174,7 +251,12 @@ impl Connection {
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
         // It ends when its last sender is dropped, or with the peer.
         tokio::spawn(async { _ = connection.await });
-        Self { sender, authority: authority.to_owned() }
+        Self { sender, authority: authority.to_owned(), socket: None }
+    }
+
+    /// Goes away with all calls under way, as a client does that is killed.
+    pub fn kill(self) {
+        self.socket.expect("it is over TCP").shutdown(Shutdown::Both).expect("it is connected");
     }
 
     /// Whether the peer takes no further calls: this one gets no answer, not even an error.

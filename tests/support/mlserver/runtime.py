@@ -5,6 +5,7 @@ taken: BYTES, in a tensor of any name.
 """
 
 import asyncio
+from typing import AsyncIterator
 
 import numpy as np
 import onnxruntime
@@ -64,3 +65,7 @@ class OnnxModel(MLModel):
             model_version=self.version,
             outputs=[NumpyCodec.encode_output(name, np.asarray(result)) for name, result in zip(wanted, results)],
         )
+
+    async def predict_stream(self, payloads: AsyncIterator[InferenceRequest]) -> AsyncIterator[InferenceResponse]:
+        async for payload in payloads:
+            yield await self.predict(payload)
