@@ -60,7 +60,7 @@ fn floats(put: &mut Put) {
 }
 
 fn halves(put: &mut Put) {
-    put.array("x_train", &[3, 1, 1], vec![f16::ONE; 3].iter().map(|half| half.to_f64()).collect());
+    put.array("x_train", &[3, 1, 1], [f16::ONE; 3].iter().map(|half| half.to_f64()).collect());
     put.array("x", &[2, 2, 2], vec![0.25_f64; 8]);
     put.array("y_train", &[3], vec![1_u16, 2, 3]);
 }
