@@ -48,12 +48,12 @@ impl GatewayProcess {
     }
 
     pub async fn ready(&self) {
-        let ready = async || (support::wire::get(self.admin, "/readyz").await.0 == 200).then_some(());
+        let ready = async || (support::http1::get(self.admin, "/readyz").await.0 == 200).then_some(());
         eventually("the gateway is ready", ready).await;
     }
 
     pub async fn metrics(&self) -> Metrics {
-        Metrics::parse(&support::wire::get(self.admin, "/metrics").await.1)
+        Metrics::parse(&support::http1::get(self.admin, "/metrics").await.1)
     }
 
     /// What is counted once nothing is under way or held any more, and as many requests are decided as were sent.
