@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use prost::Message;
 
 use super::guard::restore;
@@ -10,6 +11,7 @@ use super::message::codec::{self, Packed};
 use super::message::room::Room;
 use super::message::view::{self, Sent};
 use super::message::{weight, wire};
+use super::rest;
 use crate::model::{Distribution, InputSpec, OutputSpec};
 use crate::proto::inference::{ModelInferRequest, ModelInferResponse};
 use crate::tensor::{Picture, Tensor};
@@ -22,6 +24,11 @@ pub fn frame(message: &[u8]) -> Bytes {
 /// The one message of a body, where there is room for many of them.
 pub fn message(body: &Bytes, encoding: Option<&str>, limit: usize) -> Option<Bytes> {
     wire::single_message(body, encoding, limit, &Room::new(8 * limit)).ok()
+}
+
+/// The request in the body of one over HTTP with these headers, where there is room for many of them.
+pub fn rest_request(headers: &HeaderMap, body: &Bytes, limit: usize) -> Option<ModelInferRequest> {
+    rest::read(headers, body, limit, &Room::new(8 * limit))
 }
 
 /// What a message takes once decoded as a request, at most.

@@ -13,7 +13,8 @@ mod upstream;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use http::{Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tonic::Status;
 use tonic::body::Body;
@@ -27,8 +28,10 @@ use super::guard::Guard;
 use super::lifecycle::serving::Current;
 use super::listen::admission::Admission;
 use super::listen::code_name;
+use super::message::room::Room;
 use super::message::tee::Watched;
 use crate::detect::{Action, Reason};
+use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{self, InflightCall};
 
 /// Sends each request where it belongs: inference to the guard, all else to the upstream.
@@ -88,6 +91,13 @@ async fn carry(guard: &Guard, upstream: &Upstream, route: Route, request: Reques
         Some(refusal) => refusal,
         None => upstream.call(request).await,
     }
+}
+
+/// The request in a body that has these headers, as far as one can be read of it: for who fuzzes.
+pub(super) fn read(headers: &HeaderMap, body: &Bytes, limit: usize, room: &Room) -> Option<ModelInferRequest> {
+    let model = route::Model { name: "model".into(), version: String::new() };
+    let layout = layout::Layout::of(headers).ok()?;
+    message::request(&model, &layout, body, limit, room).ok().map(|read| read.request)
 }
 
 /// What a request is told for which there is no place.

@@ -64,7 +64,8 @@ pub fn bodies() -> Vec<Seed> {
     ]
 }
 
-fn packed<W: Write>(mut encoder: W, bytes: &[u8], finish: fn(W) -> std::io::Result<Vec<u8>>) -> Vec<u8> {
+/// The bytes as this encoder compresses them.
+pub fn packed<W: Write>(mut encoder: W, bytes: &[u8], finish: fn(W) -> std::io::Result<Vec<u8>>) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| finish(encoder)).expect("memory takes everything")
 }
 

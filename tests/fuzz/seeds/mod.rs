@@ -1,6 +1,7 @@
 //! The inputs that the corpora start from, one or more of each kind that a target reads.
 
 mod arrays;
+mod documents;
 mod messages;
 mod models;
 mod pictures;
@@ -19,6 +20,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "npz" => arrays::archives(),
         "onnx" => models::graphs(),
         "profile" => texts::profiles(),
+        "rest" => documents::bodies(),
         "wire" => messages::bodies(),
         _ => Vec::new(),
     }

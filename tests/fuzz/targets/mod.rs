@@ -9,6 +9,7 @@ mod memory;
 mod npz;
 mod onnx;
 mod profile;
+mod rest;
 mod wire;
 
 #[global_allocator]
@@ -18,7 +19,7 @@ static ALLOCATOR: memory::Counting = memory::Counting;
 pub type Target = fn(&[u8]) -> bool;
 
 /// The targets by the names of their corpora.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("bytes", bytes::fuzz),
     ("config", config::fuzz),
     ("encoded", encoded::fuzz),
@@ -26,6 +27,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("npz", npz::fuzz),
     ("onnx", onnx::fuzz),
     ("profile", profile::fuzz),
+    ("rest", rest::fuzz),
     ("wire", wire::fuzz),
 ];
 

@@ -50,17 +50,17 @@ fn read_as_request(message: &Bytes) -> bool {
     }
     let Some(request) = request else { return false };
     assert!(weight.is_some(), "what can be decoded can be weighed");
+    look_at(&request)
+}
+
+/// The tensors of a request, and what the examination and the policy look at; whether there were pictures among them.
+pub fn look_at(request: &ModelInferRequest) -> bool {
     for position in 0..request.inputs.len().min(8) {
-        if let Some(tensor) = fuzzing::input(&request, position) {
+        if let Some(tensor) = fuzzing::input(request, position) {
             tensor.elements.check_count(&tensor.shape).expect("as many as the shape says");
             assert_eq!(tensor.elements.datatype().name(), request.inputs[position].datatype);
         }
     }
-    look(&request)
-}
-
-/// What the examination and the policy look at.
-fn look(request: &ModelInferRequest) -> bool {
     let mut found = false;
     for spec in inputs() {
         for picture in fuzzing::pictures(request, &spec, MOST) {
