@@ -9,9 +9,9 @@ use portcullis::proto::inference::ModelInferResponse;
 use prost::Message;
 use tonic::Code;
 
-use crate::support::gateway::in_front_of;
+use crate::support::gateway::{embedded, in_front_of};
 use crate::support::models::digits_response;
-use crate::support::wire::{MODEL_INFER, frame};
+use crate::support::wire::{MODEL_INFER, STREAM, frame};
 use crate::support::{Answer, Call, Connection, Gateway, Model, Upstream, shared};
 
 const ENCODINGS: [&str; 4] = ["identity", "gzip", "deflate", "zstd"];
@@ -104,5 +104,20 @@ async fn what_cannot_be_decompressed_is_refused_where_it_would_be_a_way_past() {
         let answer = gateway.call(infer(encoding, message)).await;
         assert_eq!(answer.code(), Code::InvalidArgument, "{encoding}");
         assert!(answer.error().contains(&format!("({reason})")), "{encoding}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_message_that_would_swell_when_decoded_is_refused_by_embedded_models() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let gateway = Gateway::start(&embedded(&[digits.guarded("policy = \"monitor\"")])).await;
+    // A million inputs in a few thousand bytes.
+    let swarm = [0x2a, 0].repeat(1 << 20);
+    for path in [MODEL_INFER, STREAM] {
+        for encoding in ["identity", "gzip"] {
+            let answer = gateway.call(Call { path: path.to_owned(), ..infer(encoding, &swarm) }).await;
+            assert_eq!(answer.code(), Code::OutOfRange, "{path}, {encoding}: {}", answer.error());
+        }
     }
 }

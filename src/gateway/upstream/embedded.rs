@@ -11,13 +11,14 @@ use tonic::body::Body;
 use tonic::codegen::{CompressionEncoding, Service};
 use tonic::{Code, Status};
 
-use super::weighed::weighed;
+use super::weighed::{weighed, weight};
 use super::{Answer, Upstream};
+use crate::gateway::guard::grpc::header;
 use crate::gateway::message::outputs::{output_tensor, raw_contents};
 use crate::gateway::message::room::{Held, NO_ROOM, Room};
 use crate::gateway::message::stream::{self, StreamForm};
 use crate::gateway::message::tee::Frames;
-use crate::gateway::message::{view, weight, wire};
+use crate::gateway::message::{view, wire};
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
 use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
@@ -86,12 +87,9 @@ impl Embedded {
             frames.push(&data);
         }
         let bytes = frames.joined();
-        let is_inference = parts.uri.path().ends_with("/ModelInfer");
-        if let Some(weight) = bytes.get(wire::HEADER..).filter(|_| is_inference).and_then(weight::of_request) {
-            if weight > self.largest {
-                return Err(too_large(weight, self.largest));
-            }
-            if !held.take(weight) {
+        if parts.uri.path().ends_with("/ModelInfer") {
+            let encoding = header(&parts.headers, "grpc-encoding");
+            if !held.take(weight(&bytes, encoding.as_deref(), self.largest, &self.room)?) {
                 return Err(Status::resource_exhausted(NO_ROOM));
             }
         }
@@ -128,7 +126,8 @@ impl Upstream for Embedded {
             let held = self.room.nothing();
             // Streams are held message by message.
             if request.uri().path().ends_with("/ModelStreamInfer") {
-                let request = request.map(|body| weighed(body, self.largest, &self.room));
+                let encoding = header(request.headers(), "grpc-encoding");
+                let request = request.map(|body| weighed(body, encoding, self.largest, &self.room));
                 return match service.call(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},

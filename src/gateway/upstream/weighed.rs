@@ -12,13 +12,29 @@ use crate::gateway::message::cutter::Cutter;
 use crate::gateway::message::room::{NO_ROOM, Room};
 use crate::gateway::message::tee::Limits;
 use crate::gateway::message::weight;
-use crate::gateway::message::wire::HEADER;
+use crate::gateway::message::wire::{WireError, single_message};
+
+/// What this message of an inference request, compressed as `encoding` says, takes beside itself once it is decoded, in
+/// bytes. What cannot be read is left to whoever decodes it.
+///
+/// # Errors
+/// When that is more than `largest`, or there is no room to look.
+pub(super) fn weight(message: &Bytes, encoding: Option<&str>, largest: usize, room: &Room) -> Result<usize, Status> {
+    let plain = match single_message(message, encoding, largest, room) {
+        Ok(plain) => plain,
+        Err(WireError::NoRoom(_)) => return Err(Status::resource_exhausted(NO_ROOM)),
+        Err(_) => return Ok(0),
+    };
+    let weight = weight::of_request(&plain).unwrap_or(0);
+    if weight > largest { Err(too_large(weight, largest)) } else { Ok(weight) }
+}
 
 /// The body, request by request; it ends with an error at one that is larger than `largest` bytes, before or after it is
 /// decoded, or for which there is no room.
-pub(super) fn weighed(body: Body, largest: usize, room: &Room) -> Body {
+pub(super) fn weighed(body: Body, encoding: Option<String>, largest: usize, room: &Room) -> Body {
     let limits = Limits { message: largest, inspected: largest };
-    let scale = Scale { body, cutter: Cutter::new(limits, room.nothing()), data: Bytes::new(), largest };
+    let cutter = Cutter::new(limits, room.nothing());
+    let scale = Scale { body, cutter, data: Bytes::new(), encoding, largest, room: room.clone() };
     unfolded(Some(scale), |scale| async move {
         let mut scale = scale?;
         match scale.next().await? {
@@ -32,7 +48,9 @@ struct Scale {
     body: Body,
     cutter: Cutter,
     data: Bytes,
+    encoding: Option<String>,
     largest: usize,
+    room: Room,
 }
 
 impl Scale {
@@ -45,9 +63,8 @@ impl Scale {
                         return Some(Err(Status::resource_exhausted(NO_ROOM)));
                     }
                     Ok(Some(request)) => {
-                        let weight = weight::of_request(&request.bytes[HEADER..]).unwrap_or(0);
-                        let is_heavy = weight > self.largest;
-                        return Some(if is_heavy { Err(too_large(weight, self.largest)) } else { Ok(request.bytes) });
+                        let weight = weight(&request.bytes, self.encoding.as_deref(), self.largest, &self.room);
+                        return Some(weight.map(|_| request.bytes));
                     }
                     Err(status) => return Some(Err(status)),
                 }
