@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::support::gateway::in_front_of;
 use crate::support::models::digits_response;
-use crate::support::wire::MODEL_INFER;
+use crate::support::wire::{MODEL_INFER, STREAM};
 use crate::support::{Answer, Call, Gateway, Model, Upstream, shared};
 
 const SERVICE: &str = "/inference.GRPCInferenceService/";
@@ -77,5 +77,9 @@ async fn shared_memory_passes_unexamined_where_it_is_allowed_and_under_monitor()
         assert_eq!(upstream.seen(MODEL_INFER)[0].body, request.body, "{policy}: as it came");
         let labels = [("decision", "undecided"), ("reason", "shared_memory")];
         assert_eq!(gateway.metrics_after(1).await.sum("portcullis_decisions_total", &labels), 1.0, "{policy}");
+        let stream = Call::stream(&[hidden_input(&digits)]);
+        gateway.call(stream.clone()).await;
+        assert_eq!(upstream.seen(STREAM)[0].body, stream.body, "{policy}: in a stream too");
+        assert_eq!(gateway.metrics_after(2).await.sum("portcullis_decisions_total", &labels), 2.0, "{policy}");
     }
 }

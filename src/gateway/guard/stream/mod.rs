@@ -24,7 +24,7 @@ use super::grpc::Grpc;
 use super::intake::{Guarded, Intake, Ticket};
 use super::{Guard, conclude, unattributed};
 use crate::config::Policy;
-use crate::detect::{Action, Decision, Reason, act};
+use crate::detect::{Action, Decision, Reason};
 use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::message::room::NO_ROOM;
 use crate::gateway::message::stream::{StreamForm, error, errors_end_it};
@@ -199,7 +199,7 @@ async fn decide(guarded: Guarded) -> Decided {
     let Guarded { model, id, examination, pledge, .. } = guarded;
     // It has predicted the original itself.
     let (decision, reason, examined) = conclude(examination, std::future::ready(Err(Reason::Prediction))).await;
-    let action = match act(model.policy, model.on_undecided, decision, reason) {
+    let action = match model.act(decision, reason) {
         Action::Restore => Action::Block,
         action => action,
     };
