@@ -84,8 +84,8 @@ impl Kept {
     }
 
     fn keep(&self, input: &[u8]) {
-        self.file.set_len(input.len() as u64).expect("writable");
         self.file.write_all_at(input, 0).expect("writable");
+        self.file.set_len(input.len() as u64).expect("writable");
     }
 }
 
