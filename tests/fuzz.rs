@@ -91,47 +91,47 @@ impl Kept {
 
 #[test]
 fn no_contents_break_a_tensor() {
-    fuzz("bytes", 100_000);
+    fuzz("bytes", 500_000);
 }
 
 #[test]
 fn no_text_breaks_the_configuration() {
-    fuzz("config", 20_000);
+    fuzz("config", 100_000);
 }
 
 #[test]
 fn no_file_of_a_client_breaks_its_decoding() {
-    fuzz("encoded", 3_000);
+    fuzz("encoded", 15_000);
 }
 
 #[test]
 fn no_file_breaks_the_decoding_of_a_picture() {
-    fuzz("image", 20_000);
+    fuzz("image", 100_000);
 }
 
 #[test]
 fn no_archive_breaks_the_reading_of_arrays() {
-    fuzz("npz", 20_000);
+    fuzz("npz", 100_000);
 }
 
 #[test]
 fn no_model_breaks_the_reading_of_a_graph() {
-    fuzz("onnx", 50_000);
+    fuzz("onnx", 250_000);
 }
 
 #[test]
 fn no_profile_breaks_its_reading() {
-    fuzz("profile", 20_000);
+    fuzz("profile", 100_000);
 }
 
 #[test]
 fn no_body_breaks_the_reading_of_a_request_over_http() {
-    fuzz("rest", 50_000);
+    fuzz("rest", 250_000);
 }
 
 #[test]
 fn no_body_breaks_the_view_of_a_request_or_an_answer() {
-    fuzz("wire", 100_000);
+    fuzz("wire", 500_000);
 }
 
 #[test]
