@@ -13,7 +13,7 @@ pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, counter, gauge, histogram};
 
@@ -44,13 +44,6 @@ impl Stage {
 /// A stage of an examination has ended.
 pub fn stage_ended(stage: Stage, took: Duration) {
     histogram!(names::STAGE_DURATION, "stage" => stage.name()).record(took.as_secs_f64());
-}
-
-/// A call has ended; `model` and `method` come from bounded sets, `code` is a gRPC code's name.
-pub fn call_ended(model: &'static str, method: &'static str, code: &'static str, took: Duration) {
-    counter!(names::REQUESTS, "model" => model, "method" => method, "grpc_code" => code).increment(1);
-    histogram!(names::REQUEST_DURATION, "model" => model, "method" => method).record(took.as_secs_f64());
-    tracing::debug!(model, method, code, seconds = took.as_secs_f64(), "call ended");
 }
 
 /// An inference request went to a model that is not guarded.
@@ -151,21 +144,41 @@ pub fn workers_seen(queue_depth: usize, busy: Duration, in_onnxruntime: Duration
     gauge!(names::ONNXRUNTIME_BUSY).set(in_onnxruntime.as_secs_f64());
 }
 
-/// A call that is under way, from its making to its dropping.
+/// A call, from its making to its dropping, when it is counted.
 #[derive(Debug)]
-pub struct InflightCall(());
+pub struct Call {
+    model: &'static str,
+    method: &'static str,
+    code: &'static str,
+    began: Instant,
+}
 
-impl InflightCall {
-    /// Counts it.
-    pub fn begin() -> Self {
+impl Call {
+    /// A call of `method` is under way; the method comes from a bounded set.
+    pub fn begin(method: &'static str) -> Self {
         gauge!(names::INFLIGHT_REQUESTS).increment(1.0);
-        Self(())
+        Self { model: "other", method, code: "CANCELLED", began: Instant::now() }
+    }
+
+    /// It asked this model, a name from a bounded set.
+    pub fn asked(&mut self, model: &'static str) {
+        self.model = model;
+    }
+
+    /// It has ended with a gRPC code of this name; one that is dropped without has been cancelled.
+    pub fn ended(mut self, code: &'static str) {
+        self.code = code;
     }
 }
 
-impl Drop for InflightCall {
+impl Drop for Call {
     fn drop(&mut self) {
+        let Self { model, method, code, began } = *self;
+        let took = began.elapsed();
         gauge!(names::INFLIGHT_REQUESTS).decrement(1.0);
+        counter!(names::REQUESTS, "model" => model, "method" => method, "grpc_code" => code).increment(1);
+        histogram!(names::REQUEST_DURATION, "model" => model, "method" => method).record(took.as_secs_f64());
+        tracing::debug!(model, method, code, seconds = took.as_secs_f64(), "call ended");
     }
 }
 

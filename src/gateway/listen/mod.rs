@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -39,7 +39,7 @@ use crate::gateway::message::deadline::Deadline;
 use crate::gateway::message::tee::Watched;
 use crate::gateway::rest;
 use crate::gateway::stream::Stream;
-use crate::telemetry::{self, InflightCall};
+use crate::telemetry::{self, Call};
 
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
@@ -70,12 +70,11 @@ pub(crate) struct Dispatch {
 
 impl Dispatch {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let began = Instant::now();
-        let call = InflightCall::begin();
         let serving = self.current.get();
         let mut request = request.map(Body::new);
         let name = request.uri().path().strip_prefix(INFERENCE);
         let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
+        let mut call = Call::begin(method);
         let (place, deadline) = (self.admission.call(), Deadline::of(request.headers()));
         let response = match deadline {
             _ if place.is_none() => turned_away(method),
@@ -85,13 +84,15 @@ impl Dispatch {
                 deadline.keep(self.route(&serving, request, method)).await
             }
         };
-        let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
+        if let Some(ModelLabel(model)) = response.extensions().get() {
+            call.asked(model);
+        }
         let in_headers = status_of(response.headers());
         Ok(response.map(|body| {
             Body::new(Watched::new(body, move |trailers| {
                 let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
-                telemetry::call_ended(model.0, method, code_name(code), began.elapsed());
-                drop((call, place));
+                call.ended(code_name(code));
+                drop(place);
             }))
         }))
     }

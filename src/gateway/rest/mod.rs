@@ -11,7 +11,6 @@ mod transport;
 mod upstream;
 
 use std::convert::Infallible;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -32,7 +31,7 @@ use super::message::room::Room;
 use super::message::tee::Watched;
 use crate::detect::{Action, Reason};
 use crate::proto::inference::ModelInferRequest;
-use crate::telemetry::{self, InflightCall};
+use crate::telemetry::{self, Call};
 
 /// Sends each request where it belongs: inference to the guard, all else to the upstream.
 #[derive(Clone)]
@@ -43,12 +42,10 @@ pub(crate) struct Dispatch {
 
 impl Dispatch {
     pub(crate) async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let began = Instant::now();
-        let call = InflightCall::begin();
         let mut request = request.map(Body::new);
         upstream::drop_hop_by_hop(request.headers_mut());
         let (route, place) = (Route::of(&request), self.admission.call());
-        let method = route.label();
+        let mut call = Call::begin(route.label());
         let response = if place.is_none() {
             turned_away(&route)
         } else {
@@ -58,12 +55,14 @@ impl Dispatch {
                 None => error::with_status(StatusCode::NOT_FOUND, "nobody behind this gateway speaks REST"),
             }
         };
-        let model = response.extensions().get().copied().unwrap_or(ModelLabel("other"));
+        if let Some(ModelLabel(model)) = response.extensions().get() {
+            call.asked(model);
+        }
         let code = code_name(error::code(response.status()));
         Ok(response.map(|body| {
             Body::new(Watched::new(body, move |_| {
-                telemetry::call_ended(model.0, method, code, began.elapsed());
-                drop((call, place));
+                call.ended(code);
+                drop(place);
             }))
         }))
     }
