@@ -8,24 +8,25 @@ use std::path::Path;
 use portcullis::tensor::Picture;
 use serde_json::{Value, json};
 
-use crate::support::gateway::{embedded, in_front_of};
-use crate::support::python::{self, Candidate, mlserver};
+use crate::rest::{embedded_rest, in_front_of_rest};
+use crate::support::python::{self, Addresses, Candidate, mlserver, mlserver_addresses};
 use crate::support::{Gateway, Model, root, shared};
 
 /// Files of `tests/support/conformance`.
-const CLIENTS: [&str; 4] = ["triton_grpc", "triton_aio", "kserve_grpc", "plain_grpc"];
+const CLIENTS: [&str; 6] = ["triton_grpc", "triton_aio", "kserve_grpc", "plain_grpc", "triton_http", "kserve_rest"];
 /// More than the 4 MiB that gRPC takes by default.
 const LARGE: usize = 1400;
 const POLICIES: [&str; 3] = ["annotate", "block", "restore"];
 /// What is tried: its name, the policy, the pictures, and how it reads in the table.
-const FEATURES: [(&str, &str, Pictures, &str); 17] = [
-    ("live", "block", Pictures::Clean(1), "`ServerLive`"),
-    ("ready", "block", Pictures::Clean(1), "`ServerReady`"),
-    ("model ready", "block", Pictures::Clean(1), "`ModelReady`"),
-    ("server metadata", "block", Pictures::Clean(1), "`ServerMetadata`"),
-    ("model metadata", "block", Pictures::Clean(1), "`ModelMetadata`"),
-    ("raw contents", "annotate", Pictures::Clean(1), "`ModelInfer`, raw contents"),
-    ("typed contents", "annotate", Pictures::Clean(1), "`ModelInfer`, typed contents"),
+const FEATURES: [(&str, &str, Pictures, &str); 18] = [
+    ("live", "block", Pictures::Clean(1), "is the server alive?"),
+    ("ready", "block", Pictures::Clean(1), "is the server ready?"),
+    ("model ready", "block", Pictures::Clean(1), "is the model ready?"),
+    ("server metadata", "block", Pictures::Clean(1), "metadata of the server"),
+    ("model metadata", "block", Pictures::Clean(1), "metadata of the model"),
+    ("raw contents", "annotate", Pictures::Clean(1), "inference, raw contents"),
+    ("typed contents", "annotate", Pictures::Clean(1), "inference, typed contents or JSON"),
+    ("stream", "annotate", Pictures::Clean(1), "streaming inference"),
     ("batch", "annotate", Pictures::Clean(3), "a batch"),
     ("large message", "annotate", Pictures::Clean(LARGE), "a message above 4 MiB"),
     ("gzip", "annotate", Pictures::Clean(1), "gzip"),
@@ -52,6 +53,8 @@ enum Pictures {
 struct Server {
     title: String,
     gateways: Vec<Gateway>,
+    /// Where it is without a gateway, unless it is one.
+    bare: Option<Addresses>,
 }
 
 impl Server {
@@ -60,7 +63,27 @@ impl Server {
         for policy in POLICIES {
             gateways.push(Gateway::start(&configuration(format!("policy = \"{policy}\""))).await);
         }
-        Self { title, gateways }
+        Self { title, gateways, bare: None }
+    }
+
+    /// What works for a client, in a word of the tables.
+    fn tells(&self, client: &mut Candidate, policy: &str, mut question: Value) -> &'static str {
+        question["urls"] = urls(self.under(policy).clients, self.under(policy).rest.expect("REST is served"));
+        let answer = client.ask(&question);
+        match (answer["works"].as_bool(), self.bare) {
+            (None, _) => "–",
+            (Some(true), _) => "yes",
+            (Some(false), Some(Addresses { grpc, rest })) => {
+                question["urls"] = urls(grpc, rest);
+                if client.ask(&question)["works"] == json!(false) { "neither" } else { self.fails(&answer) }
+            }
+            (Some(false), None) => self.fails(&answer),
+        }
+    }
+
+    fn fails(&self, answer: &Value) -> &'static str {
+        eprintln!("{}: {}", self.title, answer["why"]);
+        "no"
     }
 
     fn under(&self, policy: &str) -> &Gateway {
@@ -70,14 +93,22 @@ impl Server {
 }
 
 async fn servers(digits: &Model, shared: &Path) -> [Server; 2] {
-    let theirs = mlserver(shared).await;
-    let meta = python::client(json!({ "command": "meta", "url": theirs.to_string() })).await;
+    let Addresses { grpc, rest } = mlserver_addresses(shared).await;
+    let meta = python::client(json!({ "command": "meta", "url": grpc.to_string() })).await;
     let version = meta["server"]["version"].as_str().expect("a version");
+    let theirs = Server::start(format!("MLServer {version}"), |settings| {
+        in_front_of_rest(grpc, rest, &[digits.guarded(&settings)])
+    })
+    .await;
     [
-        Server::start("The embedded upstream".into(), |settings| embedded(&[digits.guarded(&settings)])).await,
-        Server::start(format!("MLServer {version}"), |settings| in_front_of(theirs, &[digits.guarded(&settings)]))
-            .await,
+        Server::start("The embedded upstream".into(), |settings| embedded_rest(&[digits.guarded(&settings)])).await,
+        Server { bare: Some(Addresses { grpc, rest }), ..theirs },
     ]
+}
+
+/// Where clients find a gateway or a server.
+fn urls(grpc: SocketAddr, rest: SocketAddr) -> Value {
+    json!({ "grpc": grpc.to_string(), "rest": rest.to_string() })
 }
 
 /// The logits of one picture, from the server without any gateway.
@@ -118,20 +149,9 @@ async fn every_client_does_with_every_server_what_the_documentation_says() {
                 Pictures::Suspicious => (&examples.suspicious, 1),
             };
             let question = json!({
-                "feature": feature, "url": server.under(policy).clients.to_string(), "count": count,
-                "picture": picture.pixels(), "logits": expected,
+                "feature": feature, "count": count, "picture": picture.pixels(), "logits": expected,
             });
-            let cells = clients.each_mut().map(|client| {
-                let answer = client.ask(&question);
-                match answer["works"].as_bool() {
-                    Some(true) => "yes",
-                    Some(false) => {
-                        eprintln!("{feature}, {}: {}", server.title, answer["why"]);
-                        "no"
-                    }
-                    None => "–",
-                }
-            });
+            let cells = clients.each_mut().map(|client| server.tells(client, policy, question.clone()));
             (label, cells.to_vec())
         });
         write_table(&mut tables, &server.title, &versions, &rows);

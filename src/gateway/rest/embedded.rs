@@ -55,7 +55,7 @@ impl Embedded {
             Some((model, None)) if get => self.model_metadata(model).await,
             _ if get => match path {
                 "/v2" => self.metadata().await,
-                "/v2/health/live" => Ok(Response::new(Body::empty())),
+                "/v2/health/live" => Ok(document(&json!({ "live": true }))),
                 "/v2/health/ready" => self.ready().await,
                 _ => Err(nowhere(path)),
             },
@@ -146,7 +146,7 @@ fn nowhere(path: &str) -> Status {
 }
 
 fn readiness(ready: bool) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+    let mut response = document(&json!({ "ready": ready }));
     if !ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }

@@ -28,12 +28,12 @@ const LENGTH: &str = "inference-header-content-length";
 const LISTEN: &str = "[server]\nrest_listen = \"127.0.0.1:0\"\n";
 
 /// The configuration of a gateway that serves its models itself, over REST too.
-fn embedded_rest(models: &[String]) -> String {
+pub fn embedded_rest(models: &[String]) -> String {
     format!("{LISTEN}{}", embedded(models))
 }
 
 /// The configuration of a gateway in front of a server that speaks both.
-fn in_front_of_rest(grpc: SocketAddr, rest: SocketAddr, models: &[String]) -> String {
+pub fn in_front_of_rest(grpc: SocketAddr, rest: SocketAddr, models: &[String]) -> String {
     let both = in_front_of(grpc, models).replacen("grpc", &format!("rest = \"http://{rest}\"\ngrpc"), 1);
     format!("{LISTEN}{both}")
 }

@@ -1,39 +1,19 @@
 """KServe's `InferenceGRPCClient`."""
 
 import asyncio
-import importlib.util
-import logging
-import sys
-import types
-from importlib.metadata import version
 
 import grpc
+from kserve_package import VERSION, InferenceGRPCClient, read, request_of
 
-# The package itself imports servers and the SDK of Kubernetes, of which its client needs nothing.
-package = types.ModuleType("kserve")
-package.__path__ = list(importlib.util.find_spec("kserve").submodule_search_locations)
-sys.modules["kserve"] = package
-
-from kserve.inference_client import InferenceGRPCClient  # noqa: E402
-from kserve.protocol.infer_type import InferInput, InferRequest  # noqa: E402
-
-NAME, VERSION = "kserve.InferenceGRPCClient", version("kserve")
+NAME = "kserve.InferenceGRPCClient"
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
-logging.disable(logging.CRITICAL)
-
-
-def request_of(model, array, request_id="", typed=False):
-    tensor = InferInput("image", list(array.shape), "FP32")
-    tensor.set_data_from_numpy(array, binary_data=not typed)
-    return InferRequest(model, [tensor], request_id=request_id)
 
 
 class Client:
     error = grpc.RpcError
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, urls):
+        self.url = urls["grpc"]
 
     @staticmethod
     def status(error):
@@ -66,10 +46,7 @@ class Client:
         algorithm = compression and grpc.Compression[compression.capitalize()]
         channel = algorithm and [*UNLIMITED, ("grpc.default_compression_algorithm", int(algorithm))]
         request = request_of(model, array, **wishes)
-        response = self.ask(lambda client: client.infer(request, timeout=timeout), channel)
-        parameters = {key: value.string_param for key, value in (response.parameters or {}).items()}
-        logits = response.get_output_by_name("logits").as_numpy()
-        return {"id": response.id, "logits": logits, "parameters": parameters}
+        return read(self.ask(lambda client: client.infer(request, timeout=timeout), channel))
 
     def cancel(self, model, array):
         async def cancel(client):
@@ -80,3 +57,6 @@ class Client:
             assert call.cancelled()
 
         self.ask(cancel)
+
+    def stream(self, model, arrays):
+        raise NotImplementedError

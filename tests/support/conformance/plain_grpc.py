@@ -19,11 +19,22 @@ def request_of(model, array, request_id="", typed=False):
     return request
 
 
+def read(answer):
+    output = answer.outputs[0]
+    values = (
+        np.frombuffer(answer.raw_output_contents[0], dtype=np.float32)
+        if answer.raw_output_contents
+        else np.array(output.contents.fp32_contents, dtype=np.float32)
+    )
+    parameters = {key: value.string_param for key, value in answer.parameters.items()}
+    return {"id": answer.id, "logits": values.reshape(list(output.shape)), "parameters": parameters}
+
+
 class Client:
     error = grpc.RpcError
 
-    def __init__(self, url):
-        self.stub = GRPCInferenceServiceStub(grpc.insecure_channel(url, options=UNLIMITED))
+    def __init__(self, urls):
+        self.stub = GRPCInferenceServiceStub(grpc.insecure_channel(urls["grpc"], options=UNLIMITED))
 
     @staticmethod
     def status(error):
@@ -48,18 +59,15 @@ class Client:
     def infer(self, model, array, compression=None, timeout=None, **wishes):
         algorithm = compression and grpc.Compression[compression.capitalize()]
         request = request_of(model, array, **wishes)
-        answer = self.stub.ModelInfer(request, timeout=timeout, compression=algorithm)
-        output = answer.outputs[0]
-        values = (
-            np.frombuffer(answer.raw_output_contents[0], dtype=np.float32)
-            if answer.raw_output_contents
-            else np.array(output.contents.fp32_contents, dtype=np.float32)
-        )
-        parameters = {key: value.string_param for key, value in answer.parameters.items()}
-        return {"id": answer.id, "logits": values.reshape(list(output.shape)), "parameters": parameters}
+        return read(self.stub.ModelInfer(request, timeout=timeout, compression=algorithm))
 
     def cancel(self, model, array):
         call = self.stub.ModelInfer.future(request_of(model, array))
         call.cancel()
         # It may have been answered before.
         assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.OK)
+
+    def stream(self, model, arrays):
+        for answer in self.stub.ModelStreamInfer(request_of(model, array) for array in arrays):
+            assert not answer.error_message, answer.error_message
+            yield read(answer.infer_response)

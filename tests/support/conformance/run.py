@@ -1,18 +1,22 @@
 """What a client that nobody here wrote can do through a gateway: run.py CLIENT
 
 CLIENT is a file of this folder. Reads questions, one JSON object a line, answers each with a line of JSON and ends with its
-input. `{"feature": null}` asks for the client's name and version. Any other feature comes with the `url` of a gateway, the
-pixels of a `picture`, how often it is to be sent in one request (`count`), and the `logits` that are expected of it; the
-answer is `{"works": true}`, `{"works": false, "why": ...}`, or `{"works": null}` where the client does not offer it.
+input. `{"feature": null}` asks for the client's name and version. Any other feature comes with the `urls` of a gateway,
+{"grpc": ..., "rest": ...}, the pixels of a `picture`, how often it is to be sent in one request (`count`), and the `logits`
+that are expected of it; the answer is `{"works": true}`, `{"works": false, "why": ...}`, or `{"works": null}` where the client
+does not offer it.
 """
 
 import importlib
 import json
+import signal
 import sys
 
 import numpy as np
 
 MODEL, INPUT, OUTPUT = "digits", "image", "logits"
+# Some clients wait for ever for what they cannot read; seconds.
+PATIENCE = 15
 
 
 def array_of(question):
@@ -61,6 +65,14 @@ def cancels(client, question):
     predicts()(client, question)
 
 
+def streams(client, question):
+    """Two requests in one stream, each answered."""
+    answers = list(client.stream(MODEL, [array_of(question)] * 2))
+    assert len(answers) == 2, answers
+    for answer in answers:
+        check_prediction(answer, question)
+
+
 def reads_server_metadata(client, _question):
     assert client.server_metadata() in ("portcullis", "mlserver")
 
@@ -91,7 +103,7 @@ FEATURES = {
     "model ready": is_true("model_ready", MODEL),
     "server metadata": reads_server_metadata,
     "model metadata": reads_model_metadata,
-    "raw contents": predicts(),
+    "raw contents": predicts(typed=False),
     "typed contents": predicts(typed=True),
     "batch": predicts(),
     "large message": predicts(),
@@ -99,6 +111,7 @@ FEATURES = {
     "deflate": predicts(compression="deflate"),
     "deadline": has_deadlines,
     "cancellation": cancels,
+    "stream": streams,
     "error": fails("NOT_FOUND", model="nobody"),
     "annotation": reads_decision("clean"),
     "refusal": fails("PERMISSION_DENIED", word="suspected to be adversarial"),
@@ -109,16 +122,24 @@ FEATURES = {
 def answer(module, question):
     if question["feature"] is None:
         return {"name": module.NAME, "version": module.VERSION}
+    signal.alarm(PATIENCE)
     try:
-        FEATURES[question["feature"]](module.Client(question["url"]), question)
+        FEATURES[question["feature"]](module.Client(question["urls"]), question)
     except NotImplementedError:
         return {"works": None}
     except Exception as error:
         return {"works": False, "why": f"{type(error).__name__}: {error}"}
+    finally:
+        signal.alarm(0)
     return {"works": True}
 
 
+def give_up(_signal, _frame):
+    raise TimeoutError(f"nothing came of it in {PATIENCE} s")
+
+
 def main():
+    signal.signal(signal.SIGALRM, give_up)
     module = importlib.import_module(sys.argv[1])
     for line in sys.stdin:
         print(json.dumps(answer(module, json.loads(line))), flush=True)

@@ -3,7 +3,7 @@
 import asyncio
 
 import tritonclient.grpc.aio as triton
-from triton_grpc import VERSION, options, read, status
+from triton_grpc import VERSION, options, read, status, tensor
 from tritonclient.utils import InferenceServerException
 
 NAME = "tritonclient.grpc.aio"
@@ -13,8 +13,8 @@ class Client:
     error = InferenceServerException
     status = staticmethod(status)
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, urls):
+        self.url = urls["grpc"]
 
     def ask(self, question):
         async def ask():
@@ -51,3 +51,18 @@ class Client:
             assert call.cancelled()
 
         self.ask(cancel)
+
+    def stream(self, model, arrays):
+        async def requests():
+            for array in arrays:
+                yield {"model_name": model, "inputs": [tensor(array)]}
+
+        async def stream(client):
+            answers = []
+            async for result, error in client.stream_infer(requests()):
+                if error:
+                    raise error
+                answers.append(read(result))
+            return answers
+
+        return self.ask(stream)

@@ -33,15 +33,15 @@ def read(result):
 
 
 def status(error):
-    return error.status().removeprefix("StatusCode."), error.message()
+    return (error.status() or "").removeprefix("StatusCode."), error.message()
 
 
 class Client:
     error = triton.InferenceServerException
     status = staticmethod(status)
 
-    def __init__(self, url):
-        self.client = triton.InferenceServerClient(url)
+    def __init__(self, urls):
+        self.client = triton.InferenceServerClient(urls["grpc"])
 
     def live(self):
         return self.client.is_server_live()
@@ -68,3 +68,18 @@ class Client:
         call.cancel()
         error = ended.get(timeout=60)
         assert error is None or "CANCELLED" in str(error).upper(), error
+
+    def stream(self, model, arrays):
+        told = Queue()
+        self.client.start_stream(lambda result, error: told.put((result, error)))
+        try:
+            for array in arrays:
+                self.client.async_stream_infer(model, [tensor(array)])
+            for _ in arrays:
+                # It tells nobody of an answer that it cannot read.
+                result, error = told.get(timeout=10)
+                if error:
+                    raise error
+                yield read(result)
+        finally:
+            self.client.stop_stream(cancel_requests=True)
