@@ -119,6 +119,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.0", "models.detectors"),
         ("models.0.detectors.1", "models.detectors"),
         ("models.0.detectors.2", "models.detectors"),
+        ("models.0.detectors.3", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
     let tables = ["tls", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
@@ -161,7 +162,8 @@ fn the_annotated_example_says_what_it_seems_to_say() {
     let student = &signs.students[0];
     assert_eq!((student.name.value.as_str(), student.input.height.as_deref()), ("distilled", Some(&48)));
     let names: Vec<(&str, f64)> = signs.detectors.iter().map(|one| (one.name.as_str(), one.weight)).collect();
-    assert_eq!(names, [("feature_squeezing", 0.5), ("distilled.surprise", 1.0), ("sentinel", 1.0)]);
+    let expected = [("feature_squeezing", 0.5), ("distilled.surprise", 1.0), ("margin", 0.25), ("sentinel", 1.0)];
+    assert_eq!(names, expected);
 }
 
 #[test]

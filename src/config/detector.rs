@@ -24,15 +24,18 @@ pub(super) fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
             measure: section.or("measure", Measure::Surprise),
             temperature: ranged(&mut section, "temperature", 1.0, |value| value > 0.0, "be above 0"),
         },
+        "margin" => DetectorKind::Margin,
         "sentinel" => DetectorKind::Sentinel { sentinel: section.required("sentinel")? },
         _ => {
-            section.wrong(kind.at, "kind", "must be \"feature_squeezing\", \"disagreement\" or \"sentinel\"");
+            let known = "must be \"feature_squeezing\", \"disagreement\", \"margin\" or \"sentinel\"";
+            section.wrong(kind.at, "kind", known);
             return None;
         }
     };
     let default = match &kind {
         DetectorKind::FeatureSqueezing { .. } => "feature_squeezing".to_owned(),
         DetectorKind::Disagreement { student, measure, .. } => format!("{}.{}", student.value, measure.name()),
+        DetectorKind::Margin => "margin".to_owned(),
         DetectorKind::Sentinel { sentinel } => sentinel.value.clone(),
     };
     let detector = DetectorConfig {
@@ -53,7 +56,7 @@ pub(super) fn check_references(
 ) {
     for detector in detectors {
         let (role, wanted, known) = match &detector.kind {
-            DetectorKind::FeatureSqueezing { .. } => continue,
+            DetectorKind::FeatureSqueezing { .. } | DetectorKind::Margin => continue,
             DetectorKind::Disagreement { student, .. } => ("student", student, students),
             DetectorKind::Sentinel { sentinel } => ("sentinel", sentinel, sentinels),
         };

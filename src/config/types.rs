@@ -293,6 +293,8 @@ pub enum DetectorKind {
         /// At which temperature.
         temperature: f64,
     },
+    /// How near the guarded model's second choice comes to its first.
+    Margin,
     /// A sentinel's word.
     Sentinel {
         /// The sentinel's name.
@@ -317,7 +319,7 @@ impl DetectorConfig {
     /// Whether it asks the student or sentinel of this name.
     pub fn asks(&self, companion: &str) -> bool {
         match &self.kind {
-            DetectorKind::FeatureSqueezing { .. } => false,
+            DetectorKind::FeatureSqueezing { .. } | DetectorKind::Margin => false,
             DetectorKind::Disagreement { student: asked, .. } | DetectorKind::Sentinel { sentinel: asked } => {
                 asked.value == companion
             }

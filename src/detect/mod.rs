@@ -5,6 +5,7 @@ mod combination;
 mod decision;
 mod disagreement;
 mod feature_squeezing;
+mod margin;
 mod panel;
 mod ranks;
 mod sentinel;
@@ -15,6 +16,7 @@ pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores}
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;
+pub use margin::Margin;
 pub use panel::{Companion, Panel, Part, Prediction, Role, Underway, wait};
 pub use ranks::Ranks;
 pub use sentinel::{SENTINEL_CLASSES, Sentinel};
@@ -120,8 +122,9 @@ mod tests {
         let squeezers = vec![(0, "a".to_owned()), (1, "b".to_owned())];
         let measures = [Measure::Kl, Measure::JensenShannon, Measure::Surprise];
         let students = measures.into_iter().flat_map(|measure| [student(measure, 1.0), student(measure, 3.0)]);
-        let others: [Box<dyn Detector>; 2] = [
+        let others: [Box<dyn Detector>; 3] = [
             Box::new(FeatureSqueezing::new("fs", squeezers)),
+            Box::new(Margin::new("margin")),
             Box::new(Sentinel::new("sentinel", (1, "t".to_owned()))),
         ];
         others.into_iter().chain(students).collect()

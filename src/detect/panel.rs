@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Detector, Disagreement, FeatureSqueezing, Observation, Plan, Sentinel};
+use super::{Detector, Disagreement, FeatureSqueezing, Margin, Observation, Plan, Sentinel};
 use crate::config::{CascadeConfig, DetectorConfig, DetectorKind, Located, Mistake};
 use crate::model::{Classifier, Distribution, Pending, PredictError};
 use crate::squeeze::{self, Squeezer};
@@ -137,6 +137,7 @@ impl Panel {
                 let student = self.companion(Role::Student, student)?;
                 Ok(Box::new(Disagreement::new(&configured.name, student, *measure, *temperature)))
             }
+            DetectorKind::Margin => Ok(Box::new(Margin::new(&configured.name))),
             DetectorKind::Sentinel { sentinel } => {
                 Ok(Box::new(Sentinel::new(&configured.name, self.companion(Role::Sentinel, sentinel)?)))
             }
