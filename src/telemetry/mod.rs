@@ -59,6 +59,17 @@ pub fn unattributed_request(reason: &'static str, action: &'static str) {
     tracing::warn!(reason, action, "an inference request could not be read");
 }
 
+/// Counts what raises an alert when it first happens from zero, so that it shows as an increase.
+fn count_from_zero() {
+    counter!(names::CONNECTIONS_REFUSED).increment(0);
+    for result in ["delivered", "dropped"] {
+        counter!(names::AUDIT_EVENTS, "sink" => "watch", "result" => result).increment(0);
+    }
+    for result in ["made", "failed"] {
+        counter!(names::UPSTREAM_CONNECTIONS, "result" => result).increment(0);
+    }
+}
+
 /// A detection was handed to those who watch, or lost because nobody kept up.
 pub fn detection_delivered(sink: &'static str, delivered: bool) {
     let result = if delivered { "delivered" } else { "dropped" };

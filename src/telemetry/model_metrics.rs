@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, counter, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::detector_metrics::DetectorMetrics;
 use super::names;
@@ -33,6 +33,8 @@ pub struct Outcome {
 pub struct ModelMetrics {
     model: &'static str,
     decisions: HashMap<(Decision, Option<Reason>), Counter>,
+    inputs: HashMap<Decision, Counter>,
+    rates: [Gauge; 3],
     actions: HashMap<Action, Counter>,
     detectors: Vec<DetectorMetrics>,
     combined: DetectorMetrics,
@@ -59,6 +61,14 @@ impl ModelMetrics {
             let labels = [("model", model), ("decision", decision.name()), ("reason", reason.map_or("", Reason::name))];
             ((decision, reason), counter!(names::DECISIONS, &labels))
         });
+        let inputs = [Decision::Clean, Decision::Suspicious]
+            .map(|decision| (decision, counter!(names::INPUTS, "model" => model, "decision" => decision.name())));
+        let [lower, upper] = rate.interval;
+        let rates = [("target", rate.target), ("lower", lower), ("upper", upper)].map(|(bound, rate)| {
+            let gauge = gauge!(names::FALSE_POSITIVE_RATE, "model" => model, "bound" => bound);
+            gauge.set(rate);
+            gauge
+        });
         let actions = [Action::Pass, Action::Annotate, Action::Block, Action::Restore]
             .map(|action| (action, counter!(names::ACTIONS, "model" => model, "action" => action.name())));
         let first = combination.cascade.as_ref().map_or(usize::MAX, |cascade| cascade.first);
@@ -69,6 +79,8 @@ impl ModelMetrics {
         Self {
             model,
             decisions: decisions.collect(),
+            inputs: inputs.into(),
+            rates,
             actions: actions.into(),
             detectors: detectors.collect(),
             combined: DetectorMetrics::new(model, COMBINED, &combination.combined, rate.target, Some(rate.threshold)),
@@ -91,6 +103,9 @@ impl ModelMetrics {
             counter.increment(1);
         }
         for verdict in verdicts {
+            if let Some(counter) = self.inputs.get(&verdict.decision) {
+                counter.increment(1);
+            }
             for (detector, evidence) in self.detectors.iter().zip(&verdict.evidence) {
                 detector.scored(evidence.score, evidence.p_value);
             }
@@ -120,6 +135,7 @@ impl ModelMetrics {
     /// The model is guarded no longer, or otherwise: its gauges say that nothing is known. Its counters stay.
     pub fn retire(&self) {
         self.detectors.iter().chain([&self.combined]).for_each(DetectorMetrics::retire);
+        self.rates.iter().for_each(|rate| rate.set(f64::NAN));
         self.traffic.retire();
     }
 

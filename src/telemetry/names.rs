@@ -5,6 +5,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 pub(super) const BUILD_INFO: &str = "portcullis_build_info";
 pub(super) const REQUESTS: &str = "portcullis_requests_total";
 pub(super) const DECISIONS: &str = "portcullis_decisions_total";
+pub(super) const INPUTS: &str = "portcullis_inputs_total";
+pub(super) const FALSE_POSITIVE_RATE: &str = "portcullis_false_positive_rate";
 pub(super) const ACTIONS: &str = "portcullis_actions_total";
 pub(super) const REQUEST_DURATION: &str = "portcullis_request_duration_seconds";
 pub(super) const UPSTREAM_DURATION: &str = "portcullis_upstream_duration_seconds";
@@ -46,6 +48,11 @@ pub(super) fn describe() {
     describe_gauge!(BUILD_INFO, "Always 1; version and revision of the gateway.");
     describe_counter!(REQUESTS, "Calls that ended, by model, method and gRPC code.");
     describe_counter!(DECISIONS, "Inference requests by decision; reason says why a request is undecided.");
+    describe_counter!(INPUTS, "Inputs that were examined, each item of a batch for itself, by decision.");
+    describe_gauge!(
+        FALSE_POSITIVE_RATE,
+        "Share of benign inputs that are called suspicious: the target, and the bounds of its 95% interval as calibrated."
+    );
     describe_counter!(ACTIONS, "What was done with guarded inference requests.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time from a call's first byte to its end.");
     describe_histogram!(UPSTREAM_DURATION, Unit::Seconds, "Time that guarded calls waited for the upstream.");

@@ -34,6 +34,7 @@ pub fn install(revision: &str) -> Result<Exposition, BuildError> {
         .set_buckets_for_metric(is(names::DETECTOR_P_VALUE), &names::P_VALUES)?
         .install_recorder()?;
     names::describe();
+    super::count_from_zero();
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => revision.to_owned()).set(1.0);
     Ok(Exposition(handle))
 }
