@@ -1,7 +1,7 @@
 //! `portcullis config`
 
 use anyhow::Result;
-use portcullis::config::Config;
+use portcullis::config::{Config, EXAMPLE};
 use portcullis::gateway;
 use serde_json::json;
 
@@ -11,11 +11,17 @@ use super::{Common, setup};
 pub enum Command {
     /// Check everything that `serve` would: the file, the models, the profiles. Exit code 64 if something is wrong.
     Check,
+    /// Print a file to start from, which explains every key.
+    Example,
 }
 
 pub fn run(common: &Common, command: &Command) -> Result<()> {
     match command {
         Command::Check => check(common),
+        Command::Example => {
+            print!("{EXAMPLE}");
+            Ok(())
+        }
     }
 }
 

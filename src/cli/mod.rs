@@ -4,6 +4,7 @@ mod assess;
 mod calibrate;
 #[cfg(feature = "train")]
 mod card;
+mod completions;
 mod config;
 mod data;
 mod demo;
@@ -15,9 +16,11 @@ mod evaluate;
 mod healthcheck;
 mod in_process;
 mod inspect;
+mod man;
 mod peer;
 mod pictures;
 mod redteam;
+mod reference;
 #[cfg(feature = "train")]
 mod sentinel;
 mod serve;
@@ -112,6 +115,12 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Tell a running gateway to end: it answers what is under way, and the command waits until it is gone.
     Drain(drain::Arguments),
+    /// Print the reference of all configuration keys or metrics, as Markdown.
+    Reference(reference::Arguments),
+    /// Print the completions of a shell.
+    Completions(completions::Arguments),
+    /// Print the manual page, or write those of all commands.
+    Man(man::Arguments),
 }
 
 /// Runs the command.
@@ -143,6 +152,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Data(command) => data::run(&common, &command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Drain(arguments) => drain::run(&common, &arguments),
+        Command::Reference(arguments) => reference::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 

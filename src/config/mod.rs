@@ -9,6 +9,7 @@ mod encoded;
 mod fixed;
 mod mistake;
 mod read;
+mod reference;
 mod section;
 mod transport;
 mod tree;
@@ -17,6 +18,7 @@ mod value;
 
 pub use address::{Address, Endpoint, Reach, Target};
 pub use mistake::{ConfigError, Located, Location, Mistake};
+pub use reference::{EXAMPLE, configuration_reference};
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
     Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,

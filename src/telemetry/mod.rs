@@ -6,12 +6,14 @@ mod logs;
 mod model_metrics;
 mod names;
 mod recorder;
+mod reference;
 mod traffic_metrics;
 
 pub use drift::Traffic;
 pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};
+pub use reference::{Described, described, metrics_reference};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
