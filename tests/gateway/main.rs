@@ -22,6 +22,7 @@ mod operators;
 mod overload;
 mod policies;
 mod predictions;
+mod prometheus;
 mod readiness;
 mod reconnect;
 mod reload;
