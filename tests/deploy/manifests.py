@@ -1,0 +1,117 @@
+"""Holds what Kubernetes is given against its own schemas: the chart as Helm renders it, and the recipes.
+
+Prints what is wrong, one mistake a line; nothing if nothing is. Custom resources have no schema among Kubernetes' own: of
+these the pods inside are checked.
+"""
+
+import pathlib
+import sys
+
+import helm_python as helm
+import kubernetes_validate
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "deploy/helm/portcullis"
+RECIPES = ROOT / "deploy/recipes"
+# The oldest that the chart takes, and the newest that there are schemas of.
+VERSIONS = ["1.30", "1.37"]
+ERROR = 3
+
+
+def documents(text):
+    """The manifests in a stream of YAML."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def problems(manifest, where):
+    """What Kubernetes would refuse."""
+    name = f"{where}: {manifest.get('kind')}"
+    for version in VERSIONS:
+        try:
+            kubernetes_validate.validate(manifest, version, strict=True)
+        except kubernetes_validate.utils.SchemaNotFoundError:
+            yield from pods_inside(manifest, name)
+            return
+        except kubernetes_validate.utils.ValidationError as error:
+            yield f"{name}: {'.'.join(map(str, error.path))}: {error.message} (Kubernetes {version})"
+
+
+def pods_inside(manifest, name):
+    """The same of the containers in an InferenceService, which are a pod's."""
+    predictor = manifest.get("spec", {}).get("predictor", {})
+    pod = {key: predictor[key] for key in ("containers", "volumes", "terminationGracePeriodSeconds") if key in predictor}
+    if pod:
+        yield from problems({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}, f"{name}: predictor")
+
+
+def chart_problems(values, where):
+    """What is wrong with the chart under these values."""
+    report = helm.lint(CHART, values, strict=True)
+    yield from (f"{where}: {message['path']}: {message['error']}" for message in report["messages"] if message["severity"] >= ERROR)
+    with helm.Chart.load(CHART) as chart:
+        chart.validate_schema(values)
+        rendered = chart.render(values, name="signs", namespace="vision")
+    for template, text in rendered.items():
+        if template.endswith(".yaml"):
+            for manifest in documents(text):
+                yield from problems(manifest, f"{where}: {template}")
+                yield from unguarded(manifest, f"{where}: {template}")
+
+
+def unguarded(manifest, where):
+    """Ways around the gateway, and an order of ending that cuts calls."""
+    if manifest["kind"] == "Service":
+        ports = {port["targetPort"] for port in manifest["spec"]["ports"]}
+        if not ports <= {8001, 8000}:
+            yield f"{where}: the service lets clients past the gateway: {ports}"
+    if manifest["kind"] == "Deployment":
+        pod = manifest["spec"]["template"]["spec"]
+        (gateway,), (classifier,) = pod["initContainers"], pod["containers"]
+        asleep = classifier["lifecycle"]["preStop"]["sleep"]["seconds"]
+        delay, grace = (
+            int(variable["value"].rstrip("s")) for variable in gateway["env"] if "__DRAIN_" in variable["name"]
+        )
+        if gateway["restartPolicy"] != "Always":
+            yield f"{where}: the gateway is no sidecar"
+        if not delay + grace < asleep < pod["terminationGracePeriodSeconds"]:
+            yield f"{where}: the classifier ends before the gateway has drained, or the pod before both"
+        if "readyz" in gateway["startupProbe"]["httpGet"]["path"]:
+            yield f"{where}: gateway and classifier wait for each other"
+
+
+def all_problems():
+    """What is wrong with all there is."""
+    for values in sorted(RECIPES.glob("*/values.yaml")):
+        yield from chart_problems(yaml.safe_load(values.read_text()), values.parent.name)
+    for manifest in sorted(RECIPES.glob("kserve/*.yaml")):
+        for document in documents(manifest.read_text()):
+            yield from problems(document, manifest.name)
+    for file in ROOT.glob("deploy/compose/**/*.yml"):
+        yaml.safe_load(file.read_text())
+
+
+def senseless_problems():
+    """Whether the checks above find anything at all, and the chart's schema refuses values that make no sense."""
+    good = yaml.safe_load((RECIPES / "triton/values.yaml").read_text())
+    for senseless in [
+        {},
+        {**good, "replica": 1},
+        {**good, "gateway": {**good["gateway"], "tokenSecret": ""}},
+        {**good, "classifier": {**good["classifier"], "grpcPort": 0}},
+    ]:
+        with helm.Chart.load(CHART) as chart:
+            try:
+                chart.validate_schema(senseless)
+            except helm.HelmError:
+                continue
+        yield f"the chart takes {senseless}"
+    wrong = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"prots": []}}
+    if not list(problems(wrong, "")):
+        yield "a Service with 'prots' is held to be right"
+
+
+if __name__ == "__main__":
+    found = [*all_problems(), *senseless_problems()]
+    print("\n".join(found), end="\n" if found else "")
+    sys.exit(bool(found))
