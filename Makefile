@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz snapshots deny clean
+.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz snapshots reference deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +16,13 @@ demo: onnxruntime ## Attack a guarded classifier and show what is refused; KEEP=
 test: setup lint ## Check format and lints, run every test
 	$(CARGO) test --locked
 
-setup: onnxruntime target/venv/ready ## Fetch ONNX Runtime, and the Python client and server of the tests
+setup: onnxruntime prometheus target/venv/ready target/deploy/ready ## Fetch ONNX Runtime, and what the tests talk to
 
 onnxruntime: ## Fetch the pinned ONNX Runtime library into target/onnxruntime
 	@PYTHON=$(PYTHON) sh deploy/onnxruntime/fetch.sh
+
+prometheus: ## Fetch Debian's Prometheus into target/prometheus, where there is apt
+	@sh tests/deploy/prometheus/fetch.sh
 
 # A folder with a file `ready` is a Python environment with the packages of the rule's first prerequisite. Without pip
 # of its own it needs no ensurepip, which Debian packs apart.
@@ -31,6 +34,9 @@ $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version
 endef
 
 target/venv/ready: tests/support/requirements.txt
+	$(environment)
+
+target/deploy/ready: tests/deploy/requirements.txt
 	$(environment)
 
 target/golden/ready: tests/golden/requirements.txt
@@ -128,6 +134,9 @@ deny: ## Check dependencies: licences, advisories, sources, duplicates (needs ca
 
 snapshots: ## Accept the help of the commands as it is now
 	INSTA_UPDATE=always $(CARGO) test --locked --test cli
+
+reference: ## Write the references of configuration and metrics in docs/ anew
+	UPDATE_REFERENCE=1 $(CARGO) test --locked --no-default-features --test deploy references::
 
 clean: ## Remove what was built, fetched and calibrated
 	rm -rf target
