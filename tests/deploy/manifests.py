@@ -5,6 +5,7 @@ these the pods inside are checked.
 """
 
 import pathlib
+import subprocess
 import sys
 
 import helm_python as helm
@@ -80,6 +81,22 @@ def unguarded(manifest, where):
             yield f"{where}: gateway and classifier wait for each other"
 
 
+def composition_problems():
+    """What Compose would refuse, and files that are mounted and not there."""
+    composition = ROOT / "deploy/compose/docker-compose.yml"
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", composition],
+        capture_output=True,
+        text=True,
+    )
+    if checked.returncode:
+        yield checked.stdout
+    for name, service in yaml.safe_load(composition.read_text())["services"].items():
+        for volume in service["volumes"]:
+            if not (composition.parent / volume.split(":")[0]).exists():
+                yield f"docker-compose.yml: {name} mounts {volume}, which is not there"
+
+
 def all_problems():
     """What is wrong with all there is."""
     for values in sorted(RECIPES.glob("*/values.yaml")):
@@ -87,8 +104,7 @@ def all_problems():
     for manifest in sorted(RECIPES.glob("kserve/*.yaml")):
         for document in documents(manifest.read_text()):
             yield from problems(document, manifest.name)
-    for file in ROOT.glob("deploy/compose/**/*.yml"):
-        yaml.safe_load(file.read_text())
+    yield from composition_problems()
 
 
 def senseless_problems():
