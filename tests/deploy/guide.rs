@@ -70,7 +70,7 @@ fn run(page: &str) {
     let script = format!("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}");
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new("timeout");
-    command.args(["120", "bash", "--norc", "-c", &script]).current_dir(folder.path()).env("PATH", path);
+    command.args(["600", "bash", "--norc", "-c", &script]).current_dir(folder.path()).env("PATH", path);
     let library = root().join("target/onnxruntime/libonnxruntime.so");
     if library.exists() {
         command.env("ORT_DYLIB_PATH", library);
