@@ -14,6 +14,7 @@
 //! | [`attack`] | attacks on a classifier, one file each, and the suites that a red team makes |
 //! | [`report`] | tables, histograms and plots; what an assessment found, for the terminal, programs and a browser |
 //! | [`profile`] | calibration on benign inputs, and the profile that comes of it |
+//! | [`evidence`] | the record of a detection, and the way it takes to those who look, keep and tell |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
@@ -41,6 +42,7 @@ pub mod attack;
 pub mod config;
 pub mod data;
 pub mod detect;
+pub mod evidence;
 pub mod gateway;
 pub mod model;
 pub mod onnx;

@@ -34,7 +34,7 @@ pub struct Weighted {
 }
 
 /// What one detector says of one input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The detector's name.
     pub detector: String,

@@ -1,12 +1,12 @@
 //! From evidence to a decision, from a decision to an action.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::combination::Evidence;
 use crate::config::{OnUndecided, Policy};
 
 /// What Portcullis thinks of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// Nothing speaks against it at the chosen false-positive rate.
@@ -29,7 +29,7 @@ impl Decision {
 }
 
 /// Why an input could not be examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The message is no inference request that can be read.
@@ -129,7 +129,7 @@ impl Reason {
 }
 
 /// The outcome of the examination of one input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The decision.
     pub decision: Decision,
@@ -151,7 +151,8 @@ pub fn worst(decisions: impl IntoIterator<Item = Decision>) -> Decision {
 }
 
 /// What happens to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The answer crosses untouched.
     Pass,

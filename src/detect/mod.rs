@@ -35,6 +35,14 @@ pub struct Observation {
     pub companions: Vec<Distribution>,
 }
 
+impl Observation {
+    /// Memory that it takes, in bytes, about.
+    pub fn bytes(&self) -> usize {
+        let predictions = std::iter::once(&self.original).chain(&self.squeezed).chain(&self.companions);
+        predictions.map(|prediction| size_of_val(prediction.probabilities())).sum()
+    }
+}
+
 /// Input (by way of its predictions) -> score; larger is more suspicious.
 pub trait Detector: Send + Sync {
     /// Its name, unique within a panel.

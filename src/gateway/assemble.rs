@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::Gateway;
 use super::credentials::Credentials;
+use super::detections::Detections;
 use super::examine::copies::UpstreamTeacher;
 use super::examine::guarded::{GuardedModel, Teacher};
 use super::guard::Guard;
@@ -15,7 +16,6 @@ use super::lifecycle::files::Files;
 use super::lifecycle::serving::Serving;
 use super::message::room::Room;
 use super::message::tee::Limits;
-use super::operators::watch::Detections;
 use super::rest;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};

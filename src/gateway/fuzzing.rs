@@ -50,7 +50,7 @@ pub fn input(request: &ModelInferRequest, position: usize) -> Option<Tensor> {
 pub fn pictures(request: &ModelInferRequest, spec: &InputSpec, most: usize) -> Vec<Picture> {
     let sent = view::sent(request, spec, most).into_iter().flatten().flatten();
     let picture = |sent| match sent {
-        Sent::Picture(picture) => Some(picture),
+        Sent::Picture(picture, _) => Some(picture),
         Sent::File(file) => decoded(&file, spec, most),
     };
     sent.filter_map(picture).collect()

@@ -3,6 +3,7 @@
 mod assemble;
 mod client;
 mod credentials;
+mod detections;
 mod examine;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -16,6 +17,7 @@ mod stream;
 mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{OptionFuture, join};
@@ -36,12 +38,12 @@ pub use message::stream::StreamForm;
 pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
 
 use self::credentials::Credentials;
+use self::detections::Detections;
 use self::lifecycle::reload::{Reloader, Source};
 use self::lifecycle::serving::{Current, Serving};
 use self::listen::admission::Admission;
 use self::message::room::Room;
 use self::operators::readiness::Readiness;
-use self::operators::watch::Detections;
 use crate::config::{Config, ConfigError, Server};
 use crate::profile::Loader;
 use crate::proto::portcullis::v1::inspector_server::InspectorServer;
@@ -55,6 +57,9 @@ pub const REVISION: &str = match option_env!("PORTCULLIS_REVISION") {
 
 /// Largest message that the gateway's own services take from clients, in bytes.
 const LARGEST_QUESTION: usize = 16 << 10;
+
+/// How long the last detections may take to be recorded once no more come.
+const RECORDING_GRACE: Duration = Duration::from_secs(5);
 
 /// The guarded model whose call a response answers; a label of metrics.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +114,7 @@ impl Gateway {
         let mut beside = JoinSet::new();
         beside.spawn(readiness.clone().probe(current.clone(), workers, runtime, exposition.clone()));
 
+        let recording = tokio::spawn(detections.clone().run());
         beside.spawn(credentials.clone().watch(current.clone()));
         let Credentials { server, rest: rest_tls, admin: operators, tokens } = credentials;
 
@@ -124,6 +130,7 @@ impl Gateway {
         let stop_admin = CancellationToken::new();
         let serving_admin = tokio::spawn(listen::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
         if let Some(source) = source {
+            let detections = detections.clone();
             beside.spawn(Reloader { source, loader, serving, detections, room }.run(control.clone()));
         }
 
@@ -142,6 +149,10 @@ impl Gateway {
             () = control.reached(Phase::Cut) => tracing::warn!("told to end at once: calls under way are cut"),
         }
         beside.abort_all();
+        detections.close();
+        if tokio::time::timeout(RECORDING_GRACE, recording).await.is_err() {
+            tracing::warn!("records of the last detections were not made in time");
+        }
         stop_admin.cancel();
         // Either way it is over.
         let _ = serving_admin.await;

@@ -64,18 +64,42 @@ pub fn unattributed_request(reason: &'static str, action: &'static str) {
 /// Counts what raises an alert when it first happens from zero, so that it shows as an increase.
 fn count_from_zero() {
     counter!(names::CONNECTIONS_REFUSED).increment(0);
-    for result in ["delivered", "dropped"] {
-        counter!(names::AUDIT_EVENTS, "sink" => "watch", "result" => result).increment(0);
-    }
     for result in ["made", "failed"] {
         counter!(names::UPSTREAM_CONNECTIONS, "result" => result).increment(0);
     }
 }
 
-/// A detection was handed to those who watch, or lost because nobody kept up.
-pub fn detection_delivered(sink: &'static str, delivered: bool) {
-    let result = if delivered { "delivered" } else { "dropped" };
-    counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => result).increment(1);
+/// What became of a detection on its way to a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It has arrived.
+    Delivered,
+    /// It was lost since the sink did not keep up.
+    Dropped,
+    /// It was lost since the sink could not take it.
+    Failed,
+}
+
+impl Delivery {
+    const ALL: [Self; 3] = [Self::Delivered, Self::Dropped, Self::Failed];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A sink of detections is there: its counters show from now on.
+pub fn sink_opened(sink: &'static str) {
+    Delivery::ALL.into_iter().for_each(|delivery| detections_delivered(sink, delivery, 0));
+}
+
+/// So many detections have arrived at a sink, or were lost on the way; `sink` comes from a bounded set.
+pub fn detections_delivered(sink: &'static str, delivery: Delivery, count: usize) {
+    counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => delivery.name()).increment(count as u64);
 }
 
 /// The upstream's readiness was looked at.

@@ -77,7 +77,7 @@ pub(super) fn describe() {
     describe_gauge!(QUEUE_DEPTH, "Predictions that wait for a worker.");
     describe_gauge!(WORKERS_BUSY, Unit::Seconds, "Time that all workers together have spent, ever growing.");
     describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
-    describe_counter!(AUDIT_EVENTS, "Detections handed to a sink, or dropped because it was too slow.");
+    describe_counter!(AUDIT_EVENTS, "Detections by sink: delivered, dropped because it was too slow, or failed.");
     describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");
     describe_counter!(RELOADS, "Reloads of the configuration: applied, refused, or unchanged.");
     describe_gauge!(IN_FORCE_SINCE, Unit::Seconds, "When the configuration in force was loaded, since 1970.");

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::rustls::ServerConfig;
 
 pub(crate) use kept::{Kept, Refresh};
+pub(crate) use pem::subject;
 pub(crate) use tls::{H2, HTTP_1, client, server_name};
 pub(crate) use tokens::Tokens;
 

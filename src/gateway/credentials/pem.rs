@@ -32,6 +32,11 @@ pub(super) fn authorities(pem: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// The subject that a certificate names, as RFC 4514 writes it; nothing where it cannot be read.
+pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
+    Some(Certificate::from_der(certificate).ok()?.tbs_certificate().subject().to_string())
+}
+
 /// When the first of these certificates expires, from the Unix epoch.
 pub(super) fn expiry(certificates: &[CertificateDer<'_>]) -> Result<Duration, String> {
     let mut first = Duration::MAX;

@@ -17,7 +17,7 @@ use crate::telemetry::{Stage, stage_ended};
 /// The pictures that were sent. However long a file takes, it is decoded: were it given up, it would pass.
 pub(super) async fn pictures(model: &Arc<GuardedModel>, sent: Vec<Result<Sent, Reason>>) -> Vec<Item> {
     let picture = async |sent: Result<Sent, Reason>| match sent? {
-        Sent::Picture(picture) => Ok(Arc::new(picture)),
+        Sent::Picture(picture, _) => Ok(Arc::new(picture)),
         Sent::File(file) => decode(model, file).await,
     };
     let mut pictures = Vec::with_capacity(sent.len());

@@ -15,9 +15,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::copies::CopiesOfItem;
 use self::guarded::{GuardedModel, Teacher};
-use crate::detect::{Observation, Part, Prediction, Reason, Verdict};
+use crate::detect::{Decision, Observation, Part, Prediction, Reason, Verdict};
 use crate::gateway::message::room::Held;
-use crate::gateway::message::view::{Predictions, Sent};
+use crate::gateway::message::view::{Origin, Predictions, Sent};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};
@@ -27,14 +27,45 @@ use crate::tensor::Picture;
 /// fill their queue.
 const ITEMS_UNDER_WAY: usize = 16;
 
-/// The outcome for one item: a verdict with what led to it, or why there is none.
-pub(crate) type Examined = Result<(Verdict, Observation), Reason>;
+/// One item that was examined.
+pub(crate) struct Examined {
+    /// A verdict with what led to it, or why there is none.
+    pub(crate) outcome: Result<(Verdict, Observation), Reason>,
+    pub(crate) specimen: Specimen,
+}
+
+/// What was examined, as far as it could be read.
+#[derive(Default)]
+pub(crate) struct Specimen {
+    pub(crate) origin: Option<Origin>,
+    pub(crate) picture: Option<Arc<Picture>>,
+}
+
+impl Examined {
+    /// What stands for a request that could not be examined at all.
+    pub(crate) fn not(reason: Reason) -> Self {
+        Self { outcome: Err(reason), specimen: Specimen::default() }
+    }
+
+    /// The decision on it alone.
+    pub(crate) fn decision(&self) -> Decision {
+        self.outcome.as_ref().map_or(Decision::Undecided, |(verdict, _)| verdict.decision)
+    }
+
+    /// Memory that it keeps, in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let Specimen { origin, picture } = &self.specimen;
+        let pixels = picture.as_ref().map_or(0, |picture| size_of_val(picture.pixels()));
+        let predictions = self.outcome.as_ref().map_or(0, |(_, observation)| observation.bytes());
+        size_of::<Self>() + origin.as_ref().map_or(0, Origin::bytes) + pixels + predictions
+    }
+}
 
 /// An examination whose predictions are being made; they are given up when it is dropped.
 pub(crate) struct Examination {
     model: Arc<GuardedModel>,
     items: usize,
-    predicted: AbortOnDropHandle<Vec<Result<Predicted, Reason>>>,
+    predicted: AbortOnDropHandle<Vec<(Specimen, Result<Predicted, Reason>)>>,
     /// What is held for it until it has been decided.
     held: Option<Held>,
 }
@@ -65,14 +96,17 @@ impl Examination {
         let budget = model.time_budget.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
         let guarded = model.clone();
         let predicted = tokio::spawn(async move {
+            let origins: Vec<_> = sent.iter().map(|sent| sent.as_ref().ok().and_then(Sent::origin)).collect();
             let pictures = decoding::pictures(&guarded, sent).await;
+            let specimen = |(origin, picture): (_, &Item)| Specimen { origin, picture: picture.clone().ok() };
+            let specimens: Vec<Specimen> = origins.into_iter().zip(&pictures).map(specimen).collect();
             let began = Instant::now();
             let subject = Subject { model: guarded, answer_tells, deadline: began + budget };
             let predicted = subject.predict(pictures, request).await;
             // Whoever reads his answer slowly keeps nobody else from being examined.
             drop(permit);
             stage_ended(Stage::Infer, began.elapsed());
-            predicted
+            specimens.into_iter().zip(predicted).collect()
         });
         Self { model: model.clone(), items, predicted: AbortOnDropHandle::new(predicted), held }
     }
@@ -94,16 +128,23 @@ impl Examination {
             Ok(_) => vec![Err(Reason::Prediction); items],
             Err(reason) => vec![Err(reason); items],
         };
-        let predicted = predicted.unwrap_or_else(|_| (0..items).map(|_| Err(Reason::Model)).collect());
-        let examined =
-            predicted.into_iter().zip(answers).map(|(predicted, answered)| examined(&model, predicted?, answered));
+        let failed = |_| (Specimen::default(), Err(Reason::Model));
+        let predicted = predicted.unwrap_or_else(|_| (0..items).map(failed).collect());
+        let examined = predicted.into_iter().zip(answers).map(|((specimen, predicted), answered)| Examined {
+            outcome: predicted.and_then(|predicted| examined(&model, predicted, answered)),
+            specimen,
+        });
         let examined = examined.collect();
         stage_ended(Stage::Score, scoring.elapsed());
         examined
     }
 }
 
-fn examined(model: &GuardedModel, predicted: Predicted, answered: Result<Distribution, Reason>) -> Examined {
+fn examined(
+    model: &GuardedModel,
+    predicted: Predicted,
+    answered: Result<Distribution, Reason>,
+) -> Result<(Verdict, Observation), Reason> {
     let Predicted { original, squeezed, companions } = predicted;
     if let (Some(replica), Ok(upstream), Teacher::Replica(_)) = (&original, &answered, &model.teacher)
         && replica.top().0 != upstream.top().0

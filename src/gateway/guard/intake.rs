@@ -12,11 +12,12 @@ use uuid::{NoContext, Timestamp, Uuid};
 use super::transport::{Read, Transport};
 use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason};
+use crate::evidence::Client;
+use crate::gateway::detections::Detections;
 use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
-use crate::gateway::operators::watch::Detections;
 use crate::telemetry::{self, Outcome};
 
 /// Reads requests. Cheap to clone.
@@ -58,26 +59,30 @@ pub(crate) struct Guarded {
 }
 
 /// A call that has arrived. If it goes away before anybody has taken it up, it is counted as cancelled.
-pub(crate) struct Arrival(Arc<AtomicBool>);
+pub(crate) struct Arrival {
+    is_taken_up: Arc<AtomicBool>,
+    /// Who has sent it, where that is known.
+    client: Option<Arc<Client>>,
+}
 
 impl Arrival {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
+    pub(crate) fn new(client: Option<Arc<Client>>) -> Self {
+        Self { is_taken_up: Arc::new(AtomicBool::new(false)), client }
     }
 
     /// Takes the call up, so that whoever called counts it; once only.
     pub(crate) fn take_up(&self) -> bool {
-        !self.0.swap(true, Ordering::Relaxed)
+        !self.is_taken_up.swap(true, Ordering::Relaxed)
     }
 
     fn share(&self) -> Self {
-        Self(self.0.clone())
+        Self { is_taken_up: self.is_taken_up.clone(), client: self.client.clone() }
     }
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.0) == 1 && self.take_up() {
+        if Arc::strong_count(&self.is_taken_up) == 1 && self.take_up() {
             telemetry::unattributed_request(Reason::Cancelled.name(), Action::Pass.name());
         }
     }
@@ -86,6 +91,7 @@ impl Drop for Arrival {
 /// The promise that a guarded request ends up in exactly one decision counter, even if its client goes away.
 pub(crate) struct Pledge {
     model: Arc<GuardedModel>,
+    client: Option<Arc<Client>>,
     detections: Detections,
     kept: bool,
 }
@@ -97,19 +103,20 @@ impl Pledge {
         decision: Decision,
         reason: Option<Reason>,
         action: Action,
-        examined: &[Examined],
+        examined: Vec<Examined>,
     ) -> Outcome {
         self.kept = true;
         self.record(decision, reason, action, examined)
     }
 
-    fn record(&self, decision: Decision, reason: Option<Reason>, action: Action, examined: &[Examined]) -> Outcome {
-        let verdicts = examined.iter().filter_map(|item| item.as_ref().ok().map(|item| item.0.clone())).collect();
+    fn record(&self, decision: Decision, reason: Option<Reason>, action: Action, examined: Vec<Examined>) -> Outcome {
+        let verdict = |item: &Examined| item.outcome.as_ref().ok().map(|(verdict, _)| verdict.clone());
+        let verdicts = examined.iter().filter_map(verdict).collect();
         let id = id_at(SystemTime::now());
         let outcome = Outcome { id, decision, reason, action, verdicts };
         self.model.metrics.decided(&outcome);
         if decision != Decision::Clean {
-            self.detections.publish(&self.model, &outcome, examined);
+            self.detections.publish(&self.model, &outcome, self.client.as_deref(), examined);
         }
         outcome
     }
@@ -118,7 +125,7 @@ impl Pledge {
 impl Drop for Pledge {
     fn drop(&mut self) {
         if !self.kept {
-            self.record(Decision::Undecided, Some(Reason::Cancelled), Action::Pass, &[]);
+            self.record(Decision::Undecided, Some(Reason::Cancelled), Action::Pass, Vec::new());
         }
     }
 }
@@ -218,7 +225,8 @@ impl Desk {
             return Ticket::BrokenOff;
         }
         let id = read.as_ref().map_or_else(|_| String::new(), |read| read.request.id.clone());
-        let pledge = Pledge { model: model.clone(), detections: self.detections.clone(), kept: false };
+        let (client, detections) = (arrival.client.clone(), self.detections.clone());
+        let pledge = Pledge { model: model.clone(), client, detections, kept: false };
         let examination = read.and_then(|Read { request, length, held }| {
             let permit = self.permits.clone().try_acquire_owned().map_err(|_| Reason::Overload)?;
             model.examine(request, length, permit, held, original)

@@ -22,12 +22,13 @@ use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
 use self::transport::{Head, Transport};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, worst};
+use crate::evidence::Client;
 use crate::gateway::ModelLabel;
+use crate::gateway::detections::Detections;
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::tee::{Limits, Tee, Until};
 use crate::gateway::message::view::Predictions;
-use crate::gateway::operators::watch::Detections;
 use crate::gateway::upstream::Upstream;
 use crate::telemetry;
 
@@ -73,7 +74,7 @@ impl Guard {
         forward: impl FnOnce(Request<Body>) -> F,
     ) -> Response<Body> {
         let arrived = Instant::now();
-        let arrival = Arrival::new();
+        let arrival = Arrival::new(request.extensions().get::<Arc<Client>>().cloned());
         let (parts, body) = request.into_parts();
         let (tee, captured) = Tee::new(body, T::UNTIL, self.intake.limits(), self.intake.room().nothing());
         let forwarded = forward(Request::from_parts(parts, Body::new(tee)));
@@ -136,7 +137,8 @@ impl Guard {
                 pledge,
                 ..
             }) if model.refuses(reason) => {
-                let outcome = pledge.keep(Decision::Undecided, Some(reason), Action::Block, &[Err(reason)]);
+                let outcome =
+                    pledge.keep(Decision::Undecided, Some(reason), Action::Block, vec![Examined::not(reason)]);
                 let refusal = Refusal::new(&model, Decision::Undecided, Some(reason), Some(&outcome.id));
                 let mut refusal = refusal.into_response::<T>();
                 refusal.extensions_mut().insert(ModelLabel(model.name));
@@ -197,7 +199,7 @@ impl Guard {
                 predictions(&head, &model, &captured, items, limits.inspected, &room)
             };
             let (decision, reason, examined) = conclude(examination, answer).await;
-            pledge.keep(decision, reason, Action::Pass, &examined);
+            pledge.keep(decision, reason, Action::Pass, examined);
         });
         Response::from_parts(parts, Body::new(tee))
     }
@@ -214,7 +216,7 @@ impl Guard {
         let whole = match Whole::<T::Head>::collect(response, limit, self.intake.room()).await {
             Ok(whole) => whole,
             Err(status) => {
-                pledge.keep(Decision::Undecided, Some(Reason::UpstreamError), Action::Pass, &[]);
+                pledge.keep(Decision::Undecided, Some(Reason::UpstreamError), Action::Pass, Vec::new());
                 return T::status(status);
             }
         };
@@ -232,7 +234,7 @@ impl Guard {
         let restored = if is_restorable { whole.restored(&model, &examined) } else { None };
         // What cannot be restored is refused.
         let action = if wanted == Action::Restore && restored.is_none() { Action::Block } else { wanted };
-        let outcome = pledge.keep(decision, reason, action, &examined);
+        let outcome = pledge.keep(decision, reason, action, examined);
         model.metrics.answered(waited, arrived.elapsed().saturating_sub(waited));
         match (action, restored) {
             (Action::Pass, _) => whole.into_response(),
@@ -262,7 +264,7 @@ fn unattributed(reason: Reason, refusing: Option<&GuardedModel>) -> Option<Refus
 /// What was not examined for want of room takes none: its answer passes as it comes.
 fn passed_over(model: &GuardedModel, reason: Reason, pledge: Pledge, mut response: Response<Body>) -> Response<Body> {
     let action = model.act(Decision::Undecided, Some(reason));
-    let outcome = pledge.keep(Decision::Undecided, Some(reason), action, &[Err(reason)]);
+    let outcome = pledge.keep(Decision::Undecided, Some(reason), action, vec![Examined::not(reason)]);
     if action == Action::Annotate {
         sign(response.headers_mut(), Decision::Undecided, &outcome.id);
     }
@@ -277,13 +279,10 @@ async fn conclude(
 ) -> (Decision, Option<Reason>, Vec<Examined>) {
     let examined = match examination {
         Ok(examination) => examination.decide(answer).await,
-        Err(reason) => vec![Err(reason)],
+        Err(reason) => vec![Examined::not(reason)],
     };
-    let decision = worst(examined.iter().map(|item| match item {
-        Ok((verdict, _)) => verdict.decision,
-        Err(_) => Decision::Undecided,
-    }));
-    let reasons = || examined.iter().filter_map(|item| item.as_ref().err().copied());
+    let decision = worst(examined.iter().map(Examined::decision));
+    let reasons = || examined.iter().filter_map(|item| item.outcome.as_ref().err().copied());
     let reason = reasons().find(|reason| reason.is_clients_fault()).or_else(|| reasons().next());
     (decision, reason.filter(|_| decision == Decision::Undecided), examined)
 }

@@ -14,7 +14,7 @@ use crate::tensor::{Elements, Tensor};
 /// could not be examined or nobody else has predicted it.
 pub(crate) fn substitutes(model: &GuardedModel, examined: &[Examined]) -> Option<Vec<Option<Distribution>>> {
     let substitute = |item: &Examined| {
-        let (verdict, observation) = item.as_ref().ok()?;
+        let (verdict, observation) = item.outcome.as_ref().ok()?;
         let is_suspicious = verdict.decision == Decision::Suspicious;
         if is_suspicious { model.panel.consensus(observation).map(Some) } else { Some(None) }
     };

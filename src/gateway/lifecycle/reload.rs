@@ -9,8 +9,8 @@ use super::files::Files;
 use super::serving::Serving;
 use crate::config::{Config, ConfigError};
 use crate::gateway::assemble::Loaded;
+use crate::gateway::detections::Detections;
 use crate::gateway::message::room::Room;
-use crate::gateway::operators::watch::Detections;
 use crate::profile::Loader;
 use crate::telemetry::{self, Reload};
 

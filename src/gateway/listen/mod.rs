@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 mod health;
+mod identity;
 mod socket;
 
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,7 @@ pub use socket::Listener;
 use self::admission::{Admission, greeted};
 use self::health::Question;
 use crate::detect::{Action, Reason};
+use crate::evidence::Client;
 use crate::gateway::ModelLabel;
 use crate::gateway::credentials::Kept;
 use crate::gateway::guard::grpc::{Grpc, status_of};
@@ -183,15 +186,14 @@ pub(crate) async fn serve_grpc(port: Port, dispatch: Dispatch, shutdown: impl Fu
             .keep_alive_timeout(keep_alive)
             .initial_stream_window_size(place.stream_window())
             .initial_connection_window_size(place.connection_window());
-        let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
-        let stop = silent.clone();
+        let (watcher, stop) = (graceful.watcher(), silent.clone());
         tokio::spawn(async move {
-            let greeting = async { greeted(secured.await?, GREETING_TIMEOUT).await };
-            let stream = match stop.run_until_cancelled_owned(greeting).await {
-                Some(Ok(stream)) => stream,
+            let (client, stream) = match stop.run_until_cancelled_owned(come_in(secured)).await {
+                Some(Ok(client)) => client,
                 Some(Err(error)) => return tracing::debug!(%error, "a client did not come in"),
                 None => return,
             };
+            let service = service_fn(move |request| dispatch.clone().answer(sent_by(&client, request)));
             if let Err(error) = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await {
                 tracing::debug!(%error, "connection ended");
             }
@@ -226,15 +228,14 @@ pub(crate) async fn serve_rest(port: Port, dispatch: rest::Dispatch, shutdown: i
             .keep_alive_timeout(keep_alive)
             .initial_stream_window_size(place.stream_window())
             .initial_connection_window_size(place.connection_window());
-        let (service, watcher) = (service_fn(move |request| dispatch.clone().answer(request)), graceful.watcher());
-        let stop = silent.clone();
+        let (watcher, stop) = (graceful.watcher(), silent.clone());
         tokio::spawn(async move {
-            let greeting = async { greeted(secured.await?, GREETING_TIMEOUT).await };
-            let stream = match stop.run_until_cancelled_owned(greeting).await {
-                Some(Ok(stream)) => stream,
+            let (client, stream) = match stop.run_until_cancelled_owned(come_in(secured)).await {
+                Some(Ok(client)) => client,
                 Some(Err(error)) => return tracing::debug!(%error, "a REST client did not come in"),
                 None => return,
             };
+            let service = service_fn(move |request| dispatch.clone().answer(sent_by(&client, request)));
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "REST connection ended");
@@ -303,6 +304,19 @@ async fn secured(stream: Stream, tls: Option<Arc<ServerConfig>>) -> io::Result<S
         }
         (stream, _) => Ok(stream),
     }
+}
+
+/// Waits until the connection is secured and the client has begun to speak.
+async fn come_in(secured: Secured) -> io::Result<(Arc<Client>, impl AsyncRead + AsyncWrite + Unpin + Send)> {
+    let stream = secured.await?;
+    let client = Arc::new(identity::client(&stream));
+    Ok((client, greeted(stream, GREETING_TIMEOUT).await?))
+}
+
+/// The request, which tells whose it is.
+fn sent_by(client: &Arc<Client>, mut request: Request<Incoming>) -> Request<Incoming> {
+    request.extensions_mut().insert(client.clone());
+    request
 }
 
 async fn drain(graceful: GracefulShutdown, grace: Duration) {

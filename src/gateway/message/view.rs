@@ -1,9 +1,11 @@
 //! A read-only view of inference requests and responses: decoded for the examination, never sent on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 use crate::detect::Reason;
 use crate::model::{ContractError, Distribution, InputSpec, OutputSpec};
@@ -62,10 +64,51 @@ pub(crate) fn request(message: Bytes) -> Result<ModelInferRequest, ViewError> {
 /// What a client sent in the place of one picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sent {
-    /// Pixels that were read.
-    Picture(Picture),
+    /// Pixels that were read, and where they were, if that was in a tensor.
+    Picture(Picture, Option<Origin>),
     /// An encoded picture that is yet to be decoded.
     File(Bytes),
+}
+
+impl Sent {
+    /// What it was read from.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Picture(_, origin) => origin.clone(),
+            Self::File(file) => Some(Origin::File(file.clone())),
+        }
+    }
+}
+
+/// One item as it was sent. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Origin {
+    /// In a tensor, at this place of the batch.
+    Tensor(Arc<Tensor>, usize),
+    /// A file.
+    File(Bytes),
+}
+
+impl Origin {
+    /// Memory that it keeps, in bytes: its share of a tensor, which its neighbours keep too.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Tensor(tensor, _) => {
+                let elements = tensor.elements.len() * tensor.elements.datatype().size().unwrap_or_default();
+                elements / tensor.shape.first().copied().unwrap_or(1).max(1)
+            }
+            Self::File(file) => file.len(),
+        }
+    }
+
+    /// SHA-256 in hexadecimal: of an item's elements in little-endian order, or of a file.
+    pub(crate) fn sha256(&self) -> String {
+        let bytes = match self {
+            Self::Tensor(tensor, index) => tensor.item(*index).elements.to_raw(),
+            Self::File(file) => file.clone(),
+        };
+        hex::encode(Sha256::digest(bytes))
+    }
 }
 
 /// What the guarded tensor holds, one an item of the batch; an item that cannot be read does not harm the others. Files
@@ -85,8 +128,10 @@ pub(crate) fn sent(
 /// As [`sent`], of the tensor itself.
 pub(crate) fn sent_in(tensor: Tensor, spec: &InputSpec) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
     if spec.encoded.is_none() {
-        let items = spec.decode(&tensor.shape, &tensor.elements)?;
-        return Ok(items.into_iter().map(|item| Ok(Sent::Picture(item?))).collect());
+        let items = spec.decode(&tensor.shape, &tensor.elements)?.into_iter().enumerate();
+        let tensor = Arc::new(tensor);
+        let origin = |index| Some(Origin::Tensor(tensor.clone(), index));
+        return Ok(items.map(|(index, item)| Ok(Sent::Picture(item?, origin(index)))).collect());
     }
     let actual = tensor.elements.datatype();
     match tensor.elements {

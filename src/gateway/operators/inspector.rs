@@ -2,14 +2,14 @@
 
 use std::pin::Pin;
 
-use tokio_stream::wrappers::BroadcastStream;
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
-use tokio_stream::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use tonic::{Request, Response, Status};
 
-use super::watch::verdict;
+use super::watch::{detection, verdict};
 use crate::data::decode_picture;
 use crate::detect::Reason;
+use crate::evidence::{Event, Interest};
+use crate::gateway::detections::item;
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::codec;
@@ -17,8 +17,13 @@ use crate::gateway::message::view::{self, Sent};
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_server::Inspector;
 use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, Tensor, WatchDetectionsRequest};
-use crate::telemetry;
+use crate::telemetry::{self, Delivery};
 use crate::tensor::{self, Elements, Picture};
+
+/// Records that wait for a slow reader, in bytes; older ones are lost to it.
+const BACKLOG: usize = 4 << 20;
+/// The name under which those who watch are counted.
+const WATCH: &str = "watch";
 
 /// Examines what operators send, and streams detections to them.
 pub(crate) struct InspectorService {
@@ -39,14 +44,14 @@ impl Inspector for InspectorService {
         let model = serving.guard.model(&name);
         let model = model.ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
         let sent = match input {
-            Some(Input::Picture(encoded)) => vec![Sent::Picture(picture(model, &encoded)?)],
+            Some(Input::Picture(encoded)) => vec![Sent::Picture(picture(model, &encoded)?, None)],
             Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
             None => return Err(Status::invalid_argument("give a picture or a tensor")),
         };
         let examination = model.inspect(sent);
         // No answer of the upstream's is waited for: the original is predicted with the copies.
         let examined = examination.decide(std::future::ready(Err(Reason::Prediction))).await;
-        let items = examined.iter().map(|item| verdict(model, item)).collect();
+        let items = examined.iter().enumerate().map(|(at, examined)| verdict(&item(model, at, examined))).collect();
         Ok(Response::new(InspectResponse { model: name, items }))
     }
 
@@ -57,18 +62,16 @@ impl Inspector for InspectorService {
         request: Request<WatchDetectionsRequest>,
     ) -> Result<Response<Self::WatchDetectionsStream>, Status> {
         let wanted = request.into_inner().model;
-        let stream =
-            BroadcastStream::new(self.current.get().guard.detections().subscribe()).filter_map(
-                move |next| match next {
-                    Ok(detection) if wanted.is_empty() || detection.model == wanted => Some(Ok(detection)),
-                    Ok(_) => None,
-                    Err(BroadcastStreamRecvError::Lagged(lost)) => {
-                        (0..lost).for_each(|_| telemetry::detection_delivered("watch", false));
-                        None
-                    }
-                },
-            );
-        Ok(Response::new(Box::pin(stream)))
+        let subscription = self.current.get().guard.detections().feed().subscribe(WATCH, Interest::Records, BACKLOG);
+        let all = stream::unfold(subscription, async |subscription| Some((subscription.next().await?, subscription)));
+        let wanted = all.filter_map(move |Event { detection: record, .. }| {
+            let is_wanted = wanted.is_empty() || record.model == wanted;
+            std::future::ready(is_wanted.then(|| {
+                telemetry::detections_delivered(WATCH, Delivery::Delivered, 1);
+                Ok(detection(&record))
+            }))
+        });
+        Ok(Response::new(Box::pin(wanted)))
     }
 }
 

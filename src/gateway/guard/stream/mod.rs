@@ -25,6 +25,7 @@ use super::intake::{Guarded, Intake, Ticket};
 use super::{Guard, conclude, unattributed};
 use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason};
+use crate::evidence::Client;
 use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::message::room::NO_ROOM;
 use crate::gateway::message::stream::{StreamForm, error, errors_end_it};
@@ -43,6 +44,7 @@ struct Stream {
     upstream: Arc<dyn Upstream>,
     intake: Intake,
     transport: Grpc,
+    client: Option<Arc<Client>>,
     /// Whether the client wants an error to end the stream.
     errors_end_it: bool,
     /// Whether requests are held until they are let pass.
@@ -91,9 +93,10 @@ impl Guard {
         let (upstream, intake) = (self.upstream.clone(), self.intake.clone());
         let (limits, room) = (intake.limits(), intake.room().clone());
         let transport = Grpc::of(&parts.headers);
+        let client = parts.extensions.get::<Arc<Client>>().cloned();
         let holds = !intake.only_monitors();
         let errors_end_it = errors_end_it(&parts.headers);
-        let stream = Arc::new(Stream { upstream: upstream.clone(), intake, transport, errors_end_it, holds });
+        let stream = Arc::new(Stream { upstream: upstream.clone(), intake, transport, client, errors_end_it, holds });
         let (orders, ordered) = mpsc::channel(AHEAD);
         let body = if holds {
             // Not everything that was announced may be sent.
@@ -203,7 +206,7 @@ async fn decide(guarded: Guarded) -> Decided {
         Action::Restore => Action::Block,
         action => action,
     };
-    let reference = pledge.keep(decision, reason, action, &examined).id;
+    let reference = pledge.keep(decision, reason, action, examined).id;
     Decided { model, id, decision, reason, action, reference }
 }
 

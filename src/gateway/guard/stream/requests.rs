@@ -13,10 +13,10 @@ use tonic::body::Body;
 
 use super::{AHEAD, Order, Passage, Stream, Word};
 use crate::detect::Reason;
+use crate::evidence::Client;
 use crate::gateway::guard::intake::Arrival;
 use crate::gateway::message::body::unfolded;
 use crate::gateway::message::cutter::Cutter;
-use crate::gateway::message::room::Held;
 use crate::gateway::message::tee::{Captured, Limits};
 
 /// A piece of what the client sends.
@@ -35,11 +35,13 @@ struct Inlet {
     cutter: Cutter,
     /// The request under way, which is counted as cancelled if the rest of it never comes.
     arrival: Option<Arrival>,
+    client: Option<Arc<Client>>,
 }
 
 impl Inlet {
-    fn new(body: Body, limits: Limits, held: Held) -> Self {
-        Self { body, cutter: Cutter::new(limits, held), arrival: None }
+    fn new(stream: &Stream, body: Body, limits: Limits) -> Self {
+        let cutter = Cutter::new(limits, stream.intake.room().nothing());
+        Self { body, cutter, arrival: None, client: stream.client.clone() }
     }
 
     /// The next frame, and the requests that it completes; `None` for the frame once the stream has ended.
@@ -58,7 +60,7 @@ impl Inlet {
     fn cut(&mut self, mut data: Bytes) -> Vec<Piece> {
         let mut pieces = Vec::new();
         while !data.is_empty() {
-            let arrival = self.arrival.take().unwrap_or_else(Arrival::new);
+            let arrival = self.arrival.take().unwrap_or_else(|| Arrival::new(self.client.clone()));
             match self.cutter.take(&mut data) {
                 Ok(Some(message)) => pieces.push(Piece::Message(message, arrival)),
                 Ok(None) => self.arrival = Some(arrival),
@@ -80,7 +82,7 @@ fn over() -> Status {
 
 /// A body that passes on what comes while its requests are examined beside it.
 pub(super) fn watched(stream: Arc<Stream>, body: Body, orders: Sender<Order>) -> Body {
-    let inlet = Inlet::new(body, stream.intake.limits(), stream.intake.room().nothing());
+    let inlet = Inlet::new(&stream, body, stream.intake.limits());
     let watch = Watch { inlet, stream, orders };
     unfolded(Some(watch), |watch| async move {
         let mut watch = watch?;
@@ -122,7 +124,7 @@ pub(super) fn held(stream: Arc<Stream>, body: Body, orders: Sender<Order>) -> Bo
     // Nothing of a request need be kept that is refused for its size.
     let is_refused = stream.intake.strictest(Reason::TooLarge).is_some();
     let kept = if is_refused { inspected } else { message };
-    let inlet = Inlet::new(body, Limits { message, inspected: kept }, stream.intake.room().nothing());
+    let inlet = Inlet::new(&stream, body, Limits { message, inspected: kept });
     let pieces = stream::unfold(Some(inlet), |inlet| async move {
         let mut inlet = inlet?;
         let (frame, pieces) = inlet.next().await;

@@ -1,0 +1,130 @@
+//! From a decided request to the record of its detection: made beside the request path, which only hands over what it has.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::examine::Examined;
+use super::examine::guarded::GuardedModel;
+use crate::detect::{Decision, Observation};
+use crate::evidence::{Client, Detection, Event, Feed, Input, Item, Prediction, Queue, SCHEMA_VERSION};
+use crate::model::Distribution;
+use crate::telemetry::{self, Delivery, Outcome};
+
+/// What may wait until it is made a record, in bytes: the oldest are lost beyond.
+const BACKLOG: usize = 64 << 20;
+/// Items that a record tells of at most. Of a larger batch it tells of those that are not clean.
+const MOST_ITEMS: usize = 256;
+/// The sink under which is counted what was lost to all.
+const RECORD: &str = "record";
+
+/// Makes records of detections, and hands them to all who want them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Detections {
+    feed: Feed,
+    decided: Arc<Queue<Decided>>,
+}
+
+/// A detection of which there is no record yet.
+struct Decided {
+    model: Arc<GuardedModel>,
+    /// The record without its items.
+    heading: Detection,
+    examined: Vec<Examined>,
+}
+
+impl Detections {
+    pub(crate) fn new() -> Self {
+        Self { feed: Feed::default(), decided: Arc::new(Queue::new(BACKLOG)) }
+    }
+
+    /// Where records come out.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Hands over a detection; nothing is kept where nobody wants it.
+    pub(crate) fn publish(
+        &self,
+        model: &Arc<GuardedModel>,
+        outcome: &Outcome,
+        client: Option<&Client>,
+        examined: Vec<Examined>,
+    ) {
+        if !self.feed.is_watched() {
+            return;
+        }
+        let heading = Detection {
+            schema_version: SCHEMA_VERSION,
+            id: outcome.id.clone(),
+            time: crate::evidence::to_the_millisecond(SystemTime::now()),
+            model: model.name.to_owned(),
+            decision: outcome.decision,
+            reason: outcome.reason,
+            action: outcome.action,
+            client: client.cloned(),
+            batch: examined.len(),
+            items: Vec::new(),
+        };
+        let bytes = heading.bytes() + examined.iter().map(Examined::bytes).sum::<usize>();
+        let lost = self.decided.push(Decided { model: model.clone(), heading, examined }, bytes);
+        telemetry::detections_delivered(RECORD, Delivery::Dropped, lost);
+    }
+
+    /// Makes records until no more detections come.
+    pub(crate) async fn run(self) {
+        telemetry::sink_opened(RECORD);
+        while let Some(decided) = self.decided.next().await {
+            // Hashing takes as long as the input is large.
+            match tokio::task::spawn_blocking(move || decided.recorded()).await {
+                Ok(event) => {
+                    telemetry::detections_delivered(RECORD, Delivery::Delivered, 1);
+                    self.feed.publish(&event);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "no record could be made of a detection");
+                    telemetry::detections_delivered(RECORD, Delivery::Failed, 1);
+                }
+            }
+        }
+        self.feed.close();
+    }
+
+    /// Takes no more detections: what has come is still recorded and handed on.
+    pub(crate) fn close(&self) {
+        self.decided.close();
+    }
+}
+
+impl Decided {
+    fn recorded(self) -> Event {
+        let Self { model, heading, examined } = self;
+        let is_large = examined.len() > MOST_ITEMS;
+        let told = examined.iter().enumerate().filter(|(_, item)| !is_large || item.decision() != Decision::Clean);
+        let told: Vec<_> = told.take(MOST_ITEMS).collect();
+        let input = |item: &Examined| item.specimen.picture.clone().filter(|_| item.decision() != Decision::Clean);
+        let inputs = told.iter().map(|(_, item)| input(item).map(Input::Picture)).collect();
+        let hashed = |&(index, examined): &(usize, &Examined)| Item {
+            sha256: examined.specimen.origin.as_ref().map(|origin| origin.sha256()),
+            ..item(&model, index, examined)
+        };
+        let items = told.iter().map(hashed).collect();
+        Event { detection: Arc::new(Detection { items, ..heading }), inputs }
+    }
+}
+
+/// What is told of an item, but for its hash.
+pub(crate) fn item(model: &GuardedModel, index: usize, examined: &Examined) -> Item {
+    let (verdict, predictions, reason) = match &examined.outcome {
+        Ok((verdict, observation)) => (Some(verdict.clone()), predictions(model, observation), None),
+        Err(reason) => (None, Vec::new(), Some(*reason)),
+    };
+    Item { index, verdict, reason, predictions, sha256: None }
+}
+
+fn predictions(model: &GuardedModel, observation: &Observation) -> Vec<Prediction> {
+    let prediction = |(source, distribution): (String, &Distribution)| {
+        let (class, probability) = distribution.top();
+        Prediction { source, class, probability }
+    };
+    model.panel.label(observation).map(prediction).collect()
+}
