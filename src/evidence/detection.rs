@@ -134,7 +134,7 @@ pub(super) mod tests {
     fn a_record_is_read_back_from_json_as_it_was_and_says_its_version() {
         let written = serde_json::to_value(detection("one", 0.001)).unwrap();
         assert_eq!(written["schema_version"], 1);
-        assert_eq!(written["time"], "2026-09-21T13:33:20.123Z");
+        assert_eq!(written["time"], "2026-09-21T14:13:20.123Z");
         assert_eq!(written["decision"], "suspicious");
         assert_eq!(written["action"], "block");
         assert_eq!(serde_json::from_value::<Detection>(written).unwrap(), detection("one", 0.001));
