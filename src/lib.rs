@@ -13,8 +13,9 @@
 //! | [`train`] | distillation and training, also against an adversary, and of sentinels; a feature of the build |
 //! | [`attack`] | attacks on a classifier, one file each, and the suites that a red team makes |
 //! | [`report`] | tables, histograms and plots; what an assessment found, for the terminal, programs and a browser |
+//! | [`audit`] | detections as OCSF findings: lines of files, CloudEvents |
 //! | [`profile`] | calibration on benign inputs, and the profile that comes of it |
-//! | [`evidence`] | the record of a detection, and the way it takes to those who look, keep and tell |
+//! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
@@ -39,6 +40,7 @@
 //! 8. A call meets one configuration from its beginning to its end; a new one that is wrong changes nothing.
 
 pub mod attack;
+pub mod audit;
 pub mod config;
 pub mod data;
 pub mod detect;

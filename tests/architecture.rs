@@ -14,7 +14,7 @@ use source::named_paths;
 const FLOORS: [&[&str]; 6] = [
     &["main", "cli"],
     &["gateway", "train", "attack", "report"],
-    &["profile", "detect", "evidence", "telemetry", "data"],
+    &["profile", "detect", "audit", "evidence", "telemetry", "data"],
     &["squeeze", "model", "onnx"],
     &["config", "proto"],
     &["tensor"],

@@ -108,6 +108,11 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("admin.tls", "admin.tls"),
         ("upstream.tls", "upstream.tls"),
         ("workers", "workers"),
+        ("evidence", "evidence"),
+        ("audit", "audit"),
+        ("audit.file", "audit.file"),
+        ("audit.http", "audit.http"),
+        ("audit.http.tls", "audit.http.tls"),
         ("models.0", "models"),
         ("models.0.input", "models.input"),
         ("models.0.input.encoded", "models.input.encoded"),
@@ -122,7 +127,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.3", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
-    let tables = ["tls", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
+    let tables = ["tls", "file", "http", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.
@@ -131,7 +136,8 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         all.extend(keys.map(|key| (heading.to_owned(), key)));
     }
     assert_eq!(documented(), all);
-    let top: BTreeSet<String> = ["server", "admin", "upstream", "workers", "models"].map(str::to_owned).into();
+    let top: BTreeSet<String> =
+        ["server", "admin", "upstream", "workers", "evidence", "audit", "models"].map(str::to_owned).into();
     let mistakes = parse_with(EXAMPLE, &[], &[("zzzz", "1")]).expect_err("nobody knows zzzz");
     assert!(top.iter().all(|section| mistakes[0].message.contains(section)), "{mistakes:?}");
 }

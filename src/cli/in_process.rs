@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use portcullis::config::{Address, Config, Endpoint, Listen, Reach, Target};
+use portcullis::config::{Address, Audit, Config, Endpoint, Listen, Reach, Target};
 use portcullis::gateway::{Control, Gateway, Listener, Listeners, Phase, REVISION};
 use portcullis::profile::Loader;
 use portcullis::telemetry;
@@ -45,12 +45,15 @@ fn endpoint(listener: &Listener) -> Result<Endpoint> {
     Ok(Endpoint { target: Target::Tcp(listener.address()?.to_string()), tls: None })
 }
 
-/// The configuration with two free ports on loopback, which need neither TLS nor tokens.
+/// The configuration with two free ports on loopback, which need neither TLS nor tokens, and nobody who keeps detections or
+/// is told of them.
 fn on_ports_of_its_own(mut config: Config) -> Config {
     let free = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
     let listen = Listen { address: free, tls: None, plaintext: Reach::Loopback };
     config.server.listen = listen.clone();
     config.admin.listen = listen;
     config.admin.token_file = None;
+    config.evidence.store = None;
+    config.audit = Audit { stdout: false, file: None, http: None, ..config.audit };
     config
 }

@@ -37,7 +37,10 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     tracing::info!(library, models = config.models.len(), "everything is loaded");
     let gateway = gateway.admitting(descriptors::for_connections(config.server.max_connections));
     let (common, arguments) = (common.clone(), arguments.clone());
-    runtime.block_on(listen(&config, gateway.reloading(move || load(&common, &arguments))))
+    let served = runtime.block_on(listen(&config, gateway.reloading(move || load(&common, &arguments))));
+    // A disk or a pipe that hangs does not keep the process from ending.
+    runtime.shutdown_background();
+    served
 }
 
 /// The configuration with the ports of the command line.

@@ -6,6 +6,7 @@
 mod address;
 mod detector;
 mod encoded;
+mod evidence;
 mod fixed;
 mod mistake;
 mod read;
@@ -17,6 +18,7 @@ mod types;
 mod value;
 
 pub use address::{Address, Endpoint, Reach, Target};
+pub use evidence::{Audit, AuditFile, AuditHttp, Contents, Evidence, Storage};
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use reference::{EXAMPLE, configuration_reference};
 pub use transport::{ClientTls, Identity, Listen, ServerTls};

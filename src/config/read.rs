@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::detector::{cascade, check_references, detector};
 use super::encoded::encoded;
+use super::evidence;
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
 use super::transport;
@@ -31,6 +32,8 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     let admin = transport::admin(root.section("admin"), folder);
     let upstream = transport::upstream(root.section("upstream"), folder);
     let workers = workers(root.section("workers"), folder);
+    let evidence = evidence::evidence(root.section("evidence"), folder);
+    let audit = evidence::audit(root.section("audit"), folder);
     if let (Some(rest), Some(upstream)) = (&server.rest_listen, &upstream)
         && let Some(problem) = server.rest_problem(upstream)
     {
@@ -44,7 +47,7 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     }
     unique("model", models.iter().map(|model| (&model.name.value, &model.name.at)), root.mistakes);
     root.end();
-    Some(Config { path: None, server, admin, upstream: upstream?, workers, models })
+    Some(Config { path: None, server, admin, upstream: upstream?, workers, evidence, audit, models })
 }
 
 fn server(mut section: Section<'_>, folder: &Path) -> Server {
@@ -304,6 +307,17 @@ pub(super) fn ranged(
             default
         }
         value => value.map_or(default, |value| value.value),
+    }
+}
+
+/// A size of any length but nothing.
+pub(super) fn positive_size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+    match section.optional::<Size>(key) {
+        Some(value) if value.value.0 == 0 => {
+            section.wrong(value.at, key, "must be at least 1 byte");
+            default
+        }
+        value => value.map_or(default, |value| value.value.0),
     }
 }
 

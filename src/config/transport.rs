@@ -145,7 +145,7 @@ fn server_tls(mut section: Section<'_>, folder: &Path, wanted: bool) -> Option<S
     Some(ServerTls { identity: identity?, client_ca: client_ca.and_then(Result::ok) })
 }
 
-fn client_tls(mut section: Section<'_>, folder: &Path, wanted: bool) -> Option<ClientTls> {
+pub(super) fn client_tls(mut section: Section<'_>, folder: &Path, wanted: bool) -> Option<ClientTls> {
     let ca = file(&mut section, "ca", folder);
     if wanted && ca.is_none() {
         let problem = "is missing: a PEM file with the authorities to trust, such as the system's /etc/ssl/certs/ca-certificates.crt";
@@ -195,7 +195,7 @@ pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstre
             let mut read = |key, url: Located<String>| {
                 // Where only one of them is https, TLS is the other's.
                 let tls = tls.clone().filter(|_| key == "grpc" || is_secure(&url.value));
-                let read = endpoint(&url.value, tls, plaintext, folder);
+                let read = endpoint(&url.value, tls, plaintext, folder, "upstream");
                 read.map_err(|problem| section.wrong(url.at, key, problem)).ok()
             };
             match (read("grpc", grpc), rest.map(|rest| read("rest", rest))) {
@@ -219,12 +219,20 @@ pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstre
     upstream
 }
 
-fn endpoint(url: &str, tls: Option<ClientTls>, plaintext: Reach, folder: &Path) -> Result<Endpoint, String> {
+/// The server at `url`, of which the section `name` tells.
+pub(super) fn endpoint(
+    url: &str,
+    tls: Option<ClientTls>,
+    plaintext: Reach,
+    folder: &Path,
+    name: &str,
+) -> Result<Endpoint, String> {
     let endpoint = Endpoint::parse(url, tls, folder)?;
     if endpoint.tls.is_none() && plaintext == Reach::Loopback && !endpoint.target.is_local() {
-        return Err("is another host, and plain text: write https:// and give upstream.tls.ca, or say \
-                    upstream.plaintext = \"anywhere\""
-            .into());
+        return Err(format!(
+            "is another host, and plain text: write https:// and give {name}.tls.ca, or say {name}.plaintext = \
+             \"anywhere\""
+        ));
     }
     Ok(endpoint)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Address, Endpoint, Reach};
+use super::evidence::{Audit, Evidence};
 use super::mistake::{Located, Location};
 use super::transport::Listen;
 use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
@@ -21,6 +22,10 @@ pub struct Config {
     pub upstream: Upstream,
     /// The threads that predict.
     pub workers: Workers,
+    /// What is kept of detections.
+    pub evidence: Evidence,
+    /// Who is told of detections.
+    pub audit: Audit,
     /// The models under guard; at least one.
     pub models: Vec<GuardedModel>,
 }

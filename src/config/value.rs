@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Address, Reach};
+use super::evidence::Contents;
 use super::mistake::Located;
 use super::section::FromNode;
 use super::tree::{Node, Value};
@@ -203,6 +204,8 @@ named!(Policy, "\"monitor\", \"annotate\", \"block\" or \"restore\"",
     "monitor" => Self::Monitor, "annotate" => Self::Annotate, "block" => Self::Block, "restore" => Self::Restore);
 named!(OnUndecided, "\"pass\" or \"block\"", "pass" => Self::Pass, "block" => Self::Block);
 named!(Reach, "\"loopback\" or \"anywhere\"", "loopback" => Self::Loopback, "anywhere" => Self::Anywhere);
+named!(Contents, "\"inputs\", \"hashes\" or \"records\"",
+    "inputs" => Self::Inputs, "hashes" => Self::Hashes, "records" => Self::Records);
 named!(Predictions, "\"upstream\" or \"replica\"", "upstream" => Self::Upstream, "replica" => Self::Replica);
 named!(Measure, "\"kl\", \"jensen_shannon\" or \"surprise\"",
     "kl" => Self::Kl, "jensen_shannon" => Self::JensenShannon, "surprise" => Self::Surprise);

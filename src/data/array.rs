@@ -103,6 +103,11 @@ impl Array {
         Source::open(path).and_then(|source| Self::new(path, source)).map_err(|error| broken(path, error))
     }
 
+    /// An NPY file that is in memory; `path` is what it is called in errors.
+    pub(super) fn in_memory(path: &Path, bytes: Vec<u8>) -> Result<Self, DataError> {
+        Self::new(path, Source::Memory(bytes)).map_err(|error| broken(path, error))
+    }
+
     fn new(path: &Path, source: Source) -> io::Result<Self> {
         let prefix = source.read(0, 12).map_err(|_| invalid("not an NPY array"))?;
         let (start, len) = match *prefix.as_slice() {

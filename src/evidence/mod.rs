@@ -5,10 +5,14 @@
 
 mod detection;
 mod feed;
+mod id;
 mod queue;
+mod store;
 mod time;
 
 pub use detection::{Client, Detection, Item, Prediction, SCHEMA_VERSION};
 pub use feed::{Event, Feed, Input, Interest, Subscription};
+pub use id::{DetectionId, NoDetectionId};
 pub use queue::Queue;
+pub use store::{Keeper, Kept, KeptInput, Store, StoreError};
 pub(crate) use time::{to_the_millisecond, unix_millis};

@@ -17,6 +17,7 @@ use super::lifecycle::serving::Serving;
 use super::message::room::Room;
 use super::message::tee::Limits;
 use super::rest;
+use super::sinks::Sinks;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::detect::Rate;
@@ -39,6 +40,7 @@ impl Gateway {
         let (Ok(credentials), Ok(loaded)) = (Credentials::load(&config), Loaded::load(config.clone(), &loader)) else {
             return Err(check(&config, &loader));
         };
+        let sinks = Sinks::load(&config)?;
         let serving = loaded.into_serving(files, &loader, &detections, &room);
         telemetry::configuration_in_force();
         Ok(Self {
@@ -47,6 +49,7 @@ impl Gateway {
             loader,
             exposition,
             detections,
+            sinks,
             room,
             max_connections,
             source: None,
@@ -198,10 +201,10 @@ fn label(name: &str) -> &'static str {
     label
 }
 
-/// What is wrong with the files that `config` names: certificates, keys, tokens, models, profiles.
+/// What is wrong with the files that `config` names: certificates, keys, tokens, models, profiles, and where evidence goes.
 pub fn check(config: &Config, loader: &Loader) -> Vec<Mistake> {
     let ports = Credentials::load(config).err().unwrap_or_default();
-    ports.into_iter().chain(served_mistakes(config, loader)).collect()
+    ports.into_iter().chain(served_mistakes(config, loader)).chain(Sinks::mistakes(config)).collect()
 }
 
 /// What is wrong with the files of what is served: of the upstream's TLS, and of the models.

@@ -13,6 +13,7 @@ mod listen;
 mod message;
 mod operators;
 mod rest;
+mod sinks;
 mod stream;
 mod upstream;
 
@@ -44,6 +45,7 @@ use self::lifecycle::serving::{Current, Serving};
 use self::listen::admission::Admission;
 use self::message::room::Room;
 use self::operators::readiness::Readiness;
+use self::sinks::Sinks;
 use crate::config::{Config, ConfigError, Server};
 use crate::profile::Loader;
 use crate::proto::portcullis::v1::inspector_server::InspectorServer;
@@ -58,8 +60,8 @@ pub const REVISION: &str = match option_env!("PORTCULLIS_REVISION") {
 /// Largest message that the gateway's own services take from clients, in bytes.
 const LARGEST_QUESTION: usize = 16 << 10;
 
-/// How long the last detections may take to be recorded once no more come.
-const RECORDING_GRACE: Duration = Duration::from_secs(5);
+/// How long the last detections may take to be written and told once no more come.
+const SINKS_GRACE: Duration = Duration::from_secs(5);
 
 /// The guarded model whose call a response answers; a label of metrics.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +84,7 @@ pub struct Gateway {
     loader: Loader,
     exposition: Exposition,
     detections: Detections,
+    sinks: Sinks,
     room: Room,
     max_connections: usize,
     source: Option<Source>,
@@ -102,7 +105,7 @@ impl Gateway {
 
     /// Serves clients and operators until `control` says to end.
     pub async fn run(self, Listeners { clients, rest, admin }: Listeners, control: Control) {
-        let Self { serving, credentials, loader, exposition, detections, room, max_connections, source } = self;
+        let Self { serving, credentials, loader, exposition, detections, sinks, room, max_connections, source } = self;
         let current = Current::of(&serving);
         let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
         let library = loader.runtime.library().display().to_string();
@@ -114,8 +117,9 @@ impl Gateway {
         let mut beside = JoinSet::new();
         beside.spawn(readiness.clone().probe(current.clone(), workers, runtime, exposition.clone()));
 
-        let recording = tokio::spawn(detections.clone().run());
-        beside.spawn(credentials.clone().watch(current.clone()));
+        beside.spawn(credentials.clone().watch(sinks.credentials(), current.clone()));
+        let sinks = sinks.start(detections.feed());
+        tokio::spawn(detections.clone().run());
         let Credentials { server, rest: rest_tls, admin: operators, tokens } = credentials;
 
         let inspector = InspectorServer::new(operators::inspector::InspectorService::new(current.clone()))
@@ -150,9 +154,7 @@ impl Gateway {
         }
         beside.abort_all();
         detections.close();
-        if tokio::time::timeout(RECORDING_GRACE, recording).await.is_err() {
-            tracing::warn!("records of the last detections were not made in time");
-        }
+        sinks.end(SINKS_GRACE).await;
         stop_admin.cancel();
         // Either way it is over.
         let _ = serving_admin.await;

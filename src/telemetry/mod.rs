@@ -102,6 +102,29 @@ pub fn detections_delivered(sink: &'static str, delivery: Delivery, count: usize
     counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => delivery.name()).increment(count as u64);
 }
 
+/// So many bytes of evidence are kept.
+pub fn evidence_kept(bytes: u64) {
+    gauge!(names::EVIDENCE_BYTES).set(bytes as f64);
+}
+
+/// Why evidence is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It was kept for as long as it may be.
+    Age,
+    /// There was too much of it.
+    Size,
+}
+
+/// The evidence of one detection was removed.
+pub fn evidence_removed(removal: Removal) {
+    let reason = match removal {
+        Removal::Age => "age",
+        Removal::Size => "size",
+    };
+    counter!(names::EVIDENCE_REMOVED, "reason" => reason).increment(1);
+}
+
 /// The upstream's readiness was looked at.
 pub fn upstream_seen(ready: bool) {
     gauge!(names::UPSTREAM_READY).set(if ready { 1.0 } else { 0.0 });

@@ -29,6 +29,8 @@ pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
 pub(super) const WORKERS_BUSY: &str = "portcullis_workers_busy_seconds";
 pub(super) const ONNXRUNTIME_BUSY: &str = "portcullis_onnxruntime_busy_seconds";
 pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
+pub(super) const EVIDENCE_BYTES: &str = "portcullis_evidence_bytes";
+pub(super) const EVIDENCE_REMOVED: &str = "portcullis_evidence_removed_total";
 pub(super) const UPSTREAM_CONNECTIONS: &str = "portcullis_upstream_connections_total";
 pub(super) const RELOADS: &str = "portcullis_config_reloads_total";
 pub(super) const IN_FORCE_SINCE: &str = "portcullis_config_in_force_since_seconds";
@@ -78,6 +80,8 @@ pub(super) fn describe() {
     describe_gauge!(WORKERS_BUSY, Unit::Seconds, "Time that all workers together have spent, ever growing.");
     describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
     describe_counter!(AUDIT_EVENTS, "Detections by sink: delivered, dropped because it was too slow, or failed.");
+    describe_gauge!(EVIDENCE_BYTES, Unit::Bytes, "Evidence that is kept.");
+    describe_counter!(EVIDENCE_REMOVED, "Detections whose evidence was removed, by reason: age or size.");
     describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");
     describe_counter!(RELOADS, "Reloads of the configuration: applied, refused, or unchanged.");
     describe_gauge!(IN_FORCE_SINCE, Unit::Seconds, "When the configuration in force was loaded, since 1970.");

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 pub(crate) use kept::{Kept, Refresh};
 pub(crate) use pem::subject;
 pub(crate) use tls::{H2, HTTP_1, client, server_name};
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{Tokens, bearer};
 
 use super::lifecycle::serving::Current;
 use crate::config::{Config, Mistake};
@@ -58,8 +58,9 @@ impl Credentials {
         if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
     }
 
-    /// Looks at the files again and again, and at those of the upstream that is current, and takes what is new in them.
-    pub(crate) async fn watch(self, current: Current) {
+    /// Looks at the files again and again, and at those of `others` and of the upstream that is current, and takes what is new
+    /// in them.
+    pub(crate) async fn watch(self, others: Vec<Arc<dyn Refresh>>, current: Current) {
         fn kept<T: Send + Sync + 'static>(one: Option<Arc<Kept<T>>>) -> Option<Arc<dyn Refresh>> {
             one.map(|kept| kept as Arc<dyn Refresh>)
         }
@@ -69,7 +70,7 @@ impl Credentials {
         loop {
             ticks.tick().await;
             let upstream = current.get().credentials.clone();
-            let all: Vec<Arc<dyn Refresh>> = own.iter().flatten().cloned().chain(upstream).collect();
+            let all: Vec<Arc<dyn Refresh>> = own.iter().flatten().chain(&others).cloned().chain(upstream).collect();
             if !all.is_empty() {
                 // Files may lie on a disk that is slow. A look that fails is one that is made again.
                 let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|kept| kept.refresh())).await;

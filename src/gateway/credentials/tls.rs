@@ -72,11 +72,15 @@ pub(super) fn server(
     })
 }
 
-/// TLS towards a server that is to speak `protocol`.
-pub(crate) fn client(tls: &ClientTls, protocol: &'static [u8]) -> Result<Kept<ClientConfig>, Mistake> {
+/// TLS towards a server that is to speak `protocol`; `role` is the gateway's there.
+pub(crate) fn client(
+    role: &'static str,
+    tls: &ClientTls,
+    protocol: &'static [u8],
+) -> Result<Kept<ClientConfig>, Mistake> {
     let own = tls.identity.clone().map(|identity| [identity.certificate, identity.key]);
     let files = std::iter::once(tls.ca.clone()).chain(own.into_iter().flatten()).collect();
-    Kept::new("upstream_client", files, move |contents| {
+    Kept::new(role, files, move |contents| {
         let authorities = pem::authorities(&contents[0]).map_err(|problem| Flaw(0, problem))?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&VERSIONS)
@@ -87,7 +91,7 @@ pub(crate) fn client(tls: &ClientTls, protocol: &'static [u8]) -> Result<Kept<Cl
             _ => {
                 let (certificates, key) = chain(contents, 1)?;
                 let config = builder.with_client_auth_cert(certificates.clone(), key).map_err(misfit(1))?;
-                note("upstream_client", &certificates, 1)?;
+                note(role, &certificates, 1)?;
                 config
             }
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -18,6 +18,19 @@ pub(crate) struct Tokens(Vec<[u8; 32]>);
 /// The tokens of a file, one a line; empty lines and those that begin with `#` are none.
 pub(super) fn keep(file: Located<PathBuf>) -> Result<Kept<Tokens>, Mistake> {
     Kept::new("admin_tokens", vec![file], |contents| Tokens::parse(&contents[0]).map_err(|problem| Flaw(0, problem)))
+}
+
+/// The first token of a file as the credentials that a server is shown.
+pub(crate) fn bearer(file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistake> {
+    Kept::new("audit_token", vec![file], |contents| {
+        let text = String::from_utf8_lossy(&contents[0]);
+        let token = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+        let token = token.ok_or_else(|| Flaw(0, "holds no token: write it on a line".to_owned()))?;
+        let credentials = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut credentials = credentials.map_err(|_| Flaw(0, "holds a token that is not ASCII".to_owned()))?;
+        credentials.set_sensitive(true);
+        Ok(credentials)
+    })
 }
 
 impl Tokens {

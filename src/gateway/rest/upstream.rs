@@ -10,7 +10,7 @@ use super::embedded::Embedded;
 use super::error;
 use crate::config::{Endpoint, Mistake};
 use crate::gateway::credentials::Refresh;
-use crate::gateway::upstream::Channel;
+use crate::gateway::upstream::{Channel, Peer};
 
 /// What a message's headers say about one connection only.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -54,7 +54,7 @@ impl Server {
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Channel::http_1(endpoint).map(|channel| Self { channel: Box::new(channel) })
+        Channel::http_1(endpoint, Peer::Upstream).map(|channel| Self { channel: Box::new(channel) })
     }
 
     /// What its TLS is made of, to be kept up to date.

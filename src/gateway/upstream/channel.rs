@@ -29,6 +29,7 @@ use crate::config::{Endpoint, Location, Mistake, Target};
 use crate::gateway::credentials::{self, Kept, Refresh};
 use crate::gateway::message::deadline::Deadline;
 use crate::gateway::stream::Stream;
+use crate::telemetry;
 
 /// How long a connection may take to be made, and then its handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -51,6 +52,33 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// closing connection is lost.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// What a server is to the gateway: metrics tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// The classifier's.
+    Upstream,
+    /// One that is told of detections.
+    Collector,
+}
+
+impl Peer {
+    /// The role of the gateway's certificate before it.
+    fn role(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream_client",
+            Self::Collector => "audit_client",
+        }
+    }
+
+    /// Counts a connection that was made, or could not be.
+    fn dialled(self, made: bool) {
+        match self {
+            Self::Upstream => telemetry::upstream_dialled(made),
+            Self::Collector => {}
+        }
+    }
+}
+
 /// A client of one server. Copies share its connections.
 #[derive(Clone)]
 pub(crate) struct Channel {
@@ -69,18 +97,18 @@ impl Channel {
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Self::speaking(Version::HTTP_2, endpoint)
+        Self::speaking(Version::HTTP_2, endpoint, Peer::Upstream)
     }
 
     /// The same over HTTP/1.1.
     ///
     /// # Errors
     /// As [`Channel::new`].
-    pub(crate) fn http_1(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Self::speaking(Version::HTTP_11, endpoint)
+    pub(crate) fn http_1(endpoint: &Endpoint, peer: Peer) -> Result<Self, Mistake> {
+        Self::speaking(Version::HTTP_11, endpoint, peer)
     }
 
-    fn speaking(version: Version, endpoint: &Endpoint) -> Result<Self, Mistake> {
+    fn speaking(version: Version, endpoint: &Endpoint, peer: Peer) -> Result<Self, Mistake> {
         let protocol = if version == Version::HTTP_2 { credentials::H2 } else { credentials::HTTP_1 };
         let authority = match &endpoint.target {
             Target::Unix(_) => LOCAL,
@@ -93,7 +121,7 @@ impl Channel {
             (Target::Tcp(_), None) => Route::Tcp,
             (Target::Tcp(_), Some(tls)) => {
                 let name = credentials::server_name(endpoint, tls)?;
-                Route::Tls(Arc::new(credentials::client(tls, protocol)?), name)
+                Route::Tls(Arc::new(credentials::client(peer.role(), tls, protocol)?), name)
             }
         };
         let credentials = match &route {
@@ -101,7 +129,7 @@ impl Channel {
             Route::Tcp | Route::Unix(_) => None,
         };
         let scheme = if credentials.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let dialler = Dialler::new(Connector::new(route));
+        let dialler = Dialler::new(Connector::new(route), move |made| peer.dialled(made));
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

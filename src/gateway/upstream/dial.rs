@@ -10,7 +10,6 @@ use http::Uri;
 use tower::Service;
 
 use super::root_cause;
-use crate::telemetry;
 
 /// The pause after the first failure, before chance has its part.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -26,6 +25,8 @@ pub(super) struct Away(String);
 #[derive(Clone)]
 pub(super) struct Dialler<C> {
     connector: C,
+    /// Is told whether an attempt made a connection.
+    noted: Arc<dyn Fn(bool) + Send + Sync>,
     failed: Arc<Mutex<Option<Failure>>>,
 }
 
@@ -37,8 +38,8 @@ struct Failure {
 }
 
 impl<C> Dialler<C> {
-    pub(super) fn new(connector: C) -> Self {
-        Self { connector, failed: Arc::default() }
+    pub(super) fn new(connector: C, noted: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        Self { connector, noted: Arc::new(noted), failed: Arc::default() }
     }
 
     /// Why the last attempt failed, if it did.
@@ -97,10 +98,10 @@ where
         if let Some(away) = self.pausing() {
             return Box::pin(std::future::ready(Err(away)));
         }
-        let (dialled, failed) = (self.connector.call(uri), self.failed.clone());
+        let (dialled, noted, failed) = (self.connector.call(uri), self.noted.clone(), self.failed.clone());
         Box::pin(async move {
             let dialled = dialled.await.map_err(away);
-            telemetry::upstream_dialled(dialled.is_ok());
+            noted(dialled.is_ok());
             let mut failed = lock(&failed);
             *failed = dialled.as_ref().err().map(|away| Failure::after(failed.take(), away.clone()));
             drop(failed);

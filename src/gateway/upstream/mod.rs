@@ -13,7 +13,7 @@ use std::pin::Pin;
 use http::{Request, Response};
 use tonic::body::Body;
 
-pub(crate) use channel::Channel;
+pub(crate) use channel::{Channel, Peer};
 pub use embedded::{Embedded, EmbeddedModel};
 pub(super) use remote::unary;
 pub use remote::{Remote, RemoteError};
