@@ -1,6 +1,5 @@
 //! `portcullis drain`
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +7,7 @@ use portcullis::config::Endpoint;
 use portcullis::gateway::{Operator, RemoteError};
 use tokio::time::timeout;
 
-use super::peer::{self, Peer};
+use super::peer::Admin;
 use super::{Common, setup};
 
 /// Pause between two looks at the gateway.
@@ -18,28 +17,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The gateway's admin port: HOST:PORT, `https://HOST:PORT` or `unix:PATH`; the configuration's `admin.listen` if not
-    /// given, or 127.0.0.1:9901 without a configuration.
-    #[arg(long, value_name = "ADDRESS")]
-    admin: Option<String>,
+    #[command(flatten)]
+    admin: Admin,
     /// How long to wait until it has ended.
     #[arg(long, default_value = "1m", value_parser = humantime::parse_duration)]
     timeout: Duration,
-    /// A file with the token that the gateway's admin port asks for; its first, if there are several.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    #[command(flatten)]
-    peer: Peer,
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
-    let admin = match &arguments.admin {
-        Some(admin) => admin.clone(),
-        None if common.config.is_file() => common.load()?.admin.listen.url(),
-        None => peer::DEFAULT_ADMIN.to_owned(),
-    };
-    let endpoint = arguments.peer.endpoint(&admin)?;
-    let token = arguments.token_file.as_deref().map(peer::token).transpose()?;
+    let (endpoint, token) = (arguments.admin.endpoint(common)?, arguments.admin.token()?);
     setup::small_runtime()?.block_on(drain(&endpoint, token.as_deref(), arguments.timeout))
 }
 

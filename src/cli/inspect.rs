@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::peer::{self, Peer};
 use super::pictures::Watcher;
-use super::{Common, setup};
+use super::{Common, evidence, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures: PNG, JPEG, WebP or PNM.
+    /// Pictures: PNG, JPEG, WebP or PNM; or the id of a detection that was kept.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The guarded model; not needed where only one is configured.
@@ -35,6 +35,11 @@ pub struct Arguments {
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+    if let [id] = arguments.files.as_slice()
+        && let Some(id) = id.to_str().filter(|_| !id.exists()).and_then(|id| id.parse().ok())
+    {
+        return evidence::show_kept(common, id);
+    }
     let inspected = match &arguments.gateway {
         Some(url) => through_gateway(arguments, url)?,
         None => here(common, arguments)?,

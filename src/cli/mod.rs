@@ -13,10 +13,12 @@ mod descriptors;
 mod distill;
 mod drain;
 mod evaluate;
+mod evidence;
 mod healthcheck;
 mod in_process;
 mod inspect;
 mod man;
+mod paint;
 mod peer;
 mod pictures;
 mod redteam;
@@ -25,6 +27,8 @@ mod reference;
 mod sentinel;
 mod serve;
 mod setup;
+mod status;
+mod tail;
 #[cfg(feature = "train")]
 mod teacher;
 #[cfg(feature = "train")]
@@ -113,6 +117,13 @@ enum Command {
     Data(data::Command),
     /// Ask a running gateway whether it is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Arguments),
+    /// Look at a running gateway: whether it is ready, what it decides and how long that takes.
+    Status(status::Arguments),
+    /// Watch a running gateway's detections as they happen.
+    Tail(tail::Arguments),
+    /// Look into detections that were kept.
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Tell a running gateway to end: it answers what is under way, and the command waits until it is gone.
     Drain(drain::Arguments),
     /// Print the reference of all configuration keys or metrics, as Markdown.
@@ -151,6 +162,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Demo(arguments) => demo::run(&common, &arguments),
         Command::Data(command) => data::run(&common, &command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Status(arguments) => status::run(&common, &arguments),
+        Command::Tail(arguments) => tail::run(&common, &arguments),
+        Command::Evidence(command) => evidence::run(&common, &command),
         Command::Drain(arguments) => drain::run(&common, &arguments),
         Command::Reference(arguments) => reference::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

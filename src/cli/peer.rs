@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use portcullis::config::{ClientTls, Endpoint, Identity, Located, Location};
 
+use super::Common;
+
 /// Where a gateway's admin port is unless somebody says otherwise.
 pub const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
 
@@ -23,6 +25,37 @@ pub struct Peer {
     /// For https: the key of our own certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+}
+
+/// A running gateway's admin port, and what opens it.
+#[derive(clap::Args)]
+pub struct Admin {
+    /// The gateway's admin port: HOST:PORT, `https://HOST:PORT` or `unix:PATH`; the configuration's `admin.listen` if not
+    /// given, or 127.0.0.1:9901 without a configuration.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<String>,
+    /// A file with the token that the gateway's admin port asks for; its first, if there are several.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    peer: Peer,
+}
+
+impl Admin {
+    /// Where it is.
+    pub fn endpoint(&self, common: &Common) -> Result<Endpoint> {
+        let admin = match &self.admin {
+            Some(admin) => admin.clone(),
+            None if common.config.is_file() => common.load()?.admin.listen.url(),
+            None => DEFAULT_ADMIN.to_owned(),
+        };
+        self.peer.endpoint(&admin)
+    }
+
+    /// The token to come with.
+    pub fn token(&self) -> Result<Option<String>> {
+        self.token_file.as_deref().map(token).transpose()
+    }
 }
 
 impl Peer {

@@ -98,7 +98,7 @@ pub struct AuditHttp {
 /// Reads `[evidence]`.
 pub(super) fn evidence(mut section: Section<'_>, folder: &Path) -> Evidence {
     let store = section.optional::<String>("store");
-    let store = store.map(|Located { value, at }| Located { value: storage(value, folder), at });
+    let store = store.map(|Located { value, at }| Located { value: Storage::parse(&value, folder), at });
     let in_range = |share: f64| share > 0.0 && share <= 1.0;
     let evidence = Evidence {
         store,
@@ -114,11 +114,14 @@ pub(super) fn evidence(mut section: Section<'_>, folder: &Path) -> Evidence {
     evidence
 }
 
-fn storage(text: String, folder: &Path) -> Storage {
-    match text.strip_prefix("file://") {
-        Some(path) => Storage::Folder(path.into()),
-        None if text.contains("://") => Storage::Url(text),
-        None => Storage::Folder(folder.join(text)),
+impl Storage {
+    /// The place of this name; a relative path starts from `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Self {
+        match text.strip_prefix("file://") {
+            Some(path) => Self::Folder(path.into()),
+            None if text.contains("://") => Self::Url(text.to_owned()),
+            None => Self::Folder(folder.join(text)),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The record of one detection.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,18 @@ impl Detection {
 }
 
 impl Item {
+    /// The class that squeezed copies and students together give the most probability, as far as the record tells; nothing
+    /// where there are none.
+    pub fn consensus(&self) -> Option<usize> {
+        let is_asked =
+            |prediction: &&Prediction| prediction.source != "original" && !prediction.source.starts_with("sentinel ");
+        let mut classes: BTreeMap<usize, f64> = BTreeMap::new();
+        for prediction in self.predictions.iter().filter(is_asked) {
+            *classes.entry(prediction.class).or_default() += prediction.probability;
+        }
+        classes.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)).map(|(class, _)| class)
+    }
+
     /// The decision on it alone.
     pub fn decision(&self) -> Decision {
         self.verdict.as_ref().map_or(Decision::Undecided, |verdict| verdict.decision)
@@ -147,5 +160,16 @@ pub(super) mod tests {
         several.items.push(Item { verdict: None, reason: Some(Reason::Values), ..several.items[0].clone() });
         assert_eq!(several.worst().unwrap().1.p_value, 0.001);
         assert_eq!(several.items[2].decision(), Decision::Undecided);
+    }
+
+    #[test]
+    fn consensus_is_what_everybody_but_the_classifier_and_sentinels_says() {
+        let mut item = detection("one", 0.1).items.remove(0);
+        assert_eq!(item.consensus(), Some(5));
+        let says = |source: &str, class, probability| Prediction { source: source.into(), class, probability };
+        item.predictions.extend([says("student a", 4, 0.5), says("student b", 4, 0.4), says("sentinel s", 1, 1.0)]);
+        assert_eq!(item.consensus(), Some(4));
+        item.predictions.truncate(1);
+        assert_eq!(item.consensus(), None);
     }
 }

@@ -29,7 +29,7 @@ use tonic::service::Routes;
 use tonic_health::server::health_reporter;
 
 pub use assemble::{check, lineup_with_profile};
-pub use client::operator::{Inspected, Operator};
+pub use client::operator::{Detected, Inspected, Operator};
 pub use client::{Answer, Client};
 pub use examine::copies::UpstreamTeacher;
 pub use examine::observer::{Observer, OfflineTeacher};

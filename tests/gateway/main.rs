@@ -4,6 +4,7 @@
 mod support;
 
 mod accounting;
+mod audit;
 mod batches;
 mod bypasses;
 mod cascade;
@@ -14,6 +15,7 @@ mod deadlines;
 mod drain;
 mod embedded_upstream;
 mod encoded;
+mod evidence;
 mod faults;
 mod five_classifiers;
 mod hostile;

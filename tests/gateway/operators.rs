@@ -1,5 +1,8 @@
 //! What operators see: probes, versions, verdicts, detections.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use portcullis::proto::portcullis::v1::inspect_request::Input;
 use portcullis::proto::portcullis::v1::{Decision, InspectRequest, WatchDetectionsRequest};
 use portcullis::tensor::Picture;
@@ -160,6 +163,74 @@ async fn inspect_says_the_same_here_and_through_a_gateway() {
     assert_eq!(verdicts[1]["verdict"]["decision"], "suspicious");
     let people = inspect(&[]);
     for word in ["clean.png: CLEAN", "suspicious.png: SUSPICIOUS", "cntk.surprise", "student cntk", "p-value"] {
+        assert!(people.contains(word), "'{word}' is missing from {people}");
+    }
+}
+
+#[tokio::test]
+async fn status_shows_a_gateway_at_a_glance() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let gateway = Gateway::start(&embedded(&[digits.guarded("policy = \"block\"")])).await;
+    let examples = digits.examples(&gateway).await;
+    for picture in [examples.clean, examples.suspicious] {
+        gateway.call(Call::infer(&digits.request(&[picture]))).await;
+    }
+    gateway.metrics_after(2).await;
+    let status = |options: &[&str]| {
+        let mut command = portcullis();
+        command.args(["status", "--admin", &gateway.admin_url()]).args(options);
+        let output = command.output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let told: Value = serde_json::from_str(&status(&["--json"])).expect("JSON");
+    assert_eq!((&told["ready"], &told["readiness"]), (&true.into(), &"ready".into()));
+    let digits = told["models"].as_array().expect("a list").iter().find(|model| model["model"] == "digits");
+    let digits = digits.expect("it is guarded");
+    let counts = ["clean", "suspicious", "undecided", "blocked"].map(|count| digits[count].as_f64());
+    assert_eq!(counts, [1.0, 1.0, 0.0, 1.0].map(Some));
+    assert!(digits["overhead_seconds"]["p99"].as_f64().expect("a time") > 0.0);
+    let people = status(&[]);
+    for word in [&format!("portcullis {} on", env!("CARGO_PKG_VERSION")), ": ready", "digits", "p99 ms"] {
+        assert!(people.contains(word), "'{word}' is missing from {people}");
+    }
+    assert!(!people.contains('\u{1b}'), "no colours but on a terminal");
+}
+
+#[tokio::test]
+async fn tail_shows_detections_as_they_happen() {
+    let Some(shared) = shared() else { return };
+    let digits = Model::digits(shared);
+    let gateway = Gateway::start(&embedded(&[digits.guarded("policy = \"annotate\"")])).await;
+    let examples = digits.examples(&gateway).await;
+    let tail = |options: &[&str]| {
+        let mut command = portcullis();
+        command.args(["tail", "-n", "1", "--log", "info", "--admin", &gateway.admin_url()]).args(options);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the binary starts");
+        // From then on nothing is missed.
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        while !line.contains("watching") {
+            line.clear();
+            assert!(log.read_line(&mut line).expect("text") > 0, "tail has ended");
+        }
+        (process, log)
+    };
+    let watching = [tail(&["--json"]), tail(&["--model", "digits"])];
+    let answer = gateway.call(Call::infer(&digits.request(&[examples.suspicious]))).await;
+    let id = answer.metadata["portcullis-id"].to_str().expect("text");
+    let [told, people] = watching.map(|(process, log)| {
+        let output = process.wait_with_output().expect("it ends after one");
+        drop(log);
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("text")
+    });
+    let told: Value = serde_json::from_str(&told).expect("a line of JSON");
+    assert_eq!((&told["id"], &told["decision"]), (&id.into(), &"suspicious".into()));
+    assert_eq!(told["items"][0]["evidence"][0]["detector"], "cntk.surprise");
+    for word in [id, "suspicious", "digits", "annotate", "by cntk.surprise"] {
         assert!(people.contains(word), "'{word}' is missing from {people}");
     }
 }

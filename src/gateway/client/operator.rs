@@ -1,5 +1,8 @@
 //! Asking a running gateway's admin port: what it says, and what it makes of a picture.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::{Stream, StreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Limited};
@@ -12,7 +15,7 @@ use crate::detect::Evidence;
 use crate::gateway::upstream::{Channel, RemoteError};
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_client::InspectorClient;
-use crate::proto::portcullis::v1::{InspectRequest, Verdict};
+use crate::proto::portcullis::v1::{self, InspectRequest, Verdict, WatchDetectionsRequest};
 
 /// What an examination found, for an operator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,6 +34,25 @@ pub struct Inspected {
     pub evidence: Vec<Evidence>,
     /// Where each prediction comes from, its class and the class's probability.
     pub predictions: Vec<(String, usize, f64)>,
+}
+
+/// A detection, for an operator who watches.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Detected {
+    /// Its identifier.
+    pub id: String,
+    /// When it was decided: RFC 3339, UTC.
+    pub time: String,
+    /// The guarded model.
+    pub model: String,
+    /// `suspicious` or `undecided`.
+    pub decision: String,
+    /// Why it is undecided; empty otherwise.
+    pub reason: String,
+    /// What was done.
+    pub action: String,
+    /// The request's items.
+    pub items: Vec<Inspected>,
 }
 
 /// Somebody at a running gateway's admin port.
@@ -92,10 +114,43 @@ impl Operator {
         let answer = client.inspect(request).await.map_err(RemoteError::Status)?.into_inner();
         Ok(inspected(answer.items.into_iter().next().unwrap_or_default()))
     }
+
+    /// The detections of `model`, or of all models where it is empty, from now on.
+    ///
+    /// # Errors
+    /// When the gateway refuses; in the stream, when it ends or breaks off.
+    pub async fn watch(
+        &self,
+        model: &str,
+    ) -> Result<impl Stream<Item = Result<Detected, RemoteError>> + use<>, RemoteError> {
+        let mut client = InspectorClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER);
+        let mut request = tonic::Request::new(WatchDetectionsRequest { model: model.to_owned() });
+        let headers = self.credentials.clone().map(|credentials| (AUTHORIZATION, credentials));
+        request.metadata_mut().as_mut().extend(headers);
+        let detections = client.watch_detections(request).await.map_err(RemoteError::Status)?.into_inner();
+        Ok(detections.map(|detection| detection.map(detected).map_err(RemoteError::Status)))
+    }
+}
+
+fn detected(detection: v1::Detection) -> Detected {
+    let since_epoch = Duration::from_millis(u64::try_from(detection.time_unix_ms).unwrap_or_default());
+    Detected {
+        decision: named(detection.decision()),
+        id: detection.id,
+        time: humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string(),
+        model: detection.model,
+        reason: detection.reason,
+        action: detection.action,
+        items: detection.items.into_iter().map(inspected).collect(),
+    }
+}
+
+fn named(decision: v1::Decision) -> String {
+    decision.as_str_name().trim_start_matches("DECISION_").to_ascii_lowercase()
 }
 
 fn inspected(verdict: Verdict) -> Inspected {
-    let decision = verdict.decision().as_str_name().trim_start_matches("DECISION_").to_ascii_lowercase();
+    let decision = named(verdict.decision());
     let evidence = verdict.evidence.into_iter().map(|evidence| Evidence {
         detector: evidence.detector,
         score: evidence.score,

@@ -54,6 +54,7 @@ pub struct Gateway {
     pub configuration: PathBuf,
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
+    output: Arc<Mutex<Vec<String>>>,
     _folder: Option<TempDir>,
 }
 
@@ -78,16 +79,45 @@ impl Gateway {
         Self::at([FREE, FREE], configuration, settings).await
     }
 
+    /// As [`Gateway::start`], after the shell has run a command that limits what it may do, such as `ulimit -f 0`.
+    pub async fn limited(configuration: &str, limit: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("portcullis.toml");
+        std::fs::write(&path, configuration).expect("the configuration is written");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]).arg(env!("CARGO_BIN_EXE_portcullis"));
+        command.current_dir(root()).stdin(Stdio::null());
+        let mut gateway = Self::spawned(command, [FREE, FREE], &path, &[]).await;
+        gateway._folder = Some(folder);
+        gateway.ready().await
+    }
+
     /// As [`Gateway::of_file`], with clients and operators at these addresses.
-    pub async fn at([clients, admin]: [&str; 2], configuration: &Path, settings: &[String]) -> Self {
-        let mut process = portcullis()
+    pub async fn at(addresses: [&str; 2], configuration: &Path, settings: &[String]) -> Self {
+        Self::spawned(portcullis(), addresses, configuration, settings).await
+    }
+
+    /// As [`Gateway::at`], by a command that takes the arguments of the real binary.
+    async fn spawned(
+        mut command: Command,
+        [clients, admin]: [&str; 2],
+        configuration: &Path,
+        settings: &[String],
+    ) -> Self {
+        let mut process = command
             .args(["serve", "--listen", clients, "--admin-listen", admin, "--log-format", "json"])
             .args(["--log", "info,portcullis=debug", "--config"])
             .arg(configuration)
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let (stdout, lines) = (BufReader::new(process.stdout.take().expect("a pipe")), output.clone());
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).for_each(|line| lines.lock().expect("unpoisoned").push(line));
+        });
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(process.stderr.take().expect("a pipe"));
         let (found, mut addresses) = mpsc::unbounded_channel();
@@ -115,7 +145,7 @@ impl Gateway {
             }
         };
         let clients = clients.expect("the clients' port is named before the operators'");
-        Self { clients, rest, admin, configuration: configuration.to_owned(), process, log, _folder: None }
+        Self { clients, rest, admin, configuration: configuration.to_owned(), process, log, output, _folder: None }
     }
 
     /// The gateway once it is ready.
@@ -201,6 +231,11 @@ impl Gateway {
     /// The log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().expect("unpoisoned").clone()
+    }
+
+    /// The lines of its standard output so far.
+    pub fn output(&self) -> Vec<String> {
+        self.output.lock().expect("unpoisoned").clone()
     }
 
     /// What the admin port answers to a POST without a body: status and text.
