@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis::config::{
-    Config, ConfigError, DetectorKind, Endpoint, Input, Located, Location, Mistake, Policy, Target, Upstream,
+    Config, ConfigError, DetectorKind, Endpoint, Input, Located, Location, Mistake, Policy, Storage, Target, Upstream,
 };
 use portcullis::model::{Port, Signature, resolve_input, resolve_output};
 use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind, Preparation};
@@ -550,4 +550,34 @@ fn the_example_of_five_classifiers_is_valid() {
     }
     let config = Config::load(&path, [], &[]).expect("valid");
     assert_eq!(config.models.len(), 5);
+}
+
+#[test]
+fn evidence_and_audit_are_checked_as_all_else_is() {
+    let config = parse(SMALLEST).expect("valid");
+    assert_eq!(
+        (config.evidence.store, config.audit.file, config.audit.http),
+        (None, None, None),
+        "off unless asked for"
+    );
+    for (key, value, words) in [
+        ("evidence.share", "0", "evidence.share must lie above 0 and be at most 1"),
+        ("evidence.max_bytes", "0", "evidence.max_bytes must be at least 1 byte"),
+        ("evidence.contents", "pixels", "must be \"inputs\", \"hashes\" or \"records\", not \"pixels\""),
+        ("audit.file.keep", "1", "audit.file.path is missing"),
+        ("audit.http.timeout", "1s", "audit.http.url is missing"),
+        ("audit.http.url", "http://collector:8080/events", "or say audit.http.plaintext = \"anywhere\""),
+        ("audit.http.url", "https://collector:8443/events", "give their certificates as ca"),
+    ] {
+        let problem = setting(key, value).expect_err(key);
+        assert!(problem.contains(words), "{key}: {problem}");
+    }
+    let http = setting("audit.http.url", "http://127.0.0.1:8080/events?source=edge").expect("valid").audit.http;
+    let http = http.expect("it was asked for");
+    let target = Target::Tcp("127.0.0.1:8080".into());
+    assert_eq!((http.endpoint, http.path.as_str()), (Endpoint { target, tls: None }, "/events?source=edge"));
+    let store = |text| setting("evidence.store", text).expect("valid").evidence.store.expect("it was asked for").value;
+    assert_eq!(store("s3://bucket/prefix"), Storage::Url("s3://bucket/prefix".into()));
+    assert_eq!(store("file:///var/evidence"), Storage::Folder("/var/evidence".into()));
+    assert!(matches!(store("kept"), Storage::Folder(path) if path.ends_with("kept") && path.is_absolute()));
 }

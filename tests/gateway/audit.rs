@@ -132,8 +132,9 @@ async fn each_detection_is_one_finding_and_what_is_clean_is_none() {
     assert_eq!((&unreadable["is_alert"], &unreadable["severity"]), (&false.into(), &"Low".into()));
     assert_eq!(unreadable["evidences"][0]["data"]["reason"], "values");
     assert_eq!(unreadable["finding_info"]["attacks"], Value::Array(Vec::new()), "nobody knows that it is an attack");
-    let output: Vec<Value> =
-        desk.gateway.output().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let output =
+        eventually("both lines are read", async || Some(desk.gateway.output()).filter(|lines| lines.len() == 2)).await;
+    let output: Vec<Value> = output.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(output, findings, "standard output holds the same");
 }
 

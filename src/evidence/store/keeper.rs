@@ -1,20 +1,17 @@
-//! Keeping detections as they come, within bounds of size and age.
+//! Keeping detections as they come.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use object_store::ObjectMeta;
-use object_store::path::Path;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Store, StoreError, id_of};
+use super::Store;
+use super::stock::Stock;
 use crate::config::{self, Contents};
 use crate::detect::Decision;
 use crate::evidence::{Detection, DetectionId, Event, Interest, Subscription};
-use crate::telemetry::{self, Delivery, Removal};
+use crate::telemetry::{self, Delivery};
 
 /// The sink's name.
 const SINK: &str = "evidence";
@@ -24,28 +21,23 @@ const WRITERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause between two looks for what has become too old.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
-/// What is left when what is kept has become too large, as a share of what may be kept.
-const LEFT: f64 = 0.9;
 
 /// Keeps what comes by a feed.
 pub struct Keeper {
     store: Store,
+    stock: Stock,
     rules: config::Evidence,
-    /// Bytes that are kept, day by day.
-    days: Mutex<BTreeMap<String, u64>>,
     is_failing: AtomicBool,
-    /// Held by whoever makes room.
-    making_room: tokio::sync::Mutex<()>,
 }
 
 impl Keeper {
     /// Keeps in `store` by these `rules`.
     pub fn new(store: Store, rules: config::Evidence) -> Self {
-        let (days, is_failing) = (Mutex::default(), AtomicBool::new(false));
-        Self { store, rules, days, is_failing, making_room: tokio::sync::Mutex::default() }
+        let stock = Stock::new(store.clone(), rules.max_bytes as u64, rules.max_age);
+        Self { store, stock, rules, is_failing: AtomicBool::new(false) }
     }
 
-    /// What it wants to be told.
+    /// What it wants to be told: under which name, what, and how much may wait for it, in bytes.
     pub fn interest(&self) -> (&'static str, Interest, usize) {
         let interest = if self.rules.contents == Contents::Inputs { Interest::Inputs } else { Interest::Records };
         (SINK, interest, self.rules.max_pending_bytes)
@@ -54,26 +46,15 @@ impl Keeper {
     /// Keeps what comes until the feed ends.
     pub async fn run(self, events: Subscription) {
         telemetry::sink_opened(SINK);
-        if let Err(error) = self.count().await {
+        if let Err(error) = self.stock.count().await {
             self.failed(&error.to_string());
         }
         let next = stream::unfold(events, async |events| Some((events.next().await?, events)));
         let keeping = next.for_each_concurrent(WRITERS, |event| self.take(event));
         tokio::select! {
             () = keeping => {}
-            () = self.forget_what_is_old() => {}
+            () = self.look_for_what_is_old() => {}
         }
-    }
-
-    /// Looks up how much is kept already.
-    async fn count(&self) -> Result<(), StoreError> {
-        for object in self.store.objects(None).await? {
-            if let Some(id) = id_of(&object.location) {
-                *self.days().entry(id.day()).or_default() += object.size;
-            }
-        }
-        self.show();
-        Ok(())
     }
 
     async fn take(&self, event: Event) {
@@ -84,12 +65,11 @@ impl Keeper {
         let record = self.told(&event.detection);
         match timeout(PATIENCE, self.store.keep(id, record, &event.inputs)).await {
             Ok(Ok(bytes)) => {
-                *self.days().entry(id.day()).or_default() += bytes;
                 telemetry::detections_delivered(SINK, Delivery::Delivered, 1);
                 if self.is_failing.swap(false, Ordering::Relaxed) {
                     tracing::info!("evidence is kept again");
                 }
-                self.show();
+                self.stock.add(id, bytes);
                 self.make_room().await;
             }
             Ok(Err(error)) => self.lost(&error.to_string()),
@@ -112,6 +92,21 @@ impl Keeper {
         record
     }
 
+    async fn look_for_what_is_old(&self) {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            self.make_room().await;
+        }
+    }
+
+    async fn make_room(&self) {
+        if let Err(error) = self.stock.make_room().await {
+            self.failed(&error.to_string());
+        }
+    }
+
     fn lost(&self, problem: &str) {
         telemetry::detections_delivered(SINK, Delivery::Failed, 1);
         self.failed(problem);
@@ -123,84 +118,102 @@ impl Keeper {
             tracing::error!(problem, "evidence cannot be kept; requests are served as ever");
         }
     }
+}
 
-    async fn forget_what_is_old(&self) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            look.tick().await;
-            self.make_room().await;
+#[cfg(test)]
+mod tests {
+    use std::path::Path as FilePath;
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use uuid::{NoContext, Timestamp, Uuid};
+
+    use super::*;
+    use crate::config::Storage;
+    use crate::evidence::detection::tests::detection;
+    use crate::evidence::{Feed, Input};
+    use crate::tensor::Picture;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn rules(folder: &FilePath) -> config::Evidence {
+        let value = Storage::Folder(folder.join("kept"));
+        config::Evidence {
+            store: Some(config::Located { value, at: config::Location::Default }),
+            contents: Contents::Inputs,
+            undecided: false,
+            share: 1.0,
+            clients: true,
+            max_bytes: 1 << 20,
+            max_age: HOUR,
+            max_pending_bytes: 1 << 20,
         }
     }
 
-    /// Removes what is too old, and the oldest where there is too much.
-    async fn make_room(&self) {
-        let Ok(_alone) = self.making_room.try_lock() else { return };
-        let most = self.rules.max_bytes as u64;
-        let target = if self.bytes() > most { (most as f64 * LEFT) as u64 } else { most };
-        while let Some(day) = self.oldest().filter(|day| self.bytes() > target || self.has_expired(day)) {
-            match self.clear(&day, target).await {
-                // What is left of the day may stay.
-                Ok(true) => break,
-                Ok(false) => {
-                    self.days().remove(&day);
-                }
-                Err(error) => return self.failed(&error.to_string()),
-            }
-        }
-        self.show();
+    /// An id that was given so long ago.
+    fn id(ago: Duration) -> String {
+        let time = SystemTime::now() - ago;
+        let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Uuid::new_v7(Timestamp::from_unix(NoContext, time.as_secs(), time.subsec_nanos())).to_string()
     }
 
-    /// Removes the oldest of one day until the rest may stay, and says whether there is a rest.
-    async fn clear(&self, day: &str, target: u64) -> Result<bool, StoreError> {
-        let mut detections: BTreeMap<DetectionId, Vec<ObjectMeta>> = BTreeMap::new();
-        for object in self.store.objects(Some(day)).await? {
-            if let Some(id) = id_of(&object.location) {
-                detections.entry(id).or_default().push(object);
-            }
-        }
-        for (id, objects) in detections {
-            let removal = match (self.is_too_old(id.time()), self.bytes() > target) {
-                (true, _) => Removal::Age,
-                (false, true) => Removal::Size,
-                (false, false) => return Ok(true),
-            };
-            let bytes: u64 = objects.iter().map(|object| object.size).sum();
-            let mut names: Vec<Path> = objects.into_iter().map(|object| object.location).collect();
-            // The record goes first: where it is, the inputs are.
-            names.sort_by_key(|name| !name.as_ref().ends_with(".json"));
-            self.store.remove(names).await?;
-            if let Some(kept) = self.days().get_mut(day) {
-                *kept = kept.saturating_sub(bytes);
-            }
-            telemetry::evidence_removed(removal);
-        }
-        Ok(false)
+    fn event(id: &str) -> Event {
+        let picture = Picture::new(1, 2, 2, vec![0.1, 0.2, 0.3, 0.4]).unwrap();
+        Event { detection: Arc::new(detection(id, 0.001)), inputs: Arc::new([Some(Input::Picture(Arc::new(picture)))]) }
     }
 
-    fn is_too_old(&self, time: SystemTime) -> bool {
-        let age = SystemTime::now().duration_since(time).unwrap_or_default();
-        !self.rules.max_age.is_zero() && age > self.rules.max_age
+    /// What is there after these events.
+    async fn kept(rules: &config::Evidence, events: &[Event]) -> (Store, Vec<String>) {
+        let store = Store::create(rules.store.as_deref().unwrap()).unwrap();
+        let keeper = Keeper::new(store.clone(), rules.clone());
+        let (feed, (sink, interest, most)) = (Feed::default(), keeper.interest());
+        let subscription = feed.subscribe(sink, interest, most);
+        events.iter().for_each(|event| feed.publish(event));
+        feed.close();
+        keeper.run(subscription).await;
+        let ids = store.ids().await.unwrap().iter().map(ToString::to_string).collect();
+        (store, ids)
     }
 
-    /// Whether something of this day may be too old.
-    fn has_expired(&self, day: &str) -> bool {
-        humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).is_ok_and(|begin| self.is_too_old(begin))
+    #[tokio::test]
+    async fn what_was_kept_is_read_back_to_the_pixel() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = event(&id(Duration::ZERO));
+        let (store, ids) = kept(&rules(folder.path()), std::slice::from_ref(&event)).await;
+        let id = ids[0].parse().unwrap();
+        let read = store.read(id).await.unwrap();
+        assert_eq!(&read.detection, event.detection.as_ref());
+        let picture = store.input(id, &read.inputs[0]).await.unwrap();
+        assert_eq!(event.inputs[0], Some(Input::Picture(Arc::new(picture))));
     }
 
-    fn oldest(&self) -> Option<String> {
-        self.days().keys().next().cloned()
+    #[tokio::test]
+    async fn what_is_too_old_goes_even_if_it_was_kept_by_a_former_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, young) = (id(HOUR * 50), id(HOUR / 2));
+        let forever = config::Evidence { max_age: Duration::ZERO, ..rules(folder.path()) };
+        assert_eq!(kept(&forever, &[event(&old), event(&young)]).await.1, [young.clone(), old]);
+        let latest = id(Duration::ZERO);
+        assert_eq!(kept(&rules(folder.path()), &[event(&latest)]).await.1, [latest, young]);
+        let days = std::fs::read_dir(folder.path().join("kept")).unwrap().count();
+        assert!(days <= 2, "the old one's day has gone with it");
     }
 
-    fn bytes(&self) -> u64 {
-        self.days().values().sum()
-    }
+    #[tokio::test]
+    async fn a_share_is_kept_of_what_is_suspicious_and_of_the_undecided_if_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let events: Vec<Event> = (0..400).map(|_| event(&id(Duration::ZERO))).collect();
+        let half = config::Evidence { share: 0.5, ..rules(folder.path()) };
+        let count = kept(&half, &events).await.1.len();
+        // Six standard deviations.
+        assert!((140..=260).contains(&count), "{count}");
 
-    fn show(&self) {
-        telemetry::evidence_kept(self.bytes());
-    }
-
-    fn days(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
-        self.days.lock().unwrap_or_else(PoisonError::into_inner)
+        let folder = tempfile::tempdir().unwrap();
+        let mut undecided = detection(&id(Duration::ZERO), 0.5);
+        undecided.decision = Decision::Undecided;
+        let undecided = [Event { detection: Arc::new(undecided), inputs: Arc::new([]) }];
+        assert_eq!(kept(&rules(folder.path()), &undecided).await.1.len(), 0);
+        let wanted = config::Evidence { undecided: true, ..rules(folder.path()) };
+        assert_eq!(kept(&wanted, &undecided).await.1.len(), 1);
     }
 }

@@ -4,6 +4,7 @@
 //! those of ids, in UTC, so that an id is found without a search.
 
 mod keeper;
+mod stock;
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,9 @@ use crate::tensor::Picture;
 /// Evidence is its owner's alone.
 #[cfg(unix)]
 const MODE: u32 = 0o700;
+
+/// What the variables of object stores' providers begin with.
+const PROVIDERS: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
 /// Why evidence cannot be kept or had.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +121,9 @@ impl Store {
                 let wrong = |problem: String| StoreError::Url { url: url.clone(), problem };
                 let parsed = url.parse().map_err(|error: url::ParseError| wrong(error.to_string()))?;
                 // What credentials and regions there are, the environment says, as for the providers' own tools.
-                let settings = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
+                let is_theirs = |key: &String| PROVIDERS.iter().any(|prefix| key.starts_with(prefix));
+                let settings = std::env::vars().filter(|(key, _)| is_theirs(key));
+                let settings = settings.map(|(key, value)| (key.to_ascii_lowercase(), value));
                 let (store, prefix) =
                     object_store::parse_url_opts(&parsed, settings).map_err(|error| wrong(error.to_string()))?;
                 Ok(Self(Arc::new(PrefixStore::new(store, prefix))))

@@ -20,7 +20,11 @@ use super::{Answer, Call, Connection, Metrics, eventually, root};
 
 /// A command of the real binary, run in the package's folder and with nobody's settings but the test's.
 pub fn portcullis() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_portcullis")))
+}
+
+/// The command with nobody's settings but the test's.
+fn without_settings(mut command: Command) -> Command {
     let settings = std::env::vars().map(|(key, _)| key).filter(|key| key.starts_with("PORTCULLIS_"));
     settings.for_each(|key| {
         command.env_remove(key);
@@ -84,9 +88,8 @@ impl Gateway {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("portcullis.toml");
         std::fs::write(&path, configuration).expect("the configuration is written");
-        let mut command = Command::new("sh");
+        let mut command = without_settings(Command::new("sh"));
         command.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]).arg(env!("CARGO_BIN_EXE_portcullis"));
-        command.current_dir(root()).stdin(Stdio::null());
         let mut gateway = Self::spawned(command, [FREE, FREE], &path, &[]).await;
         gateway._folder = Some(folder);
         gateway.ready().await
