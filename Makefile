@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz snapshots reference deny clean
+.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,21 @@ fuzz: ## Fuzz what reads bytes, 10 million executions a target (needs cargo-fuzz
 
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)
 	$(CARGO) deny --locked check
+
+screenshots: setup ## Take the pictures of the live page in docs/images (a quarter of an hour; needs Chromium)
+	$(CARGO) test --locked --test gateway screenshots:: -- --ignored
+
+# The charting library of the live page, as it is in the npm registry.
+UPLOT = 1.6.32
+UPLOT_SHA256 = 4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d
+
+uplot: ## Fetch the pinned charting library of the live page anew (needs npm)
+	mkdir -p target/uplot
+	cd target/uplot && npm pack --silent uplot@$(UPLOT)
+	echo "$(UPLOT_SHA256)  target/uplot/uplot-$(UPLOT).tgz" | sha256sum --check --quiet
+	tar -xzf target/uplot/uplot-$(UPLOT).tgz -C src/gateway/operators/page/vendor/uplot --strip-components=1 \
+		package/LICENSE package/dist/uPlot.iife.min.js package/dist/uPlot.min.css
+	cd src/gateway/operators/page/vendor/uplot && mv dist/* . && rmdir dist
 
 snapshots: ## Accept the help of the commands as it is now
 	INSTA_UPDATE=always $(CARGO) test --locked --test cli

@@ -26,7 +26,7 @@ impl Config {
             streams: _,
             shared_memory: _,
         } = server;
-        let Admin { listen: operators, token_file, anonymous: _ } = admin;
+        let Admin { listen: operators, token_file, anonymous, page } = admin;
         let Workers { count, intra_threads, queue, onnxruntime } = workers;
         let keys = [
             ("server.listen", listen.address != next.server.listen.address),
@@ -39,6 +39,8 @@ impl Config {
             ("admin.listen", operators.address != next.admin.listen.address),
             ("admin.tls", operators.tls != next.admin.listen.tls),
             ("admin.token_file", *token_file != next.admin.token_file),
+            ("admin.anonymous", *anonymous != next.admin.anonymous),
+            ("admin.page", *page != next.admin.page),
             ("workers.count", *count != next.workers.count),
             ("workers.intra_threads", *intra_threads != next.workers.intra_threads),
             ("workers.queue", *queue != next.workers.queue),
@@ -55,7 +57,7 @@ impl Config {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let models = self.models.iter().flat_map(|model| {
             let companions = model.students.iter().chain(&model.sentinels).map(|companion| &companion.path);
-            model.path.iter().chain([&model.profile]).chain(companions)
+            model.path.iter().chain([&model.profile]).chain(&model.classes).chain(companions)
         });
         self.path.as_deref().into_iter().chain(models.map(|path| path.value.as_path()))
     }

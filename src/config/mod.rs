@@ -24,7 +24,7 @@ pub use reference::{EXAMPLE, configuration_reference};
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
     Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
-    OnUndecided, Output, Policy, Predictions, Server, Upstream, Workers,
+    OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
 };
 
 use std::path::Path;

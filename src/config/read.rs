@@ -19,7 +19,7 @@ use super::types::{
 };
 use super::value::{BlockStatus, Pause, Size};
 
-const MEBIBYTE: usize = 1 << 20;
+pub(super) const MEBIBYTE: usize = 1 << 20;
 /// A megapixel, as cameras' makers round it down.
 const MEGAPIXEL: usize = 1 << 20;
 /// gRPC's frames carry 32-bit lengths; servers stop at 2 GiB.
@@ -108,6 +108,7 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     let path = file(&mut section, "path", folder);
     let predictions = predictions(&mut section, path.as_ref(), embedded);
     let profile = section.required::<PathBuf>("profile").map(|path| below(folder, path));
+    let classes = file(&mut section, "classes", folder);
     let fpr = ranged(&mut section, "fpr", 0.01, |fpr| fpr > 0.0 && fpr <= 0.5, "lie above 0 and be at most 0.5");
     let policy = section.or("policy", Policy::Monitor);
     let on_undecided = section.or("on_undecided", OnUndecided::Pass);
@@ -153,6 +154,7 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
         time_budget,
         fpr,
         profile: profile?,
+        classes: classes.and_then(Result::ok),
         input,
         output,
         students,
@@ -284,7 +286,7 @@ fn unique<'a>(what: &str, names: impl Iterator<Item = (&'a String, &'a Location)
     }
 }
 
-fn positive(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+pub(super) fn positive(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
     match section.optional::<usize>(key) {
         Some(value) if value.value == 0 => {
             section.wrong(value.at, key, "must be at least 1");
@@ -321,7 +323,7 @@ pub(super) fn positive_size(section: &mut Section<'_>, key: &'static str, defaul
     }
 }
 
-fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+pub(super) fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
     match section.optional::<Size>(key) {
         Some(value) if value.value.0 == 0 || value.value.0 > LARGEST_MESSAGE => {
             section.wrong(value.at, key, "must lie between 1 byte and 2 GiB");

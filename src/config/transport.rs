@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::address::{Address, Endpoint, Reach};
 use super::mistake::{Located, Location, Mistake};
-use super::read::file;
+use super::read::{MEBIBYTE, file, positive, size};
 use super::section::Section;
-use super::types::{Admin, Server, Upstream};
+use super::types::{Admin, Page, Server, Upstream};
 
 /// A certificate and its key.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +128,7 @@ pub(super) fn admin(mut section: Section<'_>, folder: &Path) -> Admin {
         listen,
         token_file: file(&mut section, "token_file", folder).and_then(Result::ok),
         anonymous: section.or("anonymous", Reach::Loopback),
+        page: page(section.section("page")),
     };
     if let Some(at) = at.filter(|_| section.mistakes.len() == before) {
         for problem in admin.problems() {
@@ -136,6 +137,16 @@ pub(super) fn admin(mut section: Section<'_>, folder: &Path) -> Admin {
     }
     section.end();
     admin
+}
+
+fn page(mut section: Section<'_>) -> Page {
+    let page = Page {
+        enabled: section.or("enabled", true),
+        detections: positive(&mut section, "detections", 500),
+        memory: size(&mut section, "memory", 64 * MEBIBYTE),
+    };
+    section.end();
+    page
 }
 
 fn server_tls(mut section: Section<'_>, folder: &Path, wanted: bool) -> Option<ServerTls> {

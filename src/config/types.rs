@@ -74,6 +74,19 @@ pub struct Admin {
     pub token_file: Option<Located<PathBuf>>,
     /// Where operators may come without a token or a certificate.
     pub anonymous: Reach,
+    /// The page for their browsers.
+    pub page: Page,
+}
+
+/// The operators' live page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Detections that it remembers at most.
+    pub detections: usize,
+    /// Memory for them, their pictures included, in bytes.
+    pub memory: usize,
 }
 
 /// What stands behind the gateway.
@@ -169,6 +182,8 @@ pub struct GuardedModel {
     pub fpr: f64,
     /// The profile's file.
     pub profile: Located<PathBuf>,
+    /// A file with the names of its classes, for people.
+    pub classes: Option<Located<PathBuf>>,
     /// Its picture input.
     pub input: Input,
     /// Its output.

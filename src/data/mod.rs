@@ -25,5 +25,6 @@ pub use error::DataError;
 pub use exact::{ExactFormat, decode_exactly, encode_exactly};
 pub use export::{write_folders, write_npz};
 pub use file::write_atomically;
+pub use names::lines as class_names;
 pub use signs::{Danger, danger};
 pub use split::split;

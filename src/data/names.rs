@@ -18,8 +18,8 @@ pub(super) fn of(data: &Path) -> Option<Vec<String>> {
     files.into_iter().find_map(|file| lines(&file))
 }
 
-/// The lines of a file that are not empty.
-pub(super) fn lines(file: &Path) -> Option<Vec<String>> {
+/// The names of classes in a text file, one a line; `None` where it cannot be read.
+pub fn lines(file: &Path) -> Option<Vec<String>> {
     let text = fs::read_to_string(file).ok()?;
     Some(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }

@@ -16,10 +16,12 @@ use super::lifecycle::files::Files;
 use super::lifecycle::serving::Serving;
 use super::message::room::Room;
 use super::message::tee::Limits;
+use super::operators::page::history::Histories;
 use super::rest;
 use super::sinks::Sinks;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
+use crate::data::class_names;
 use crate::detect::Rate;
 use crate::model::Signature;
 use crate::profile::{Lineup, Loader, ModelIdentity, Profile, ProfileError};
@@ -35,13 +37,14 @@ impl Gateway {
     /// Every mistake at once: broken models, contradictions, profiles that belong to something else.
     pub fn assemble(config: Config, loader: Loader, exposition: Exposition) -> Result<Self, Vec<Mistake>> {
         let files = Files::of(&config);
-        let (detections, room) = (Detections::new(), Room::new(config.server.max_inflight_bytes));
+        let (detections, histories) = (Detections::new(), Histories::new());
+        let room = Room::new(config.server.max_inflight_bytes);
         let max_connections = config.server.max_connections;
         let (Ok(credentials), Ok(loaded)) = (Credentials::load(&config), Loaded::load(config.clone(), &loader)) else {
             return Err(check(&config, &loader));
         };
         let sinks = Sinks::load(&config)?;
-        let serving = loaded.into_serving(files, &loader, &detections, &room);
+        let serving = loaded.into_serving(files, &loader, &detections, &histories, &room);
         telemetry::configuration_in_force();
         Ok(Self {
             serving: watch::Sender::new(Arc::new(serving)),
@@ -50,6 +53,7 @@ impl Gateway {
             exposition,
             detections,
             sinks,
+            histories,
             room,
             max_connections,
             source: None,
@@ -68,6 +72,7 @@ pub(super) struct Loaded {
 /// One model and what guards it.
 struct LoadedModel {
     lineup: Lineup,
+    classes: Vec<String>,
     profile: Profile,
     rate: Rate,
     teacher: Teacher,
@@ -102,10 +107,17 @@ impl Loaded {
 
     /// Makes of it what can serve. `files` are those that it came from.
     /// Calls of this configuration and of others share one `room`.
-    pub(super) fn into_serving(self, files: Files, loader: &Loader, detections: &Detections, room: &Room) -> Serving {
+    pub(super) fn into_serving(
+        self,
+        files: Files,
+        loader: &Loader,
+        detections: &Detections,
+        histories: &Histories,
+        room: &Room,
+    ) -> Serving {
         let Self { config, remote, rest, models } = self;
         let server = &config.server;
-        let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader));
+        let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader, histories));
         let models: Vec<Arc<GuardedModel>> = models.into_iter().zip(&config.models).map(guarded).collect();
         let of_rest = rest.as_ref().and_then(rest::Server::credentials);
         let credentials = remote.as_ref().and_then(|remote| remote.credentials()).into_iter().chain(of_rest).collect();
@@ -139,6 +151,7 @@ impl LoadedModel {
             .rate(&configured.profile.value, configured.fpr)
             .map_err(|error| vec![configured.profile.mistake(error.to_string())])?
             .clone();
+        let classes = classes(configured, lineup.identity.output.classes)?;
         let teacher = match (remote, &configured.predictions, lineup.teacher.take()) {
             (None, _, Some(classifier)) => Teacher::Embedded(classifier),
             (Some(_), Predictions::Replica, Some(classifier)) => Teacher::Replica(classifier),
@@ -151,12 +164,18 @@ impl LoadedModel {
             }
             (None, _, None) => return Err(vec![configured.name.mistake("an embedded model needs a path")]),
         };
-        Ok(Self { lineup, profile, rate, teacher })
+        Ok(Self { lineup, classes, profile, rate, teacher })
     }
 
     /// The model as it is guarded, with its metrics.
-    fn guarded(self, configured: &config::GuardedModel, server: &config::Server, loader: &Loader) -> GuardedModel {
-        let Self { lineup, profile, rate, teacher } = self;
+    fn guarded(
+        self,
+        configured: &config::GuardedModel,
+        server: &config::Server,
+        loader: &Loader,
+        histories: &Histories,
+    ) -> GuardedModel {
+        let Self { lineup, classes, profile, rate, teacher } = self;
         let ModelIdentity { input, output, .. } = lineup.identity;
         let name = label(&configured.name.value);
         let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
@@ -176,6 +195,8 @@ impl LoadedModel {
             workers: loader.workers.clone(),
             teacher,
             panel: lineup.panel,
+            history: histories.of(name, &profile.combination, &rate),
+            classes,
             combination: profile.combination,
             rate,
             metrics,
@@ -187,6 +208,20 @@ fn embedded(model: &GuardedModel) -> Option<EmbeddedModel> {
     let Teacher::Embedded(classifier) = &model.teacher else { return None };
     let (name, version) = (model.name.to_owned(), model.version.clone());
     Some(EmbeddedModel { name, version, model: classifier.model().clone() })
+}
+
+/// The names of a model's `count` classes, where there is a file of them.
+///
+/// # Errors
+/// When it cannot be read, or holds more or fewer.
+fn classes(configured: &config::GuardedModel, count: usize) -> Result<Vec<String>, Vec<Mistake>> {
+    let Some(file) = &configured.classes else { return Ok(Vec::new()) };
+    let mistake = |problem: String| vec![file.mistake(format!("classes: {} {problem}", file.display()))];
+    match class_names(file) {
+        Some(names) if names.len() == count => Ok(names),
+        Some(names) => Err(mistake(format!("holds {} names, but the model has {count} classes", names.len()))),
+        None => Err(mistake("cannot be read as text: write one name a line".to_owned())),
+    }
 }
 
 /// A name as a label of metrics. Labels live as long as the process; there are as many as there were ever models.

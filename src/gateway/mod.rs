@@ -44,6 +44,9 @@ use self::lifecycle::reload::{Reloader, Source};
 use self::lifecycle::serving::{Current, Serving};
 use self::listen::admission::Admission;
 use self::message::room::Room;
+use self::operators::authority::Authority;
+use self::operators::page::Page;
+use self::operators::page::history::Histories;
 use self::operators::readiness::Readiness;
 use self::sinks::Sinks;
 use crate::config::{Config, ConfigError, Server};
@@ -85,6 +88,7 @@ pub struct Gateway {
     exposition: Exposition,
     detections: Detections,
     sinks: Sinks,
+    histories: Histories,
     room: Room,
     max_connections: usize,
     source: Option<Source>,
@@ -105,7 +109,8 @@ impl Gateway {
 
     /// Serves clients and operators until `control` says to end.
     pub async fn run(self, Listeners { clients, rest, admin }: Listeners, control: Control) {
-        let Self { serving, credentials, loader, exposition, detections, sinks, room, max_connections, source } = self;
+        let Self { serving, credentials, loader, exposition, detections, sinks, histories, room, max_connections, source } =
+            self;
         let current = Current::of(&serving);
         let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
         let library = loader.runtime.library().display().to_string();
@@ -129,13 +134,22 @@ impl Gateway {
             operators::admin::Admin { readiness: readiness.clone(), control: control.clone(), exposition, library },
             services.into_axum_router(),
         );
-        let router = operators::authority::guarded(router, tokens);
+        let authority = Authority::new(&current.get().config.admin, tokens);
+        let router = match &current.get().config.admin.page {
+            limits if limits.enabled => {
+                let page = Page::new(limits, current.clone(), control.clone(), histories.clone(), authority.clone());
+                beside.spawn(page.clone().remember(detections.feed().clone()));
+                router.merge(operators::page::router(page))
+            }
+            _ => router,
+        };
+        let router = operators::authority::guarded(router, authority);
         let admin = listen::Port { listener: admin, tls: operators };
         let stop_admin = CancellationToken::new();
         let serving_admin = tokio::spawn(listen::serve_admin(admin, router, stop_admin.clone().cancelled_owned()));
         if let Some(source) = source {
             let detections = detections.clone();
-            beside.spawn(Reloader { source, loader, serving, detections, room }.run(control.clone()));
+            beside.spawn(Reloader { source, loader, serving, detections, histories, room }.run(control.clone()));
         }
 
         let own = Routes::new(health).add_service(reflection());

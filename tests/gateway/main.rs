@@ -2,10 +2,13 @@
 #![expect(clippy::expect_used, reason = "where the world around a test breaks, the test has failed")]
 
 mod support;
+#[path = "../support/signs.rs"]
+mod signs;
 
 mod accounting;
 mod audit;
 mod batches;
+mod browser;
 mod bypasses;
 mod cascade;
 mod compatibility;
@@ -22,6 +25,7 @@ mod hostile;
 mod limits;
 mod operators;
 mod overload;
+mod page;
 mod policies;
 mod predictions;
 mod prometheus;
@@ -29,6 +33,7 @@ mod readiness;
 mod reconnect;
 mod reload;
 mod rest;
+mod screenshots;
 mod shared_memory;
 mod sockets;
 mod sources;

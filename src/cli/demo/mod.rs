@@ -64,6 +64,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 async fn stop(running: Running, keep: bool, model: &GuardedModel) -> Result<()> {
     if keep {
         eprintln!("The gateway goes on until you press Ctrl-C. To look around:");
+        eprintln!("  {}/ in a browser", running.admin);
         eprintln!("  curl {}/metrics", running.admin);
         eprintln!("  portcullis inspect --gateway {} --model {} FILE.png", running.admin, model.name.value);
         tokio::signal::ctrl_c().await?;

@@ -2,6 +2,7 @@
 
 mod kept;
 mod pem;
+mod sessions;
 mod tls;
 mod tokens;
 
@@ -13,6 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 pub(crate) use kept::{Kept, Refresh};
 pub(crate) use pem::subject;
+pub(crate) use sessions::Sessions;
 pub(crate) use tls::{H2, HTTP_1, client, server_name};
 pub(crate) use tokens::{Tokens, bearer};
 

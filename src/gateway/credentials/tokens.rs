@@ -34,7 +34,7 @@ pub(crate) fn bearer(file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistak
 }
 
 impl Tokens {
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(text).map_err(|_| "is no text: it must hold tokens, one a line".to_owned())?;
         let tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut digests = Vec::new();
@@ -51,9 +51,18 @@ impl Tokens {
     pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
         let credentials = headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
         let Some((scheme, token)) = credentials.split_at_checked("Bearer ".len()) else { return false };
-        let given: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
-        let found = self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&given));
-        scheme.eq_ignore_ascii_case(b"Bearer ") && found.into()
+        self.recognise(token).is_some() && scheme.eq_ignore_ascii_case(b"Bearer ")
+    }
+
+    /// The SHA-256 of `token`, if it is one of them. How long that takes says nothing about them.
+    pub(super) fn recognise(&self, token: &[u8]) -> Option<[u8; 32]> {
+        let given = Sha256::digest(token.trim_ascii()).into();
+        self.has(&given).then_some(given)
+    }
+
+    /// Whether one of them has this SHA-256; likewise.
+    pub(super) fn has(&self, given: &[u8; 32]) -> bool {
+        self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(given)).into()
     }
 }
 

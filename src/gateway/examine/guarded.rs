@@ -11,6 +11,7 @@ use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict, act};
 use crate::gateway::message::room::Held;
 use crate::gateway::message::view::{self, Sent, ViewError};
+use crate::gateway::operators::page::history::History;
 use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, stage_ended};
@@ -69,6 +70,9 @@ pub struct GuardedModel {
     pub(crate) combination: Combination,
     pub(crate) rate: Rate,
     pub(crate) metrics: ModelMetrics,
+    pub(crate) history: Arc<History>,
+    /// Names of the classes, for people; none where nobody has given any.
+    pub(crate) classes: Vec<String>,
 }
 
 impl GuardedModel {

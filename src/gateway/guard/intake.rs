@@ -115,6 +115,7 @@ impl Pledge {
         let id = id_at(SystemTime::now());
         let outcome = Outcome { id, decision, reason, action, verdicts };
         self.model.metrics.decided(&outcome);
+        self.model.history.decided(&outcome);
         if decision != Decision::Clean {
             self.detections.publish(&self.model, &outcome, self.client.as_deref(), examined);
         }

@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::gateway::assemble::Loaded;
 use crate::gateway::detections::Detections;
 use crate::gateway::message::room::Room;
+use crate::gateway::operators::page::history::Histories;
 use crate::profile::Loader;
 use crate::telemetry::{self, Reload};
 
@@ -23,6 +24,7 @@ pub(crate) struct Reloader {
     pub(crate) loader: Loader,
     pub(crate) serving: watch::Sender<Arc<Serving>>,
     pub(crate) detections: Detections,
+    pub(crate) histories: Histories,
     pub(crate) room: Room,
 }
 
@@ -88,7 +90,7 @@ impl Reloader {
         let files = files.clone().only(&config);
         let loaded = Loaded::load(config, &self.loader).map_err(mistakes)?;
         current.guard.models().for_each(|model| model.metrics.retire());
-        let serving = Arc::new(loaded.into_serving(files, &self.loader, &self.detections, &self.room));
+        let serving = Arc::new(loaded.into_serving(files, &self.loader, &self.detections, &self.histories, &self.room));
         self.serving.send_replace(serving.clone());
         Ok(serving)
     }

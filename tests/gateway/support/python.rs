@@ -88,6 +88,45 @@ impl Candidate {
     }
 }
 
+/// A browser without a window.
+pub struct Browser(Program);
+
+impl Browser {
+    /// Starts one that logs under `name`; `None`, with a word, where there is no Chromium.
+    pub fn start(name: &str) -> Option<Self> {
+        let log = scratch().join("browser").join(name).with_extension("log");
+        let mut program = Program::logged("browser.py", &[], &log);
+        let said: Value = serde_json::from_str(&program.line()).expect("the program answers in JSON");
+        if let Some(missing) = said["missing"].as_str() {
+            eprintln!("skipped: {missing}; install Debian's `chromium`, or name one in PORTCULLIS_TEST_CHROMIUM");
+            return None;
+        }
+        Some(Self(program))
+    }
+
+    /// Has it do something, with what came of it; see `tests/support/browser.py`. Nothing may go wrong, nor may a page.
+    pub fn tell(&mut self, order: &Value) -> Value {
+        let answer = self.ask(order);
+        assert_eq!(answer["trouble"], Value::Array(Vec::new()), "after {order}");
+        answer["answer"].clone()
+    }
+
+    /// As [`Browser::tell`], where a page may be refused.
+    pub fn tell_refused(&mut self, order: &Value) -> Value {
+        let answer = self.ask(order);
+        let trouble = answer["trouble"].as_array().expect("a list");
+        let is_refusal = |said: &Value| said.as_str().is_some_and(|said| said.contains("401 (Unauthorized)"));
+        assert!(trouble.iter().all(is_refusal), "after {order}: {trouble:?}");
+        answer["answer"].clone()
+    }
+
+    fn ask(&mut self, order: &Value) -> Value {
+        let answer = self.0.ask(order);
+        assert!(answer.get("error").is_none(), "{order}: {}", answer["error"]);
+        answer
+    }
+}
+
 /// MLServer with ONNX models.
 struct MlServer {
     addresses: Addresses,

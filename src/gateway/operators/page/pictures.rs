@@ -1,0 +1,116 @@
+//! What was examined, as pictures: as it was, squeezed, and what squeezing changed. Copies are made anew when one looks.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageResult};
+use tokio::sync::Semaphore;
+
+use super::Page;
+use crate::evidence::Input;
+use crate::squeeze::{self, Squeezer};
+use crate::tensor::Picture;
+
+/// Grey on which changes are shown.
+const GREY: f32 = 0.5;
+
+/// Where pictures are made: one at a time, so that whoever looks takes no more than one core from the request path.
+#[derive(Clone)]
+pub(super) struct Darkroom(Arc<Semaphore>);
+
+impl Darkroom {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
+    async fn develop(&self, make: impl FnOnce() -> ImageResult<Vec<u8>> + Send + 'static) -> Response {
+        // It is never closed.
+        let _turn = self.0.acquire().await.ok();
+        match tokio::task::spawn_blocking(make).await {
+            Ok(Ok(png)) => {
+                let headers = [
+                    (header::CONTENT_TYPE, "image/png"),
+                    (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
+                ];
+                (headers, png).into_response()
+            }
+            Ok(Err(error)) => failed(&error),
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> Response {
+    tracing::error!(%error, "a picture of a detection could not be drawn");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// The picture of an item as it was examined.
+pub(super) async fn picture(State(page): State<Page>, Path((id, item)): Path<(String, String)>) -> Response {
+    match examined(&page, &id, &item) {
+        Some(picture) => page.darkroom().develop(move || png(&picture)).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The picture after the squeezer whose prediction has this place among the item's.
+pub(super) async fn copy(State(page): State<Page>, Path((id, item, place)): Path<(String, String, String)>) -> Response {
+    match squeezed(&page, &id, &item, &place) {
+        Some((picture, squeezer)) => page.darkroom().develop(move || png(&squeezer.squeeze(&picture))).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What the squeezer took away, on grey, its largest change as black or white.
+pub(super) async fn change(State(page): State<Page>, Path((id, item, place)): Path<(String, String, String)>) -> Response {
+    match squeezed(&page, &id, &item, &place) {
+        Some((picture, squeezer)) => {
+            page.darkroom().develop(move || png(&difference(&picture, &squeezer.squeeze(&picture)))).await
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn examined(page: &Page, id: &str, item: &str) -> Option<Arc<Picture>> {
+    match page.store().find(id)?.event.inputs.get(item.parse::<usize>().ok()?)?.as_ref()? {
+        Input::Picture(picture) => Some(picture.clone()),
+    }
+}
+
+fn squeezed(page: &Page, id: &str, item: &str, place: &str) -> Option<(Arc<Picture>, Box<dyn Squeezer>)> {
+    let found = page.store().find(id)?;
+    let predictions = &found.event.detection.items.get(item.parse::<usize>().ok()?)?.predictions;
+    let prediction = predictions.get(place.parse::<usize>().ok()?)?;
+    Some((examined(page, id, item)?, squeeze::parse(&prediction.source).ok()?))
+}
+
+fn difference(before: &Picture, after: &Picture) -> Picture {
+    let changes = || before.pixels().iter().zip(after.pixels()).map(|(before, after)| before - after);
+    let largest = changes().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
+    before.with_pixels(changes().map(|change| GREY + GREY * change / largest).collect())
+}
+
+fn png(picture: &Picture) -> ImageResult<Vec<u8>> {
+    let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut file = Vec::new();
+    let (width, height) = (picture.width() as u32, picture.height() as u32);
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(&picture.to_interleaved_u8(), width, height, colour)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_shown_as_large_as_it_can_be_and_none_as_grey() {
+        let before = Picture::new(1, 1, 3, vec![0.5, 0.5, 0.5]).unwrap();
+        let after = Picture::new(1, 1, 3, vec![0.5, 0.4, 0.6]).unwrap();
+        assert_eq!(difference(&before, &after).to_interleaved_u8(), [128, 255, 0]);
+        assert_eq!(difference(&before, &before).to_interleaved_u8(), [128; 3]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Pictures of the live page for the documentation: `make screenshots` takes them.
+
+use std::time::Duration;
+
+use portcullis::attack::{Attack, Ball, Fgsm, Goal, Pgd, Seed, WhiteBox};
+use portcullis::config::Endpoint;
+use portcullis::gateway::{Answer, Client};
+use portcullis::tensor::Picture;
+use serde_json::json;
+
+use crate::signs;
+use crate::support::python::Browser;
+use crate::support::{Gateway, root};
+
+/// One grey level of 8 bits.
+const LEVEL: f32 = 1.0 / 255.0;
+/// How long there is traffic before pictures are taken, in seconds, and benign requests in each.
+const SECONDS: usize = 780;
+const BENIGN: usize = 5;
+/// When attacks come, and what they are.
+const ATTACKS: [(std::ops::Range<usize>, usize); 3] = [(200..214, 0), (430..460, 1), (700..735, 1)];
+
+/// Signs that fool the classifier: by FGSM, and by PGD.
+fn adversarial() -> [Vec<Picture>; 2] {
+    let (lineup, loader) = signs::line_up();
+    let classifier = lineup.teacher.expect("the classifier's file");
+    let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("a classifier with gradients");
+    let samples = signs::drawn("signs:5:40");
+    let truths = signs::readings(&classifier, &samples);
+    let seeds = samples.into_iter().zip(truths);
+    let seeds: Vec<Seed> =
+        seeds.map(|(sample, truth)| Seed { picture: sample.picture, goal: Goal::Not(truth) }).collect();
+    let ball = Ball::linf(8.0 * LEVEL);
+    let fgsm = Fgsm { eps: ball.eps }.run(&white_box, &seeds, &mut || ()).expect("pictures");
+    let pgd = Pgd { ball, step: ball.eps / 4.0, steps: 20, starts: 1, seed: 1 };
+    [fgsm, pgd.run(&white_box, &seeds, &mut || ()).expect("pictures")]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of an hour; `make screenshots` runs it"]
+async fn the_page_by_day_by_night_and_on_a_phone() {
+    let mut browser = Browser::start("screenshots").expect("screenshots take a Chromium");
+    let attacks = adversarial();
+    let benign: Vec<Picture> = signs::drawn("signs:4:400").into_iter().map(|sample| sample.picture).collect();
+    let gateway = Gateway::of_file(&root().join("deploy/examples/signs.toml"), &[]).await.ready().await;
+    let endpoint = Endpoint::parse(&format!("http://{}", gateway.clients), None, root()).expect("an endpoint");
+    let client = Client::connect(&endpoint, signs::line_up().0.identity).await.expect("a connection");
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut sent = benign.iter().cycle();
+    for second in 0..SECONDS {
+        ticks.tick().await;
+        let attack = ATTACKS.iter().find(|(seconds, _)| seconds.contains(&second)).map(|(_, kind)| &attacks[*kind]);
+        let attack = attack.and_then(|pictures| pictures.get(second % pictures.len()));
+        // Traffic ebbs and flows.
+        let many = BENIGN + (3.0 * (second as f64 / 90.0).sin()).round() as usize;
+        for picture in sent.by_ref().take(many).chain(attack) {
+            let answer = client.classify(picture).await.expect("an answer");
+            assert!(matches!(answer, Answer::Predicted(_) | Answer::Refused(_)));
+        }
+    }
+
+    let url = |path: &str| format!("{}{path}", gateway.admin_url());
+    let (large, phone) = (json!({ "width": 1360, "height": 1000, "scale": 2 }), json!({ "width": 390, "height": 844, "scale": 2, "touch": true }));
+    let list = "/?span=quarter";
+    let first = "document.querySelector('#detections a').pathname";
+    let mut take = |name: &str, path: &str, scheme: &str, size: &serde_json::Value| {
+        let mut order = json!({ "do": "open", "url": url(path), "scheme": scheme });
+        order.as_object_mut().expect("an object").extend(size.as_object().expect("an object").clone());
+        browser.tell(&order);
+        browser.tell(&json!({ "do": "until", "expression": "[...document.images].every((image) => image.complete)" }));
+        if path == list {
+            browser.tell(&json!({ "do": "wait", "selector": "[data-scores] canvas" }));
+        }
+        let file = root().join("docs/images").join(name).with_extension("png");
+        browser.tell(&json!({ "do": "photograph", "path": file }));
+        if path == list { browser.tell(&json!({ "do": "tell", "expression": first })) } else { json!(path) }
+    };
+    let detection = take("page", list, "light", &large);
+    let detection = detection.as_str().expect("a path");
+    take("page-dark", list, "dark", &large);
+    take("page-phone", list, "light", &phone);
+    take("detection", detection, "light", &large);
+    take("detection-dark", detection, "dark", &large);
+    take("detection-phone", detection, "dark", &phone);
+}
