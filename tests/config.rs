@@ -128,9 +128,8 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.3", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
-    let tables = [
-        "tls", "page", "file", "http", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade",
-    ];
+    let tables =
+        ["tls", "page", "file", "http", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.

@@ -109,8 +109,18 @@ impl Gateway {
 
     /// Serves clients and operators until `control` says to end.
     pub async fn run(self, Listeners { clients, rest, admin }: Listeners, control: Control) {
-        let Self { serving, credentials, loader, exposition, detections, sinks, histories, room, max_connections, source } =
-            self;
+        let Self {
+            serving,
+            credentials,
+            loader,
+            exposition,
+            detections,
+            sinks,
+            histories,
+            room,
+            max_connections,
+            source,
+        } = self;
         let current = Current::of(&serving);
         let Server { max_message_bytes, max_inflight_requests, max_inflight_bytes, .. } = current.get().config.server;
         let library = loader.runtime.library().display().to_string();

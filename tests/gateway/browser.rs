@@ -158,6 +158,7 @@ async fn who_has_a_token_signs_in_and_arrives_where_the_link_led() {
     visit.browser.tell_refused(&json!({ "do": "type", "text": TOKEN }));
     visit.browser.tell_refused(&json!({ "do": "press", "key": "Enter" }));
     visit.browser.tell_refused(&json!({ "do": "wait", "selector": ".copies" }));
-    let seen = visit.browser.tell_refused(&json!({ "do": "tell", "expression": "[location.pathname, document.cookie]" }));
+    let seen =
+        visit.browser.tell_refused(&json!({ "do": "tell", "expression": "[location.pathname, document.cookie]" }));
     assert_eq!(seen, json!([path, ""]), "and no script sees the cookie");
 }

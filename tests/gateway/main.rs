@@ -1,9 +1,9 @@
 //! The real binary between real clients and real servers, on ports that the system picks.
 #![expect(clippy::expect_used, reason = "where the world around a test breaks, the test has failed")]
 
-mod support;
 #[path = "../support/signs.rs"]
 mod signs;
+mod support;
 
 mod accounting;
 mod audit;

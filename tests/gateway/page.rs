@@ -99,7 +99,9 @@ async fn a_detection_is_followed_from_the_list_to_its_page_and_its_squeezed_copi
     let list = guarded.text("/").await;
     assert!(list.contains("1 suspicious") && list.contains(&format!("href=\"{}\"", detection(&id))), "{list}");
     let page = guarded.text(&detection(&id)).await;
-    for said in ["Suspicious, annotated", "The classifier reads class ", "feature_squeezing", "combined", "28 × 28 pixels", &id] {
+    for said in
+        ["Suspicious, annotated", "The classifier reads class ", "feature_squeezing", "combined", "28 × 28 pixels", &id]
+    {
         assert!(page.contains(said), "'{said}' is missing from {page}");
     }
     let item = format!("{}/items/0", detection(&id));
@@ -180,11 +182,19 @@ async fn charts_count_every_request_and_every_input_clean_ones_too() {
     for span in ["quarter", "hour", "day"] {
         let charts: Value = serde_json::from_str(&guarded.text(&format!("/charts?span={span}")).await).expect("JSON");
         let model = &charts["models"][0];
-        let sum = |counts: &Value| counts.as_array().expect("counts").iter().map(|count| count.as_u64().expect("a number")).sum::<u64>();
+        let sum = |counts: &Value| {
+            counts.as_array().expect("counts").iter().map(|count| count.as_u64().expect("a number")).sum::<u64>()
+        };
         assert_eq!([&model["clean"], &model["undecided"], &model["suspicious"]].map(sum), [1, 0, 1], "{span}");
-        assert_eq!(model["clean"].as_array().expect("counts").len(), charts["buckets"].as_u64().expect("a number") as usize);
+        assert_eq!(
+            model["clean"].as_array().expect("counts").len(),
+            charts["buckets"].as_u64().expect("a number") as usize
+        );
         let detectors = model["detectors"].as_array().expect("detectors");
-        assert_eq!(detectors.iter().map(|one| one["name"].as_str().expect("a name")).collect::<Vec<_>>(), ["combined", "feature_squeezing"]);
+        assert_eq!(
+            detectors.iter().map(|one| one["name"].as_str().expect("a name")).collect::<Vec<_>>(),
+            ["combined", "feature_squeezing"]
+        );
         let half = charts["levels"].as_u64().expect("a number") / 2;
         let inputs = |above: bool| {
             let cells = detectors[0]["cells"].as_array().expect("cells").iter();
@@ -241,7 +251,12 @@ async fn names_are_text_wherever_they_come_from() {
     std::fs::write(&classes, format!("{HOSTILE}\n").repeat(10)).expect("writable");
     let model = Model::squeezed_digits(shared);
     let settings = format!("policy = \"annotate\"\nclasses = {classes:?}");
-    let section = model.guarded(&settings).replace("name = \"digits\"", &format!("name = {HOSTILE:?}"));
+    let calibrated = std::fs::read_to_string(model.profile()).expect("readable");
+    let mut profile: Value = serde_json::from_str(&calibrated).expect("JSON");
+    profile["model"]["name"] = HOSTILE.into();
+    let renamed = folder.path().join("profile.json");
+    std::fs::write(&renamed, profile.to_string()).expect("writable");
+    let section = model.section(&renamed, &settings).replace("name = \"digits\"", &format!("name = {HOSTILE:?}"));
     let gateway = Gateway::start(&embedded(&[section])).await;
     let plain = Gateway::start(&embedded(&[model.guarded("")])).await;
     let suspicious = model.examples(&plain).await.suspicious;
@@ -252,7 +267,10 @@ async fn names_are_text_wherever_they_come_from() {
     let query: String = HOSTILE.bytes().map(|byte| format!("%{byte:02x}")).collect();
     for path in ["/", &path, &format!("/?model={query}&detector={query}&from=1&to=2")] {
         let page = text(&get(&gateway, path, &[]).await);
-        assert!(!page.contains("<img src=x") && page.contains("&#60;img src=x onerror=alert(1)&#62;&#34;&#39;"), "{page}");
+        assert!(
+            !page.contains("<img src=x") && page.contains("&#60;img src=x onerror=alert(1)&#62;&#34;&#39;"),
+            "{page}"
+        );
     }
 }
 
@@ -262,7 +280,8 @@ async fn browsers_are_told_to_load_nothing_from_elsewhere_and_no_other_site_read
     let guarded = Guarded::start(shared, "").await;
     let id = guarded.detect().await;
     let picture = format!("{}/items/0/picture", detection(&id));
-    for path in ["/", &detection(&id), "/detections/nobody", &picture, "/charts", "/assets/page.js", "/assets/icon.svg"] {
+    for path in ["/", &detection(&id), "/detections/nobody", &picture, "/charts", "/assets/page.js", "/assets/icon.svg"]
+    {
         let origin = [("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site")];
         let answer = get(&guarded.gateway, path, &origin).await;
         let headers = answer.headers();
@@ -327,7 +346,11 @@ async fn a_token_signs_a_browser_in_to_the_page_and_to_nothing_else() {
     assert_eq!(get(&gateway, "/assets/page.css", &[]).await.status(), 200, "the form has its style");
     for path in ["/", "/charts", "/live", "/detections/some"] {
         let refused = get(&gateway, path, &[]).await;
-        assert_eq!((refused.status().as_u16(), header(refused.headers(), "www-authenticate")), (401, "Bearer"), "{path}");
+        assert_eq!(
+            (refused.status().as_u16(), header(refused.headers(), "www-authenticate")),
+            (401, "Bearer"),
+            "{path}"
+        );
     }
     let bearer = format!("Bearer {TOKEN}");
     assert_eq!(get(&gateway, "/", &[("authorization", &bearer)]).await.status(), 200, "a token opens it as all else");
@@ -371,7 +394,8 @@ async fn a_token_signs_a_browser_in_to_the_page_and_to_nothing_else() {
 #[tokio::test]
 async fn where_no_page_is_wanted_there_is_none() {
     let Some(shared) = shared() else { return };
-    let configuration = format!("[admin.page]\nenabled = false\n{}", embedded(&[Model::squeezed_digits(shared).guarded("")]));
+    let configuration =
+        format!("[admin.page]\nenabled = false\n{}", embedded(&[Model::squeezed_digits(shared).guarded("")]));
     let gateway = Gateway::start(&configuration).await;
     for path in ["/", "/charts", "/live", "/assets/page.css", "/sign-in"] {
         assert_eq!(get(&gateway, path, &[HTML]).await.status(), 404, "{path}");

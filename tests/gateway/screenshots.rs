@@ -60,7 +60,10 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
     }
 
     let url = |path: &str| format!("{}{path}", gateway.admin_url());
-    let (large, phone) = (json!({ "width": 1360, "height": 1000, "scale": 2 }), json!({ "width": 390, "height": 844, "scale": 2, "touch": true }));
+    let (large, phone) = (
+        json!({ "width": 1360, "height": 1000, "scale": 2 }),
+        json!({ "width": 390, "height": 844, "scale": 2, "touch": true }),
+    );
     let list = "/?span=quarter";
     let first = "document.querySelector('#detections a').pathname";
     let mut take = |name: &str, path: &str, scheme: &str, size: &serde_json::Value| {

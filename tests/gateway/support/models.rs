@@ -196,7 +196,11 @@ impl Model {
     /// The request for a picture that nobody can examine, though a server answers: a pixel is whiter than white.
     pub fn unreadable(&self, picture: &Picture) -> ModelInferRequest {
         let mut request = self.request(std::slice::from_ref(picture));
-        let raw: Vec<u8> = (2.0 * self.input.1).to_le_bytes().into_iter().chain(request.raw_input_contents[0].iter().copied().skip(4)).collect();
+        let raw: Vec<u8> = (2.0 * self.input.1)
+            .to_le_bytes()
+            .into_iter()
+            .chain(request.raw_input_contents[0].iter().copied().skip(4))
+            .collect();
         request.raw_input_contents[0] = raw.into();
         request
     }

@@ -56,7 +56,9 @@ pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
     };
     let lists = |name, wanted: &str| {
         let listed = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        listed.is_some_and(|listed| listed.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == wanted))
+        listed.is_some_and(|listed| {
+            listed.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == wanted)
+        })
     };
     let mut response = if lists(header::IF_NONE_MATCH, asset.tag.to_str().unwrap_or_default()) {
         StatusCode::NOT_MODIFIED.into_response()

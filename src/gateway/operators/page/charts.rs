@@ -55,8 +55,9 @@ pub(super) async fn charts(State(page): State<Page>, Query(query): Query<filter:
 impl<'a> Model<'a> {
     fn new(name: &'a str, history: &'a History, now: u64, span: Span) -> Self {
         let decisions = history.decisions(now, span);
-        let [clean, undecided, suspicious] =
-            std::array::from_fn::<_, { DECISIONS.len() }, _>(|kind| decisions.iter().map(|counts| counts[kind]).collect());
+        let [clean, undecided, suspicious] = std::array::from_fn::<_, { DECISIONS.len() }, _>(|kind| {
+            decisions.iter().map(|counts| counts[kind]).collect()
+        });
         let detectors = history.scores().iter().map(|scores| Detector::new(scores, now, span)).collect();
         Self { name, rate: history.rate(), clean, undecided, suspicious, detectors }
     }
@@ -66,7 +67,8 @@ impl<'a> Detector<'a> {
     fn new(scores: &'a Scores, now: u64, span: Span) -> Self {
         let mut cells = Vec::new();
         for (bucket, levels) in (0..).zip(scores.levels(now, span)) {
-            cells.extend((0..).zip(levels).filter(|(_, count)| *count > 0).map(|(level, count)| [bucket, level, count]));
+            cells
+                .extend((0..).zip(levels).filter(|(_, count)| *count > 0).map(|(level, count)| [bucket, level, count]));
         }
         let Scores { detector, scale, .. } = scores;
         Self { name: detector, threshold: scale.threshold(), marks: scale.marks(), cells }

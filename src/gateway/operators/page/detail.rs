@@ -101,8 +101,12 @@ fn sentence(detection: &Detection, classes: Classes<'_>) -> String {
         _ if asked == 0 => String::new(),
         None if asked == 1 => " The one other that was asked reads the same.".to_owned(),
         None => format!(" All {asked} others that were asked read the same."),
-        Some(class) if differing == 1 => format!(" {differing} of {asked} others reads {} instead.", classes.name(class)),
-        Some(class) => format!(" {differing} of {asked} others differ, most of them read {}.", classes.name(class)),
+        Some((class, votes)) => {
+            let (read, name) = (if votes == 1 { "reads" } else { "read" }, classes.name(class));
+            let rest =
+                if differing > votes { format!(", {} something else", differing - votes) } else { String::new() };
+            format!(" {votes} of {asked} others {read} {name} instead{rest}.")
+        }
     };
     format!("The classifier reads {} and is {} sure.{others}", own.reading, own.sure)
 }

@@ -63,7 +63,8 @@ impl Filter {
             None => (self.span.start(now), u64::MAX),
         };
         let at = seconds(detection.time);
-        let spoke = |detector: &String| detection.items.iter().any(|item| has_spoken(item, detector, detection, histories));
+        let spoke =
+            |detector: &String| detection.items.iter().any(|item| has_spoken(item, detector, detection, histories));
         self.wants(&detection.model)
             && self.decision.is_none_or(|decision| decision == detection.decision)
             && (from..to).contains(&at)
@@ -97,9 +98,9 @@ fn encoded(value: &str) -> String {
 fn has_spoken(item: &Item, detector: &str, detection: &Detection, histories: &Histories) -> bool {
     let threshold = histories.find(&detection.model).and_then(|history| history.scale(detector)?.threshold());
     let evidence = item.verdict.iter().flat_map(|verdict| &verdict.evidence);
-    evidence.filter(|evidence| evidence.detector == detector).any(|evidence| {
-        threshold.is_some_and(|threshold| evidence.score > threshold)
-    })
+    evidence
+        .filter(|evidence| evidence.detector == detector)
+        .any(|evidence| threshold.is_some_and(|threshold| evidence.score > threshold))
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -126,7 +127,12 @@ mod tests {
 
     #[test]
     fn the_address_without_times_keeps_the_rest_and_escapes_it() {
-        let query = Query { detector: Some("a&b=\"c\"".into()), from: Some("1".into()), to: Some("2".into()), ..Query::default() };
+        let query = Query {
+            detector: Some("a&b=\"c\"".into()),
+            from: Some("1".into()),
+            to: Some("2".into()),
+            ..Query::default()
+        };
         let filter = Filter::from(query);
         assert_eq!(filter.between, Some((1, 2)));
         assert_eq!(filter.without_between(), "/?detector=a%26b%3D%22c%22&span=hour");

@@ -92,12 +92,8 @@ pub(super) async fn overview(State(page): State<Page>, Query(query): Query<filte
     let (filter, now) = (Filter::from(query), page.histories().now());
     let models = page.models();
     let wanted: Vec<&Arc<GuardedModel>> = models.iter().filter(|model| filter.wants(model.name)).collect();
-    let fitting: Vec<Event> = page
-        .store()
-        .all()
-        .into_iter()
-        .filter(|event| filter.shows(&event.detection, page.histories(), now))
-        .collect();
+    let fitting: Vec<Event> =
+        page.store().all().into_iter().filter(|event| filter.shows(&event.detection, page.histories(), now)).collect();
     let row = |event: &Event| {
         let model = models.iter().find(|model| model.name == event.detection.model);
         Row::new(event, model.map_or(&[], |model| model.classes.as_slice()), page.histories())
@@ -168,10 +164,11 @@ impl Model {
             Policy::Block => "block",
             Policy::Restore => "restore",
         };
-        let detectors = model.history.scores().iter().map(|scores| Detector {
-            name: scores.detector.clone(),
-            threshold: scores.scale.threshold().map(score),
-        });
+        let detectors = model
+            .history
+            .scores()
+            .iter()
+            .map(|scores| Detector { name: scores.detector.clone(), threshold: scores.scale.threshold().map(score) });
         Self { name: model.name, policy, detectors: detectors.collect() }
     }
 }
@@ -203,9 +200,9 @@ impl Row {
         let (history, classes) = (histories.find(&detection.model), Classes(labels));
         let worst = detection.worst();
         let opinions = worst.map(|(item, _)| Opinions::of(item));
-        let said = worst.and_then(|(item, _)| original(item)).map(|prediction| {
-            format!("{}, {} sure", classes.name(prediction.class), percent(prediction.probability))
-        });
+        let said = worst
+            .and_then(|(item, _)| original(item))
+            .map(|prediction| format!("{}, {} sure", classes.name(prediction.class), percent(prediction.probability)));
         // The worst item's picture, or any.
         let of_worst = worst.and_then(|(worst, _)| detection.items.iter().position(|item| item.index == worst.index));
         let has_picture = |at: &usize| event.inputs.get(*at).is_some_and(Option::is_some);
@@ -223,7 +220,7 @@ impl Row {
             reason: detection.reason.map(Reason::name),
             batch: detection.batch,
             said: said.unwrap_or_else(|| "not examined".to_owned()),
-            against: opinions.and_then(|opinions| opinions.instead).map(|class| classes.name(class)),
+            against: opinions.and_then(|opinions| opinions.instead).map(|(class, _)| classes.name(class)),
             loudest: worst.and_then(|(_, verdict)| loudest(verdict, history.as_deref())),
             href,
         }

@@ -31,10 +31,8 @@ impl Darkroom {
         let _turn = self.0.acquire().await.ok();
         match tokio::task::spawn_blocking(make).await {
             Ok(Ok(png)) => {
-                let headers = [
-                    (header::CONTENT_TYPE, "image/png"),
-                    (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
-                ];
+                let headers =
+                    [(header::CONTENT_TYPE, "image/png"), (header::CACHE_CONTROL, "private, max-age=86400, immutable")];
                 (headers, png).into_response()
             }
             Ok(Err(error)) => failed(&error),
@@ -57,7 +55,10 @@ pub(super) async fn picture(State(page): State<Page>, Path((id, item)): Path<(St
 }
 
 /// The picture after the squeezer whose prediction has this place among the item's.
-pub(super) async fn copy(State(page): State<Page>, Path((id, item, place)): Path<(String, String, String)>) -> Response {
+pub(super) async fn copy(
+    State(page): State<Page>,
+    Path((id, item, place)): Path<(String, String, String)>,
+) -> Response {
     match squeezed(&page, &id, &item, &place) {
         Some((picture, squeezer)) => page.darkroom().develop(move || png(&squeezer.squeeze(&picture))).await,
         None => StatusCode::NOT_FOUND.into_response(),
@@ -65,7 +66,10 @@ pub(super) async fn copy(State(page): State<Page>, Path((id, item, place)): Path
 }
 
 /// What the squeezer took away, on grey, its largest change as black or white.
-pub(super) async fn change(State(page): State<Page>, Path((id, item, place)): Path<(String, String, String)>) -> Response {
+pub(super) async fn change(
+    State(page): State<Page>,
+    Path((id, item, place)): Path<(String, String, String)>,
+) -> Response {
     match squeezed(&page, &id, &item, &place) {
         Some((picture, squeezer)) => {
             page.darkroom().develop(move || png(&difference(&picture, &squeezer.squeeze(&picture)))).await
@@ -97,8 +101,12 @@ fn png(picture: &Picture) -> ImageResult<Vec<u8>> {
     let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut file = Vec::new();
     let (width, height) = (picture.width() as u32, picture.height() as u32);
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive)
-        .write_image(&picture.to_interleaved_u8(), width, height, colour)?;
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive).write_image(
+        &picture.to_interleaved_u8(),
+        width,
+        height,
+        colour,
+    )?;
     Ok(file)
 }
 

@@ -33,9 +33,14 @@ impl Loud {
         }
     }
 
-    /// Its bar, of 100.
-    pub(super) fn width(&self) -> String {
-        format!("{:.1}", 100.0 * self.height)
+    /// Its bar up to the threshold, which is at 50.
+    pub(super) fn below(&self) -> String {
+        format!("{:.1}", (100.0 * self.height).min(50.0))
+    }
+
+    /// Its bar from there to 100.
+    pub(super) fn beyond(&self) -> String {
+        format!("{:.1}", (100.0 * self.height - 50.0).max(0.0))
     }
 }
 
@@ -105,11 +110,12 @@ pub(super) fn original(item: &Item) -> Option<&Prediction> {
     item.predictions.iter().find(|prediction| Voice::of(prediction) == Voice::Classifier)
 }
 
-/// Second opinions on an item: how many there are, how many differ from the classifier's, and what most of these read.
+/// Second opinions on an item: how many there are, how many differ from the classifier's, and the class that most of these
+/// read, with how many they are.
 pub(super) struct Opinions {
     pub(super) asked: usize,
     pub(super) differing: usize,
-    pub(super) instead: Option<usize>,
+    pub(super) instead: Option<(usize, usize)>,
 }
 
 impl Opinions {
@@ -125,7 +131,11 @@ impl Opinions {
             *sure += prediction.probability;
         }
         let most = votes.into_iter().max_by(|(_, one), (_, other)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
-        Self { asked: opinions.len(), differing: differing.count(), instead: most.map(|(class, _)| class) }
+        Self {
+            asked: opinions.len(),
+            differing: differing.count(),
+            instead: most.map(|(class, (count, _))| (class, count)),
+        }
     }
 }
 
@@ -189,7 +199,7 @@ mod tests {
             ("sentinel watch", 1, 0.99),
         ]);
         let Opinions { asked, differing, instead } = Opinions::of(&item);
-        assert_eq!((asked, differing, instead), (3, 2, Some(7)));
+        assert_eq!((asked, differing, instead), (3, 2, Some((7, 1))));
         let names = ["benign".to_owned(), "stop".to_owned()];
         let told = item.predictions.iter().map(|prediction| Classes(&names).reading(prediction));
         assert_eq!(told.collect::<Vec<_>>(), ["class 3", "class 5", "class 3", "class 7", "adversarial"]);

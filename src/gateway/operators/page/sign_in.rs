@@ -30,7 +30,11 @@ pub(in crate::gateway::operators) fn form(next: &str, wrong: bool) -> Response {
 }
 
 /// Begins a session and goes on to where the browser wanted to go.
-pub(super) async fn sign_in(State(authority): State<Authority>, headers: HeaderMap, Form(given): Form<Given>) -> Response {
+pub(super) async fn sign_in(
+    State(authority): State<Authority>,
+    headers: HeaderMap,
+    Form(given): Form<Given>,
+) -> Response {
     if comes_from_elsewhere(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }

@@ -22,7 +22,7 @@ pub(super) fn percent(share: f64) -> String {
         value if value < 100.0 && value > 99.9 => ">99.9%".to_owned(),
         value if value >= 10.0 && value < 99.0 => format!("{value:.0}%"),
         value if value >= 100.0 => "100%".to_owned(),
-        value => format!("{value:.1}%"),
+        value => format!("{}%", format!("{value:.1}").trim_end_matches(".0")),
     }
 }
 
@@ -65,12 +65,15 @@ mod tests {
     #[test]
     fn shares_are_told_as_they_are_meant() {
         let told = [0.0, 0.0001, 0.05, 0.123, 0.5, 0.992, 0.9996, 1.0].map(percent);
-        assert_eq!(told, ["0%", "<0.1%", "5.0%", "12%", "50%", "99.2%", ">99.9%", "100%"]);
+        assert_eq!(told, ["0%", "<0.1%", "5%", "12%", "50%", "99.2%", ">99.9%", "100%"]);
     }
 
     #[test]
     fn scores_and_counts_are_short() {
-        assert_eq!([0.0, 1.0 / 3.0, 1.5, 23.456, 1234.5, 1e-9].map(score), ["0", "0.333", "1.50", "23.5", "1234", "1.0e-9"]);
+        assert_eq!(
+            [0.0, 1.0 / 3.0, 1.5, 23.456, 1234.5, 1e-9].map(score),
+            ["0", "0.333", "1.50", "23.5", "1234", "1.0e-9"]
+        );
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 

@@ -7,7 +7,7 @@ const figures = new Map();
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const plain = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const large = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2, notation: "scientific" });
-const number = (value) => (Math.abs(value) >= 1e5 ? large : plain).format(value);
+const number = (value) => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5) ? large : plain).format(value);
 const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 

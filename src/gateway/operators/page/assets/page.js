@@ -35,6 +35,17 @@ function mergeList(list, fresh) {
   });
 }
 
+// A list that is long shows its beginning first.
+function prepareList() {
+  const [list, more] = [find("#detections"), find("#more")];
+  const hides = () => [...list.children].some((entry) => !entry.offsetParent);
+  more.hidden = !hides();
+  more.onclick = () => {
+    list.classList.add("all");
+    more.hidden = true;
+  };
+}
+
 // Asks the server for the page as it is now and takes over what is marked as fresh.
 async function refresh() {
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
@@ -49,6 +60,7 @@ async function refresh() {
     if (part.tagName === "OL") mergeList(part, fresh);
     else if (part.innerHTML !== fresh.innerHTML) part.replaceChildren(...fresh.childNodes);
   }
+  prepareList();
 }
 
 // Runs at most once a second, and once more after the last call.
@@ -112,6 +124,7 @@ async function show() {
   for (const place of ["#lead", "#filters", ".models", ".columns"]) find(place).replaceWith(find(place, page));
   document.title = page.title;
   prepareFilters();
+  prepareList();
   if (focused) find(`#filters [name="${CSS.escape(focused)}"]`)?.focus();
   redraw();
 }
@@ -136,7 +149,7 @@ document.addEventListener("stretch", ({ detail: [from, to] }) => {
 
 // Keys.
 function step(by) {
-  const links = all("#detections a");
+  const links = all("#detections a").filter((link) => link.offsetParent);
   const at = links.indexOf(document.activeElement);
   const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))];
   next?.focus();
@@ -176,6 +189,7 @@ document.addEventListener("keydown", (event) => {
 tellTimes();
 if (overview) {
   prepareFilters();
+  prepareList();
   listen();
   addEventListener("popstate", show);
   const help = find("#help");

@@ -48,6 +48,15 @@ impl Span {
     }
 
     /// Its name for people.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Quarter => "last 15 minutes",
+            Self::Hour => "last hour",
+            Self::Day => "last 24 hours",
+        }
+    }
+
+    /// When that is, in a sentence.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Quarter => "in the last 15 minutes",
@@ -266,7 +275,10 @@ mod tests {
         assert_eq!(histories.decided(), 2);
         let now = histories.now();
         for span in Span::ALL {
-            let sum = history.decisions(now, span).into_iter().fold([0; 3], |sum, counts| std::array::from_fn(|kind| sum[kind] + counts[kind]));
+            let sum = history
+                .decisions(now, span)
+                .into_iter()
+                .fold([0; 3], |sum, counts| std::array::from_fn(|kind| sum[kind] + counts[kind]));
             assert_eq!(sum, [0, 1, 1], "{span:?}");
             let [combined, fs] = history.scores() else { panic!("the combination and one detector") };
             let above = |scores: &Scores| {
