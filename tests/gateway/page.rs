@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use portcullis::proto::inference::ModelInferRequest;
 use portcullis::squeeze;
@@ -70,6 +72,16 @@ async fn ask(gateway: &Gateway, method: &str, path: &str, headers: &[(&str, &str
 
 async fn get(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
     ask(gateway, "GET", path, headers, "").await
+}
+
+/// A page that is live, for as long as its connection is kept.
+async fn live(gateway: &Gateway) -> (SendRequest<Empty<Bytes>>, Response<Incoming>) {
+    let stream = TcpStream::connect(gateway.admin).await.expect("somebody listens");
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP/1");
+    tokio::spawn(connection);
+    let request = Request::get("/live").header("host", "localhost").body(Empty::new()).expect("a request");
+    let response = sender.send_request(request).await.expect("an answer");
+    (sender, response)
 }
 
 fn text(response: &Response<Bytes>) -> String {
@@ -209,11 +221,7 @@ async fn charts_count_every_request_and_every_input_clean_ones_too() {
 async fn a_detection_arrives_at_pages_that_are_live() {
     let Some(shared) = shared() else { return };
     let guarded = Guarded::start(shared, "").await;
-    let stream = TcpStream::connect(guarded.gateway.admin).await.expect("somebody listens");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
-    tokio::spawn(connection);
-    let request = Request::get("/live").header("host", "localhost").body(Empty::<Bytes>::new()).expect("a request");
-    let mut live = sender.send_request(request).await.expect("an answer");
+    let (_connection, mut live) = live(&guarded.gateway).await;
     assert_eq!(header(live.headers(), "content-type"), "text/event-stream");
     let id = guarded.detect().await;
     let mut told = String::new();
@@ -226,6 +234,24 @@ async fn a_detection_arrives_at_pages_that_are_live() {
     guarded.gateway.signal("INT");
     let end = async { while live.frame().await.is_some_and(|frame| frame.is_ok()) {} };
     tokio::time::timeout(Duration::from_secs(20), end).await.expect("a gateway that ends waits for no page");
+}
+
+#[tokio::test]
+async fn only_so_many_pages_are_live_at_once_and_none_is_in_the_way_of_requests() {
+    let Some(shared) = shared() else { return };
+    let guarded = Guarded::start(shared, "").await;
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        open.push(live(&guarded.gateway).await);
+    }
+    assert!(open.iter().all(|(_, live)| live.status() == 200));
+    assert_eq!(live(&guarded.gateway).await.1.status(), 503);
+    // Nobody reads what they are told.
+    for _ in 0..100 {
+        guarded.detect().await;
+    }
+    open.pop();
+    eventually("a place is free again", async || (live(&guarded.gateway).await.1.status() == 200).then_some(())).await;
 }
 
 #[tokio::test]

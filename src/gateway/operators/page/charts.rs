@@ -55,9 +55,8 @@ pub(super) async fn charts(State(page): State<Page>, Query(query): Query<filter:
 impl<'a> Model<'a> {
     fn new(name: &'a str, history: &'a History, now: u64, span: Span) -> Self {
         let decisions = history.decisions(now, span);
-        let [clean, undecided, suspicious] = std::array::from_fn::<_, { DECISIONS.len() }, _>(|kind| {
-            decisions.iter().map(|counts| counts[kind]).collect()
-        });
+        let [clean, undecided, suspicious] =
+            std::array::from_fn::<_, DECISIONS, _>(|kind| decisions.iter().map(|counts| counts[kind]).collect());
         let detectors = history.scores().iter().map(|scores| Detector::new(scores, now, span)).collect();
         Self { name, rate: history.rate(), clean, undecided, suspicious, detectors }
     }

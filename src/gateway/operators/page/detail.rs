@@ -108,7 +108,8 @@ fn sentence(detection: &Detection, classes: Classes<'_>) -> String {
             format!(" {votes} of {asked} others {read} {name} instead{rest}.")
         }
     };
-    format!("The classifier reads {} and is {} sure.{others}", own.reading, own.sure)
+    let sure = own.sure.replace('>', "more than ");
+    format!("The classifier reads {} and is {sure} sure.{others}", own.reading)
 }
 
 /// Those that are not clean; all where none is.

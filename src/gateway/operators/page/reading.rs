@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::history::{COMBINED, History};
-use super::words::{percent, score};
+use super::words::{self, percent, score};
 use crate::detect::Verdict;
 use crate::evidence::{Item, Prediction};
 use crate::squeeze;
@@ -27,7 +27,7 @@ impl Loud {
             detector: detector.to_owned(),
             score: score(raw),
             threshold: threshold.map(score),
-            p_value: score(p_value),
+            p_value: words::p_value(p_value),
             spoke: threshold.is_some_and(|threshold| raw > threshold),
             height: scale.map_or(0.0, |scale| scale.height(raw)),
         }

@@ -25,7 +25,7 @@ pub(super) struct Given {
 }
 
 /// The form, in the place of the page at `next`.
-pub(in crate::gateway::operators) fn form(next: &str, wrong: bool) -> Response {
+pub(crate) fn form(next: &str, wrong: bool) -> Response {
     dressed((StatusCode::UNAUTHORIZED, shown(&SignIn { next, wrong })).into_response())
 }
 

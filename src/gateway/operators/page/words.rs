@@ -17,13 +17,21 @@ pub(super) fn score(value: f64) -> String {
 /// A share, of 1, in percent; one that is not all is never told as all, nor one that is more than none as none.
 pub(super) fn percent(share: f64) -> String {
     match 100.0 * share {
-        value if value <= 0.0 => "0%".to_owned(),
-        value if value < 0.1 => "<0.1%".to_owned(),
-        value if value < 100.0 && value > 99.9 => ">99.9%".to_owned(),
-        value if value >= 10.0 && value < 99.0 => format!("{value:.0}%"),
-        value if value >= 100.0 => "100%".to_owned(),
-        value => format!("{}%", format!("{value:.1}").trim_end_matches(".0")),
+        ..=0.0 => "0%".to_owned(),
+        100.0.. => "100%".to_owned(),
+        ..0.1 => "<0.1%".to_owned(),
+        99.9.. => ">99.9%".to_owned(),
+        value @ 10.0..99.0 => format!("{value:.0}%"),
+        value => {
+            let told = format!("{value:.1}");
+            format!("{}%", told.trim_end_matches(".0"))
+        }
     }
+}
+
+/// A p-value: those of a thousand calibration inputs can be told apart.
+pub(super) fn p_value(value: f64) -> String {
+    format!("{value:.4}")
 }
 
 /// A count, its thousands apart.
@@ -70,6 +78,7 @@ mod tests {
 
     #[test]
     fn scores_and_counts_are_short() {
+        assert_eq!([0.000999, 0.25].map(p_value), ["0.0010", "0.2500"]);
         assert_eq!(
             [0.0, 1.0 / 3.0, 1.5, 23.456, 1234.5, 1e-9].map(score),
             ["0", "0.333", "1.50", "23.5", "1234", "1.0e-9"]

@@ -2,102 +2,25 @@
 
 mod ring;
 mod scale;
+mod series;
+mod time;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use self::ring::Ring;
 pub(super) use self::scale::{LEVELS, Mark, Scale};
-use crate::detect::{Combination, Decision, Rate};
+use self::series::Series;
+use self::time::Clock;
+pub(super) use self::time::Span;
+use crate::detect::{Combination, Rate};
 use crate::telemetry::Outcome;
 
 /// The name under which the combined score stands among the detectors.
 pub(super) const COMBINED: &str = "combined";
 
-/// Decisions in the order of their counts.
-pub(super) const DECISIONS: [Decision; 3] = [Decision::Clean, Decision::Undecided, Decision::Suspicious];
-
-/// Buckets of ten seconds for an hour, and of five minutes for a day.
-const FINE: (u64, usize) = (10, 360);
-const COARSE: (u64, usize) = (300, 288);
-
-/// How far back a chart goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Span {
-    /// A quarter of an hour.
-    Quarter,
-    /// An hour.
-    Hour,
-    /// A day.
-    Day,
-}
-
-impl Span {
-    /// All of them, the shortest first.
-    pub(super) const ALL: [Self; 3] = [Self::Quarter, Self::Hour, Self::Day];
-
-    /// Its name in addresses.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Quarter => "quarter",
-            Self::Hour => "hour",
-            Self::Day => "day",
-        }
-    }
-
-    /// Its name for people.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Quarter => "last 15 minutes",
-            Self::Hour => "last hour",
-            Self::Day => "last 24 hours",
-        }
-    }
-
-    /// When that is, in a sentence.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Quarter => "in the last 15 minutes",
-            Self::Hour => "in the last hour",
-            Self::Day => "in the last 24 hours",
-        }
-    }
-
-    /// The second in which the first of its buckets up to `now` begins.
-    pub(super) fn start(self, now: u64) -> u64 {
-        let (every, buckets) = self.buckets();
-        (now / every + 1).saturating_sub(buckets as u64) * every
-    }
-
-    /// Seconds in a bucket, and buckets.
-    pub(super) fn buckets(self) -> (u64, usize) {
-        match self {
-            Self::Quarter => (FINE.0, FINE.1 / 4),
-            Self::Hour => FINE,
-            Self::Day => COARSE,
-        }
-    }
-}
-
-/// The time by a clock that never goes back, whatever is done to the system's.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    began: Instant,
-    since_epoch: Duration,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { began: Instant::now(), since_epoch }
-    }
-
-    fn seconds(&self) -> u64 {
-        (self.since_epoch + self.began.elapsed()).as_secs()
-    }
-}
+/// Decisions that there are, and the order of their counts: clean, undecided, suspicious, as [`Decision`](crate::detect::Decision) has it.
+pub(super) const DECISIONS: usize = 3;
 
 /// The histories of all models that are or were guarded.
 #[derive(Clone)]
@@ -157,7 +80,7 @@ pub(crate) struct History {
     clock: Clock,
     rate: f64,
     decided: AtomicU64,
-    decisions: Series<{ DECISIONS.len() }>,
+    decisions: Series<DECISIONS>,
     /// The combined score, then the detectors in the combination's order.
     scores: Vec<Scores>,
 }
@@ -184,11 +107,11 @@ impl History {
     pub(crate) fn decided(&self, outcome: &Outcome) {
         let now = self.clock.seconds();
         self.decided.fetch_add(1, Ordering::Relaxed);
-        self.decisions.count(now, DECISIONS.iter().position(|decision| *decision == outcome.decision));
+        self.decisions.count(now, outcome.decision as usize);
         for verdict in &outcome.verdicts {
             let evidence = verdict.evidence.iter().map(|evidence| evidence.score);
             for (scores, score) in self.scores.iter().zip([verdict.score].into_iter().chain(evidence)) {
-                scores.levels.count(now, Some(scores.scale.level(score)));
+                scores.levels.count(now, scores.scale.level(score));
             }
         }
     }
@@ -199,7 +122,7 @@ impl History {
     }
 
     /// Requests by their decision, in the order of [`DECISIONS`], in each bucket of `span` up to the second `now`.
-    pub(super) fn decisions(&self, now: u64, span: Span) -> Vec<[u32; DECISIONS.len()]> {
+    pub(super) fn decisions(&self, now: u64, span: Span) -> Vec<[u32; DECISIONS]> {
         self.decisions.latest(now, span)
     }
 
@@ -221,31 +144,10 @@ impl Scores {
     }
 }
 
-/// One kind of counts, fine and coarse. The lock is held for an addition, or for a copy of one ring.
-struct Series<const N: usize>(Mutex<[Ring<N>; 2]>);
-
-impl<const N: usize> Series<N> {
-    fn new() -> Self {
-        Self(Mutex::new([FINE, COARSE].map(|(every, buckets)| Ring::new(every, buckets))))
-    }
-
-    fn count(&self, now: u64, kind: Option<usize>) {
-        let Some(kind) = kind else { return };
-        let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rings.iter_mut().for_each(|ring| ring.count(now, kind));
-    }
-
-    fn latest(&self, now: u64, span: Span) -> Vec<[u32; N]> {
-        let [fine, coarse] = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ring = if span == Span::Day { coarse } else { fine };
-        ring.latest(now, span.buckets().1)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Action, Evidence, Ranks, Verdict, Weighted};
+    use crate::detect::{Action, Decision, Evidence, Ranks, Verdict, Weighted};
 
     fn calibrated(highest: i32) -> Combination {
         let ranks = || Ranks::new((0..=highest).map(f64::from).collect()).unwrap();

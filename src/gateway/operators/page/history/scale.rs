@@ -5,14 +5,14 @@ use serde::Serialize;
 use crate::detect::Ranks;
 
 /// Levels that scores are counted by, half of them up to the threshold.
-pub(in crate::gateway::operators::page) const LEVELS: usize = 32;
+pub(crate) const LEVELS: usize = 32;
 /// Distances from the lowest benign score, in those of the threshold, that are marked.
 const MARKED: [f64; 5] = [0.0, 0.5, 1.0, 2.0, 4.0];
 
 /// A detector's scale. The lowest benign score is at 0, the threshold at 1/2; beyond it heights approach 1 without a
 /// jump or a bend, so that no score is too large to be shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::gateway::operators::page) struct Scale {
+pub(crate) struct Scale {
     low: f64,
     middle: f64,
     /// Whether the middle is the threshold; where a calibration is too small to have one it is the largest benign score.
@@ -21,7 +21,7 @@ pub(in crate::gateway::operators::page) struct Scale {
 
 /// A score that is marked, and its height.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(in crate::gateway::operators::page) struct Mark {
+pub(crate) struct Mark {
     height: f64,
     score: f64,
 }
@@ -35,12 +35,12 @@ impl Scale {
     }
 
     /// The cut, if there is one.
-    pub(in crate::gateway::operators::page) fn threshold(&self) -> Option<f64> {
+    pub(crate) fn threshold(&self) -> Option<f64> {
         self.is_threshold.then_some(self.middle)
     }
 
     /// Where a score is, from 0 to 1.
-    pub(in crate::gateway::operators::page) fn height(&self, score: f64) -> f64 {
+    pub(crate) fn height(&self, score: f64) -> f64 {
         let distance = (score - self.low) / self.unit();
         let height = if distance <= 1.0 { distance / 2.0 } else { 1.0 - 0.5 / distance };
         height.clamp(0.0, 1.0)
@@ -53,7 +53,7 @@ impl Scale {
     }
 
     /// Scores for the scale's edge.
-    pub(in crate::gateway::operators::page) fn marks(&self) -> Vec<Mark> {
+    pub(crate) fn marks(&self) -> Vec<Mark> {
         let scores = MARKED.into_iter().map(|distance| self.low + distance * self.unit());
         scores.map(|score| Mark { height: self.height(score), score }).collect()
     }
