@@ -75,6 +75,7 @@ fn labels(name: &str) -> &'static [&'static str] {
         names::UPSTREAM_DURATION | names::REPLICA_DISAGREEMENTS | names::TAIL_P_VALUE => &["model"],
         names::TRAFFIC => &["model", "state"],
         names::AUDIT_EVENTS => &["sink", "result"],
+        names::EVIDENCE_REMOVED => &["reason"],
         names::UPSTREAM_CONNECTIONS | names::RELOADS => &["result"],
         names::CERTIFICATE_EXPIRY => &["role"],
         _ => &[],
@@ -93,7 +94,13 @@ fn label_values() -> impl Iterator<Item = (&'static str, String)> {
         ("method", "`ModelInfer` and its like, `rest_infer` and its like, `other`".into()),
         ("model", "names of configured models, and `other`".into()),
         ("policy", list(&["monitor", "annotate", "block", "restore"])),
-        ("reason", format!("why it is undecided, else empty: {}", list(&Reason::ALL.map(Reason::name)))),
+        (
+            "reason",
+            format!(
+                "why a request is undecided, else empty: {}; why evidence was removed: `age`, `size`",
+                list(&Reason::ALL.map(Reason::name))
+            ),
+        ),
         ("result", "what became of it".into()),
         ("role", "what the certificate is for".into()),
         ("sink", "who is told of detections".into()),
