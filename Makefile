@@ -132,7 +132,7 @@ fuzz: ## Fuzz what reads bytes, 10 million executions a target (needs cargo-fuzz
 deny: ## Check dependencies: licences, advisories, sources, duplicates (needs cargo-deny)
 	$(CARGO) deny --locked check
 
-screenshots: setup ## Take the pictures of the live page in docs/images (a quarter of an hour; needs Chromium)
+screenshots: setup ## Take the pictures of the live page in docs/images (a while; needs Chromium)
 	$(CARGO) test --locked --test gateway screenshots:: -- --ignored
 
 # The charting library of the live page, as it is in the npm registry.

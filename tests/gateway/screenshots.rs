@@ -5,6 +5,7 @@ use std::time::Duration;
 use portcullis::attack::{Attack, Ball, Fgsm, Goal, Pgd, Seed, WhiteBox};
 use portcullis::config::Endpoint;
 use portcullis::gateway::{Answer, Client};
+use portcullis::profile::ModelIdentity;
 use portcullis::tensor::Picture;
 use serde_json::json;
 
@@ -15,13 +16,13 @@ use crate::support::{Gateway, root};
 /// One grey level of 8 bits.
 const LEVEL: f32 = 1.0 / 255.0;
 /// How long there is traffic before pictures are taken, in seconds, and benign requests in each.
-const SECONDS: usize = 780;
+const SECONDS: usize = 600;
 const BENIGN: usize = 5;
 /// When attacks come, and what they are.
-const ATTACKS: [(std::ops::Range<usize>, usize); 3] = [(200..214, 0), (430..460, 1), (700..735, 1)];
+const ATTACKS: [(std::ops::Range<usize>, usize); 3] = [(120..134, 0), (300..330, 1), (530..565, 1)];
 
-/// Signs that fool the classifier: by FGSM, and by PGD.
-fn adversarial() -> [Vec<Picture>; 2] {
+/// The classifier, and signs that fool it: by FGSM, and by PGD.
+fn adversarial() -> (ModelIdentity, [Vec<Picture>; 2]) {
     let (lineup, loader) = signs::line_up();
     let classifier = lineup.teacher.expect("the classifier's file");
     let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("a classifier with gradients");
@@ -33,18 +34,18 @@ fn adversarial() -> [Vec<Picture>; 2] {
     let ball = Ball::linf(8.0 * LEVEL);
     let fgsm = Fgsm { eps: ball.eps }.run(&white_box, &seeds, &mut || ()).expect("pictures");
     let pgd = Pgd { ball, step: ball.eps / 4.0, steps: 20, starts: 1, seed: 1 };
-    [fgsm, pgd.run(&white_box, &seeds, &mut || ()).expect("pictures")]
+    (lineup.identity, [fgsm, pgd.run(&white_box, &seeds, &mut || ()).expect("pictures")])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a quarter of an hour; `make screenshots` runs it"]
+#[ignore = "takes a while; `make screenshots` runs it"]
 async fn the_page_by_day_by_night_and_on_a_phone() {
     let mut browser = Browser::start("screenshots").expect("screenshots take a Chromium");
-    let attacks = adversarial();
+    let (identity, attacks) = tokio::task::spawn_blocking(adversarial).await.expect("signs");
     let benign: Vec<Picture> = signs::drawn("signs:4:400").into_iter().map(|sample| sample.picture).collect();
     let gateway = Gateway::of_file(&root().join("deploy/examples/signs.toml"), &[]).await.ready().await;
     let endpoint = Endpoint::parse(&format!("http://{}", gateway.clients), None, root()).expect("an endpoint");
-    let client = Client::connect(&endpoint, signs::line_up().0.identity).await.expect("a connection");
+    let client = Client::connect(&endpoint, identity).await.expect("a connection");
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     let mut sent = benign.iter().cycle();
     for second in 0..SECONDS {
@@ -61,7 +62,7 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
 
     let url = |path: &str| format!("{}{path}", gateway.admin_url());
     let (large, phone) = (
-        json!({ "width": 1360, "height": 1000, "scale": 2 }),
+        json!({ "width": 1280, "height": 960, "scale": 1.5 }),
         json!({ "width": 390, "height": 844, "scale": 2, "touch": true }),
     );
     let list = "/?span=quarter";

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, sync_playwright
@@ -80,7 +81,17 @@ class Session:
         self.page.wait_for_selector(selector, state=state)
 
     def until(self, expression):
-        self.page.wait_for_function(expression)
+        """Waits until an expression is true. The browser evaluates it: no page here may evaluate a string itself."""
+        end = time.monotonic() + PATIENCE / 1000
+        while time.monotonic() < end:
+            try:
+                if self.page.evaluate(expression):
+                    return
+            except Error:
+                # Another page is just being loaded.
+                pass
+            time.sleep(0.02)
+        raise Error(f"it never came true: {expression}")
 
     def drag(self, selector, start, end):
         """Drags over an element from one share of its width to another."""
