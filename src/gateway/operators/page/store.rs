@@ -134,7 +134,7 @@ mod tests {
     fn neighbours_lead_from_one_to_the_next() {
         let store = Store::new(10, usize::MAX);
         let mut news = store.news();
-        ["a", "b", "c"].map(|id| store.add(event(id, 1)));
+        ["a", "b", "c"].into_iter().for_each(|id| store.add(event(id, 1)));
         let Found { older, newer, .. } = store.find("b").unwrap();
         assert_eq!((older.as_deref(), newer.as_deref()), (Some("a"), Some("c")));
         let Found { older, newer, .. } = store.find("c").unwrap();
