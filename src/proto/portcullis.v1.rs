@@ -105,7 +105,7 @@ pub struct Detection {
     /// pass, annotate, block or restore.
     #[prost(string, tag = "6")]
     pub action: ::prost::alloc::string::String,
-    /// One verdict an item of the batch.
+    /// One verdict an item of the batch; of more than 256 items only the first 256 that are not clean.
     #[prost(message, repeated, tag = "7")]
     pub items: ::prost::alloc::vec::Vec<Verdict>,
 }
