@@ -59,7 +59,9 @@ const UNREADABLE: usize = 2;
 impl Desk {
     async fn new(shared: &Path, audit: &str) -> Self {
         let digits = Model::digits(shared);
-        let gateway = Gateway::start(&format!("{audit}\n{}", embedded(&[digits.guarded("policy = \"block\"")]))).await;
+        // However busy the machine is, everything is examined.
+        let model = digits.guarded("policy = \"block\"\ntime_budget = \"1m\"");
+        let gateway = Gateway::start(&format!("{audit}\n{}", embedded(&[model]))).await;
         let examples = digits.examples(&gateway).await;
         let mut unreadable = digits.request(std::slice::from_ref(&examples.clean));
         unreadable.raw_input_contents[0] = vec![0xff; unreadable.raw_input_contents[0].len()].into();
@@ -83,12 +85,10 @@ impl Desk {
         .await;
     }
 
-    /// Requests are answered as ever, and soon.
+    /// Requests are answered as ever.
     async fn serves(&self) {
-        let began = Instant::now();
         assert_eq!(self.send(CLEAN).await, Code::Ok);
         assert_eq!(self.send(SUSPICIOUS).await, Code::PermissionDenied);
-        assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for who is told");
     }
 }
 
@@ -218,23 +218,33 @@ async fn what_a_collector_will_never_take_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_collector_that_hangs_holds_up_nobody_and_what_is_lost_is_counted() {
+    const PATIENCE: Duration = Duration::from_secs(300);
     let Some(shared) = shared() else { return };
     let collector = Upstream::start(|_| status(StatusCode::ACCEPTED)).await;
     collector.hold(true);
-    let settings = "timeout = \"100ms\"\ngive_up_after = \"1s\"";
-    let audit = format!(
-        "[audit]\nmax_pending_bytes = \"8KiB\"\n[audit.http]\nurl = \"http://{}/\"\n{settings}\n",
-        collector.address
-    );
-    let mut desk = Desk::new(shared, &audit).await;
+    let url = format!("http://{}/", collector.address);
+    let settings = format!("url = {url:?}\ntimeout = \"5m\"\n");
+    let mut desk = Desk::new(shared, &format!("[audit]\nmax_pending_bytes = \"8KiB\"\n[audit.http]\n{settings}")).await;
+    let began = Instant::now();
     for _ in 0..20 {
         desk.serves().await;
     }
     desk.wait("http", "dropped", 1).await;
-    desk.wait("http", "failed", 1).await;
     assert!(desk.gateway.is_ready().await);
-    let began = Instant::now();
     desk.gateway.signal("INT");
-    assert!(desk.gateway.end().await.success());
-    assert!(began.elapsed() < Duration::from_secs(20), "nor does it keep the gateway from ending");
+    assert!(desk.gateway.end().await.success(), "nor does it keep the gateway from ending");
+    assert!(began.elapsed() < PATIENCE, "nobody waits for who is told");
+}
+
+#[tokio::test]
+async fn a_collector_that_does_not_answer_in_time_is_given_up() {
+    let Some(shared) = shared() else { return };
+    let collector = Upstream::start(|_| status(StatusCode::ACCEPTED)).await;
+    collector.hold(true);
+    let url = format!("http://{}/", collector.address);
+    let settings = "timeout = \"100ms\"\ngive_up_after = \"1s\"\n";
+    let desk = Desk::new(shared, &format!("[audit.http]\nurl = {url:?}\n{settings}")).await;
+    desk.send(SUSPICIOUS).await;
+    desk.wait("http", "failed", 1).await;
+    assert_eq!(desk.counted("http", "delivered").await, 0.0);
 }

@@ -35,7 +35,8 @@ impl Desk {
     async fn in_shell(shared: &Path, keys: &str, limit: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let digits = Model::digits(shared);
-        let model = digits.guarded("policy = \"block\"");
+        // However busy the machine is, everything is examined.
+        let model = digits.guarded("policy = \"block\"\ntime_budget = \"1m\"");
         let store = folder.path().join("kept");
         let configuration = format!("[evidence]\nstore = {store:?}\n{keys}\n{}", embedded(&[model]));
         let gateway = Gateway::limited(&configuration, limit).await;
