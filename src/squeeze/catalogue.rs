@@ -57,17 +57,12 @@ const SQUEEZERS: [(&str, Read); 11] = [
     }),
 ];
 
-/// How each is written.
-pub(super) fn usages() -> [&'static str; SQUEEZERS.len()] {
-    SQUEEZERS.map(|(usage, _)| usage)
-}
-
 /// The squeezer that `name` stands for; spaces do not matter.
 ///
 /// # Errors
 /// When there is no such squeezer, or its parameters are not as many as it takes or out of range.
 pub fn parse(name: &str) -> Result<Box<dyn Squeezer>, SqueezerError> {
-    let unknown = || SqueezerError::Unknown(name.to_owned());
+    let unknown = || SqueezerError::unknown(name, SQUEEZERS.map(|(usage, _)| usage));
     let written = Written::read(name).ok_or_else(unknown)?;
     let (usage, read) = SQUEEZERS.into_iter().find(|(usage, _)| written.is(usage)).ok_or_else(unknown)?;
     read(&written, usage)

@@ -1,4 +1,5 @@
-//! Squeezers: functions from a picture to a simpler picture (Xu, Evans, Qi: "Feature Squeezing", NDSS 2018).
+//! Squeezers: functions from a picture to a simpler picture (Xu, Evans, Qi: "Feature Squeezing", NDSS 2018); those of text
+//! are in [`text`].
 
 mod bilateral;
 mod bit_depth;
@@ -13,6 +14,7 @@ mod name;
 mod noise;
 mod non_local_means;
 mod resize;
+pub mod text;
 mod total_variation;
 mod wavelet;
 

@@ -4,14 +4,17 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::catalogue::usages;
-
 /// Why a name stands for no squeezer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqueezerError {
     /// No squeezer is called so.
-    #[error("there is no squeezer '{0}'; known are {known}", known = usages().join(", "))]
-    Unknown(String),
+    #[error("there is no squeezer '{written}'; known are {known}")]
+    Unknown {
+        /// What was written.
+        written: String,
+        /// How those are written that there are.
+        known: String,
+    },
     /// A known squeezer with too few or too many parameters.
     #[error("{usage} takes {expected} parameters, '{written}' has {actual}")]
     Count {
@@ -38,6 +41,13 @@ pub enum SqueezerError {
     },
 }
 
+impl SqueezerError {
+    /// The error about a name that is none of those which are written as `usages`.
+    pub(super) fn unknown<const N: usize>(written: &str, usages: [&str; N]) -> Self {
+        Self::Unknown { written: written.to_owned(), known: usages.join(", ") }
+    }
+}
+
 /// A name taken apart.
 pub(super) struct Written<'a> {
     whole: &'a str,
@@ -53,9 +63,14 @@ impl<'a> Written<'a> {
         Some(Self { whole, squeezer: squeezer.trim_end(), values })
     }
 
+    /// A name without parameters.
+    pub(super) fn bare(whole: &'a str) -> Self {
+        Self { whole, squeezer: whole.trim(), values: vec![] }
+    }
+
     /// Whether it names the squeezer that is written as `usage`.
     pub(super) fn is(&self, usage: &str) -> bool {
-        usage.split_once('(').is_some_and(|(squeezer, _)| squeezer == self.squeezer)
+        usage.split('(').next() == Some(self.squeezer)
     }
 
     /// The parameters, called as in `usage`, if they are `N`.
