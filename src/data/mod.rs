@@ -1,4 +1,5 @@
-//! Readers for benign and adversarial data: what people have on disk, picture by picture; and a synthetic set.
+//! Readers for benign and adversarial data: what people have on disk, picture by picture or message by
+//! message; and a synthetic set.
 
 mod adversarial;
 mod array;
@@ -12,6 +13,7 @@ mod file;
 mod folder;
 mod idx;
 mod labels;
+mod messages;
 mod names;
 mod numpy;
 mod signs;
@@ -25,6 +27,7 @@ pub use error::DataError;
 pub use exact::{ExactFormat, decode_exactly, encode_exactly};
 pub use export::{write_folders, write_npz};
 pub use file::write_atomically;
+pub use messages::{Message, Messages};
 pub use names::lines as class_names;
 pub use signs::{Danger, danger};
 pub use split::split;
