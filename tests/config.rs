@@ -9,7 +9,7 @@ use portcullis::config::{
     Config, ConfigError, DetectorKind, Endpoint, Input, Located, Location, Mistake, Policy, Storage, Target, Upstream,
 };
 use portcullis::model::{Port, Signature, resolve_input, resolve_output};
-use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind, Preparation};
+use portcullis::tensor::{Colour, Datatype, Filter, Fit, Kind, Layout, OutputKind, Preparation};
 use tempfile::TempDir;
 
 const EXAMPLE: &str = include_str!("../deploy/examples/portcullis.toml");
@@ -467,6 +467,7 @@ fn on_line<T>(line: usize, value: T) -> Option<Located<T>> {
 fn what_the_model_tells_need_not_be_configured() {
     let signs_model = &parse(SMALLEST).expect("valid").models[0];
     let input = resolve_input(&signs_model.input, &signs()).expect("it is all there");
+    let input = input.pictures().expect("a model of pictures");
     assert_eq!((input.name.as_str(), input.datatype, input.layout), ("image", Datatype::Fp32, Layout::Nchw));
     assert_eq!((input.colour, input.height, input.width, input.range), (Colour::Rgb, 32, 32, [0.0, 1.0]));
     let output = resolve_output(&signs_model.output, &signs()).expect("it is all there");
@@ -536,10 +537,13 @@ fn a_server_that_decodes_needs_to_be_told_of_in_full() {
         outputs: Vec::new(),
     };
     let untold = parse(SMALLEST).expect("valid").models.swap_remove(0).input;
-    let mistakes = printed(resolve_input(&untold, &server).expect_err("nobody says how"));
-    assert!(mistakes[0].contains("input 'file' is BYTES: say in input.encoded"), "{mistakes:?}");
+    assert_eq!(resolve_input(&untold, &server).expect("text").kind(), Kind::Text, "nobody says how it is decoded");
+    let sized = Input { height: on_line(4, 32), ..untold };
+    let mistakes = printed(resolve_input(&sized, &server).expect_err("pictures"));
+    assert!(mistakes[0].contains("say in input.encoded how the server decodes"), "{mistakes:?}");
     let full = Input { colour: on_line(3, Colour::Rgb), height: on_line(4, 32), width: on_line(5, 32), ..input };
     let spec = resolve_input(&full, &server).expect("it is all there");
+    let spec = spec.pictures().expect("pictures in files");
     assert_eq!((spec.sent_name(), spec.datatype, spec.item_shape()), ("file", Datatype::Fp32, [3, 32, 32]));
 }
 

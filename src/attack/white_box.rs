@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Goal;
-use crate::model::{Classifier, InputSpec, JobError, ModelError, OnnxModel, Pending, PredictError, Runtime, Workers};
+use crate::model::{
+    Classifier, JobError, ModelError, NotPictures, OnnxModel, Pending, PictureSpec, PredictError, Runtime, Workers,
+};
 use crate::onnx::{Attribute, GradientError, Graph, GraphError, ReadError, Trace, UpgradeError, Value};
 use crate::tensor::{Datatype, Elements, OutputKind, Picture, PictureError, Tensor, TensorError};
 
@@ -58,6 +60,9 @@ pub enum AttackError {
     /// A job was not run.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// The classifier looks at something else.
+    #[error(transparent)]
+    NotPictures(#[from] NotPictures),
     /// The classifier gave no prediction.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -107,7 +112,7 @@ pub struct WhiteBox {
     forward: Arc<OnnxModel>,
     differentiated: Arc<OnnxModel>,
     workers: Arc<Workers>,
-    input: InputSpec,
+    input: PictureSpec,
     classes: usize,
     batch: usize,
 }
@@ -118,12 +123,12 @@ impl WhiteBox {
     /// # Errors
     /// When the file can't be read or an operator has no gradient here.
     pub fn open(runtime: &Runtime, classifier: &Classifier) -> Result<Self, AttackError> {
-        let workers = classifier.workers();
+        let (workers, input) = (classifier.workers(), classifier.input().pictures()?);
         let path = classifier.model().path().to_owned();
         let bytes = std::fs::read(&path).map_err(|source| AttackError::File { path: path.clone(), source })?;
         let graph = Graph::decode(&bytes).map_err(|source| AttackError::Read { path: path.clone(), source })?;
         let fixed = classifier.model().fixed_batch();
-        let trace = trace(runtime, workers, &path, &graph, classifier.input(), fixed.unwrap_or(TRACED))?;
+        let trace = trace(runtime, workers, &path, &graph, input, fixed.unwrap_or(TRACED))?;
         let mut graph = graph.upgraded(&trace)?;
         let logits = logits(&mut graph, classifier)?;
         let load = |graph: &Graph| -> Result<Arc<OnnxModel>, AttackError> {
@@ -134,7 +139,7 @@ impl WhiteBox {
             forward: load(&graph)?,
             differentiated: load(&differentiated(graph, logits, classifier, &trace)?)?,
             workers: workers.clone(),
-            input: classifier.input().clone(),
+            input: input.clone(),
             classes: classifier.output().classes,
             batch: fixed.unwrap_or(BATCH),
         })
@@ -238,7 +243,7 @@ fn trace(
     workers: &Workers,
     path: &Path,
     graph: &Graph,
-    input: &InputSpec,
+    input: &PictureSpec,
     batch: usize,
 ) -> Result<Trace, AttackError> {
     let black = input.black();
@@ -277,7 +282,7 @@ fn differentiated(
     classifier: &Classifier,
     trace: &Trace,
 ) -> Result<Graph, AttackError> {
-    let (input, classes) = (classifier.input(), classifier.output().classes);
+    let (input, classes) = (classifier.input().pictures()?, classifier.output().classes);
     let x = find(&graph, &input.name)?;
     let given = graph.input(GIVEN, Datatype::Fp32, &[None, Some(classes)]);
     let weights = graph.input(WEIGHTS, Datatype::Fp32, &[None, Some(2)]);

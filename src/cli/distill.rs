@@ -1,7 +1,7 @@
 //! `portcullis distill`
 
 use anyhow::Result;
-use portcullis::model::{Classifier, InputSpec};
+use portcullis::model::{Classifier, PictureSpec};
 use portcullis::train::{Augment, Contract, Front, Supervision};
 
 use super::Common;
@@ -28,7 +28,7 @@ pub struct Arguments {
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     arguments.training.prepare("student")?;
     let (teacher, loader) = arguments.teacher.open(common)?;
-    let input = teacher.input().clone();
+    let input = teacher.input().pictures()?.clone();
     let dataset = arguments.training.open(&input)?;
     let examples = arguments.training.read(&dataset, &input)?;
     let (temperature, mix) = if arguments.training.is_robust() { ROBUST } else { PLAIN };
@@ -46,7 +46,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 }
 
 /// The student takes and answers what its teacher does.
-fn contract(teacher: &Classifier, input: InputSpec) -> Contract {
+fn contract(teacher: &Classifier, input: PictureSpec) -> Contract {
     let output = teacher.output().clone();
     let port = teacher.model().outputs().iter().find(|port| port.name == output.name);
     let trailing = port.map_or(0, |port| port.shape.len().saturating_sub(2));

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use portcullis::attack::Goal;
 use portcullis::data::{AdversarialSet, AttackResult, Sample};
 use portcullis::gateway::lineup_with_profile;
-use portcullis::model::InputSpec;
-use portcullis::profile::PictureId;
+use portcullis::model::PictureSpec;
+use portcullis::profile::InputId;
 use portcullis::report::Assessment;
 use portcullis::tensor::Picture;
 
@@ -42,22 +42,23 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
 
-    let dataset = arguments.benign.open(&lineup.identity.input)?;
+    let input = lineup.identity.input.pictures()?;
+    let dataset = arguments.benign.open(input)?;
     let classes = assess::class_names(&dataset, lineup.identity.output.classes);
     let judge = Judge { watcher: &watcher, profile: &profile, classes: &classes };
     let sets = pictures::sets_in(&arguments.adversarial)?;
     let seeds = pictures::seeds_of(&sets)?;
-    let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&PictureId::of(picture));
+    let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&InputId::from(picture));
     let benign = judge.benign(arguments.benign.read(&dataset, used)?.collect::<Result<_>>()?)?;
     if benign.is_empty() {
         bail!("no benign input is left that was not calibrated on; calibrate on fewer with --count");
     }
 
     let (mut trials, mut seeds_left_out) = (Vec::new(), 0);
-    let mut numbers: HashMap<PictureId, usize> = HashMap::new();
+    let mut numbers: HashMap<InputId, usize> = HashMap::new();
     for path in &sets {
         let set = AdversarialSet::open(path)?;
-        check_shape(path, &set, &lineup.identity.input)?;
+        check_shape(path, &set, input)?;
         let is_fresh: Vec<bool> = set.seeds().iter().map(|seed| !profile.has_seen(&seed.picture)).collect();
         seeds_left_out += is_fresh.iter().filter(|is_fresh| !**is_fresh).count();
         let seeds = labelled(fresh(set.seeds(), &is_fresh), &watcher)?;
@@ -72,7 +73,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
             let mut trial = judge.trial([String::new(), result.name.clone(), String::new()], &seeds, &made)?;
             for (outcome, seed) in trial.outcomes.iter_mut().zip(&seeds) {
                 let next = numbers.len();
-                outcome.seed = *numbers.entry(PictureId::of(&seed.picture)).or_insert(next);
+                outcome.seed = *numbers.entry(InputId::from(&seed.picture)).or_insert(next);
             }
             trials.push(trial);
         }
@@ -86,7 +87,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 }
 
 /// Refuses pictures that would have to be resized: what an attack made of them would not survive it.
-fn check_shape(path: &Path, set: &AdversarialSet, input: &InputSpec) -> Result<()> {
+fn check_shape(path: &Path, set: &AdversarialSet, input: &PictureSpec) -> Result<()> {
     let Some(picture) = set.seeds().first().map(|seed| &seed.picture) else { return Ok(()) };
     let actual = (picture.height(), picture.width(), picture.channels());
     let expected = (input.height, input.width, input.colour.channels());

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use portcullis::data::decode_picture;
 use portcullis::detect::{Decision, Observation, Panel};
 use portcullis::gateway::{Inspected, Operator, lineup_with_profile};
+use portcullis::model::InputSpec;
 use portcullis::profile::Profile;
 use portcullis::report::Table;
-use portcullis::tensor::Picture;
+use portcullis::tensor::Item;
 use serde_json::json;
 
 use super::peer::{self, Peer};
@@ -17,9 +18,13 @@ use super::{Common, evidence, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures: PNG, JPEG, WebP or PNM; or the id of a detection that was kept.
-    #[arg(required = true, value_name = "FILE")]
+    /// Pictures: PNG, JPEG, WebP or PNM; for a model that takes text, files with a text each. Or the id of a detection that
+    /// was kept.
+    #[arg(required_unless_present = "text", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// A text, for a model that takes such; may be given again.
+    #[arg(long, value_name = "TEXT")]
+    text: Vec<String>,
     /// The guarded model; not needed where only one is configured.
     #[arg(long)]
     model: Option<String>,
@@ -34,21 +39,55 @@ pub struct Arguments {
     peer: Peer,
 }
 
+/// What is inspected.
+enum Subject<'a> {
+    File(&'a Path),
+    Text(&'a str),
+}
+
+impl Subject<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Text(text) => format!("{text:?}"),
+        }
+    }
+
+    /// As the model takes it; the line end at the end of a text's file is none of the text.
+    fn item(&self, input: &InputSpec) -> Result<Item> {
+        match (self, input) {
+            (Self::Text(text), InputSpec::Text(_)) => Ok(Item::from((*text).to_owned())),
+            (Self::Text(_), InputSpec::Picture(_)) => bail!("the model takes pictures: give their files"),
+            (Self::File(path), InputSpec::Text(_)) => {
+                let text =
+                    String::from_utf8(read(path)?).with_context(|| format!("{} is not UTF-8", path.display()))?;
+                Ok(Item::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            (Self::File(path), InputSpec::Picture(spec)) => {
+                let picture = decode_picture(&read(path)?, Some((spec.height, spec.width)), spec.preparation());
+                Ok(picture.with_context(|| format!("cannot decode {}", path.display()))?.into())
+            }
+        }
+    }
+}
+
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     if let [id] = arguments.files.as_slice()
         && let Some(id) = id.to_str().filter(|_| !id.exists()).and_then(|id| id.parse().ok())
     {
         return evidence::show_kept(common, id);
     }
+    let files = arguments.files.iter().map(|path| Subject::File(path));
+    let subjects: Vec<Subject> = files.chain(arguments.text.iter().map(|text| Subject::Text(text))).collect();
     let inspected = match &arguments.gateway {
-        Some(url) => through_gateway(arguments, url)?,
-        None => here(common, arguments)?,
+        Some(url) => through_gateway(arguments, url, &subjects)?,
+        None => here(common, arguments, &subjects)?,
     };
-    for (path, inspected) in arguments.files.iter().zip(&inspected) {
-        if common.json {
-            println!("{}", json!({ "file": path, "verdict": inspected }));
-        } else {
-            show(path, inspected);
+    for (subject, inspected) in subjects.iter().zip(&inspected) {
+        match subject {
+            _ if !common.json => show(&subject.name(), inspected),
+            Subject::File(path) => println!("{}", json!({ "file": path, "verdict": inspected })),
+            Subject::Text(text) => println!("{}", json!({ "text": text, "verdict": inspected })),
         }
     }
     Ok(())
@@ -58,19 +97,22 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn through_gateway(arguments: &Arguments, url: &str) -> Result<Vec<Inspected>> {
+fn through_gateway(arguments: &Arguments, url: &str, subjects: &[Subject]) -> Result<Vec<Inspected>> {
     let model = arguments.model.as_deref().context("name the model with --model: the gateway may guard several")?;
     let token = arguments.token_file.as_deref().map(peer::token).transpose()?;
     let runtime = setup::small_runtime()?;
     let operator = runtime.block_on(Operator::connect(&arguments.peer.endpoint(url)?, token.as_deref()))?;
-    let inspect = |path: &PathBuf| {
-        let inspected = runtime.block_on(operator.inspect(model, read(path)?));
-        inspected.with_context(|| format!("cannot inspect {}", path.display()))
+    let inspect = |subject: &Subject| {
+        let inspected = match subject {
+            Subject::File(path) => runtime.block_on(operator.inspect(model, read(path)?)),
+            Subject::Text(text) => runtime.block_on(operator.inspect_text(model, text)),
+        };
+        inspected.with_context(|| format!("cannot inspect {}", subject.name()))
     };
-    arguments.files.iter().map(inspect).collect()
+    subjects.iter().map(inspect).collect()
 }
 
-fn here(common: &Common, arguments: &Arguments) -> Result<Vec<Inspected>> {
+fn here(common: &Common, arguments: &Arguments, subjects: &[Subject]) -> Result<Vec<Inspected>> {
     let config = common.load()?;
     let model = setup::choose(&config, arguments.model.as_deref())?;
     let loader = setup::offline_loader(&config)?;
@@ -79,22 +121,14 @@ fn here(common: &Common, arguments: &Arguments) -> Result<Vec<Inspected>> {
         lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     let threshold = profile.rate(&model.profile.value, model.fpr)?.threshold;
     let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
-    let input = &lineup.identity.input;
-    let pictures: Vec<Picture> = arguments
-        .files
-        .iter()
-        .map(|path| {
-            decode_picture(&read(path)?, Some((input.height, input.width)), input.preparation())
-                .with_context(|| format!("cannot decode {}", path.display()))
-        })
-        .collect::<Result<_>>()?;
+    let items = subjects.iter().map(|subject| subject.item(&lineup.identity.input)).collect::<Result<Vec<Item>>>()?;
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
-    let observed = watcher.observe("inspecting", pictures.len(), pictures.into_iter().map(Ok))?;
+    let observed = watcher.observe("inspecting", items.len(), items.into_iter().map(Ok))?;
     observed
         .into_iter()
-        .zip(&arguments.files)
-        .map(|((_, observation), path)| {
-            let observation = observation.with_context(|| format!("{} could not be examined", path.display()))?;
+        .zip(subjects)
+        .map(|((_, observation), subject)| {
+            let observation = observation.with_context(|| format!("{} could not be examined", subject.name()))?;
             judge(&lineup.panel, &profile, threshold, &observation)
         })
         .collect()
@@ -118,9 +152,9 @@ fn judge(panel: &Panel, profile: &Profile, threshold: f64, observation: &Observa
     })
 }
 
-fn show(path: &Path, inspected: &Inspected) {
+fn show(name: &str, inspected: &Inspected) {
     let Inspected { decision, reason, score, threshold, p_value, .. } = inspected;
-    println!("{}: {}", path.display(), decision.to_uppercase());
+    println!("{name}: {}", decision.to_uppercase());
     if !reason.is_empty() {
         println!("  {reason}\n");
         return;

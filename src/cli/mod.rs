@@ -31,6 +31,7 @@ mod status;
 mod tail;
 #[cfg(feature = "train")]
 mod teacher;
+mod texts;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
@@ -108,7 +109,7 @@ enum Command {
     /// Attack a guarded model at every threat level, and say what gets through.
     #[command(name = "redteam")]
     RedTeam(redteam::Arguments),
-    /// Examine pictures and say what each detector, squeezer and student makes of them.
+    /// Examine pictures or texts and say what each detector, squeezer and student makes of them.
     Inspect(inspect::Arguments),
     /// See a gateway at work: benign and adversarial pictures sent to a guarded classifier.
     Demo(demo::Arguments),

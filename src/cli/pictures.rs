@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use portcullis::data::{AdversarialSet, DataError, Dataset, Format, Options, Sample, Samples, Split, split};
 use portcullis::detect::{Observation, Panel};
 use portcullis::gateway::{Observer, OfflineTeacher};
-use portcullis::model::{InputSpec, Workers};
-use portcullis::profile::PictureId;
-use portcullis::tensor::{Colour, Picture};
+use portcullis::model::{PictureSpec, Workers};
+use portcullis::profile::InputId;
+use portcullis::tensor::{Colour, Item, Picture};
 
 /// Seed of the choice of benign pictures.
 const SEED: u64 = 1;
@@ -44,7 +44,7 @@ pub struct BenignArguments {
 
 impl BenignArguments {
     /// Opens the data, brought to the model's size.
-    pub fn open(&self, input: &InputSpec) -> Result<Dataset> {
+    pub fn open(&self, input: &PictureSpec) -> Result<Dataset> {
         let options = Options {
             format: self.format,
             split: self.training_half.then_some(Split::Train),
@@ -144,19 +144,19 @@ pub fn sets_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 /// The seeds of adversarial sets: what must not be calibrated on if they are to tell anything.
-pub fn seeds_of(sets: &[PathBuf]) -> Result<HashSet<PictureId>> {
+pub fn seeds_of(sets: &[PathBuf]) -> Result<HashSet<InputId>> {
     let mut seeds = HashSet::new();
     for path in sets {
         let set = AdversarialSet::open(path)?;
-        seeds.extend(set.seeds().iter().map(|seed| PictureId::of(&seed.picture)));
+        seeds.extend(set.seeds().iter().map(|seed| InputId::from(&seed.picture)));
     }
     Ok(seeds)
 }
 
-/// A picture's fingerprint and what was observed of it; `None` where nothing could be.
-pub type Observed = Vec<(PictureId, Option<Observation>)>;
+/// An input's fingerprint and what was observed of it; `None` where nothing could be.
+pub type Observed = Vec<(InputId, Option<Observation>)>;
 
-/// Observes pictures with a progress bar.
+/// Observes pictures or texts with a progress bar.
 pub struct Watcher<'a> {
     pub panel: &'a Panel,
     pub teacher: &'a OfflineTeacher,
@@ -164,20 +164,21 @@ pub struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
-    /// Observes all `pictures`, of which there are about `expected`.
-    pub fn observe(
+    /// Observes all `items`, of which there are about `expected`.
+    pub fn observe<I: Into<Item>>(
         &self,
         what: &str,
         expected: usize,
-        pictures: impl Iterator<Item = Result<Picture>>,
+        items: impl Iterator<Item = Result<I>>,
     ) -> Result<Observed> {
         let bar = progress(what, expected);
         let mut failure = None;
         let mut ids = Vec::new();
-        let readable = pictures.map_while(|picture| match picture {
-            Ok(picture) => {
-                ids.push(PictureId::of(&picture));
-                Some(picture)
+        let readable = items.map_while(|item| match item {
+            Ok(item) => {
+                let item = item.into();
+                ids.push(InputId::from(&item));
+                Some(item)
             }
             Err(error) => {
                 failure = Some(error);
@@ -193,7 +194,7 @@ impl Watcher<'_> {
         if let Some(Err(problem)) = observations.first()
             && observations.iter().all(Result::is_err)
         {
-            bail!("none of the pictures could be examined: {problem}");
+            bail!("nothing could be examined: {problem}");
         }
         Ok(ids.into_iter().zip(observations.into_iter().map(Result::ok)).collect())
     }

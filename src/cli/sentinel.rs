@@ -25,7 +25,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     ensure!(!arguments.training.is_robust(), "a sentinel learns from attacks already: leave --robust out");
     arguments.training.prepare("sentinel")?;
     let (teacher, loader) = arguments.teacher.open(common)?;
-    let input = teacher.input().clone();
+    let input = teacher.input().pictures()?.clone();
     let attacks = Provocation::new(&loader.runtime, teacher, arguments.attack_eps / 255.0)
         .context("a sentinel learns from attacks by gradients")?;
     let dataset = arguments.training.open(&input)?;

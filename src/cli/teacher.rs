@@ -1,13 +1,11 @@
 //! The classifier that a second model is made for: a file, or a guarded model of the configuration.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use portcullis::config::{Config, ConfigError};
 use portcullis::model::Classifier;
-use portcullis::profile::Loader;
-use portcullis::tensor::Picture;
+use portcullis::profile::{Known, Loader};
 
 use super::{Common, setup};
 
@@ -43,7 +41,7 @@ impl TeacherArguments {
         let loader = setup::offline_loader(&config)?;
         // Other second models play no part.
         let alone = model.alone();
-        let lineup = loader.line_up(&alone, None).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
+        let lineup = loader.line_up(&alone, Known::default()).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
         let teacher = lineup.teacher.context("the teacher's ONNX file is needed: give its path, or --teacher")?;
         let inputs = teacher.model().inputs();
         ensure!(
@@ -69,7 +67,7 @@ impl TeacherArguments {
 
 /// Asks the teacher once, so that one which cannot answer is found before any work is done.
 fn answers(teacher: &Classifier) -> Result<()> {
-    let black: Arc<Picture> = teacher.input().black();
+    let black = teacher.input().blank();
     let answer = teacher.predict_waiting(move || black).wait().context("the teacher was not asked")?;
     answer.context("the teacher does not answer with a distribution over its classes").map(|_| ())
 }

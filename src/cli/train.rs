@@ -1,7 +1,7 @@
 //! `portcullis train`
 
 use anyhow::{Result, ensure};
-use portcullis::model::{InputSpec, OutputSpec};
+use portcullis::model::{OutputSpec, PictureSpec};
 use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
 use portcullis::train::{Augment, Contract, Front, Supervision};
 
@@ -42,9 +42,9 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 }
 
 /// What our own classifiers take: planar pixels from 0 to 1.
-fn input(channels: usize, height: usize, width: usize) -> InputSpec {
+fn input(channels: usize, height: usize, width: usize) -> PictureSpec {
     let colour = if channels == 1 { Colour::Grey } else { Colour::Rgb };
-    InputSpec {
+    PictureSpec {
         name: "image".into(),
         datatype: Datatype::Fp32,
         layout: Layout::Nchw,

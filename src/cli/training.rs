@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use portcullis::data::{DataError, Dataset, Format, Options, Split};
-use portcullis::model::{Classifier, InputSpec, OnnxModel};
+use portcullis::model::{Classifier, OnnxModel, PictureSpec};
 use portcullis::profile::Loader;
 use portcullis::report::{Curve, LearningCurves, Panel, svg_to_png};
 use portcullis::tensor::{Colour, Picture};
@@ -123,7 +123,7 @@ pub struct Outcome<'a> {
 
 impl TrainingArguments {
     /// The training half, brought to the input's size; all where the data are not in halves.
-    pub fn open(&self, input: &InputSpec) -> Result<Dataset> {
+    pub fn open(&self, input: &PictureSpec) -> Result<Dataset> {
         let half = |split| self.half(input, split);
         let dataset = half(Some(Split::Train)).or_else(|_| half(None))?;
         ensure!(!dataset.is_empty(), "{} holds no pictures", self.data.display());
@@ -138,21 +138,21 @@ impl TrainingArguments {
         Ok(dataset)
     }
 
-    fn half(&self, input: &InputSpec, split: Option<Split>) -> Result<Dataset, DataError> {
+    fn half(&self, input: &PictureSpec, split: Option<Split>) -> Result<Dataset, DataError> {
         let colour = Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb });
         let (size, preparation) = (Some((input.height, input.width)), input.preparation());
         Dataset::open(&self.data, &Options { format: self.format, split, size, preparation, colour })
     }
 
     /// The test half, if it is another than the one that is trained on.
-    fn test_half(&self, input: &InputSpec) -> Option<Dataset> {
+    fn test_half(&self, input: &PictureSpec) -> Option<Dataset> {
         let first = |dataset: &Dataset| dataset.get(0).ok();
         let [train, test] = [Split::Train, Split::Test].map(|split| self.half(input, Some(split)).ok());
         test.filter(|test| train.is_some_and(|train| first(&train) != first(test)))
     }
 
     /// The readable pictures of `dataset`.
-    pub fn read<'a>(&self, dataset: &'a Dataset, input: &InputSpec) -> Result<Examples<'a>> {
+    pub fn read<'a>(&self, dataset: &'a Dataset, input: &PictureSpec) -> Result<Examples<'a>> {
         let count = self.count.unwrap_or(usize::MAX).min(dataset.len());
         let shape = [input.colour.channels(), input.height, input.width];
         let bar = pictures::progress("reading", count);

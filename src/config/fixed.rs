@@ -18,6 +18,7 @@ impl Config {
             max_inflight_requests,
             max_inflight_bytes,
             max_inspected_pixels: _,
+            max_inspected_text: _,
             max_inflight_examinations: _,
             keep_alive: _,
             drain_delay: _,

@@ -19,6 +19,7 @@ use super::types::{
 };
 use super::value::{BlockStatus, Pause, Size};
 
+const KIBIBYTE: usize = 1 << 10;
 pub(super) const MEBIBYTE: usize = 1 << 20;
 /// A megapixel, as cameras' makers round it down.
 const MEGAPIXEL: usize = 1 << 20;
@@ -67,6 +68,7 @@ fn server(mut section: Section<'_>, folder: &Path) -> Server {
         max_inflight_requests: positive(&mut section, "max_inflight_requests", 4096),
         max_inflight_bytes: inflight_bytes(&mut section, max_message_bytes),
         max_inspected_pixels: positive(&mut section, "max_inspected_pixels", 16 * MEGAPIXEL),
+        max_inspected_text: size(&mut section, "max_inspected_text", 64 * KIBIBYTE),
         max_inflight_examinations: positive(&mut section, "max_inflight_examinations", 256),
         keep_alive: section.or("keep_alive", Duration::from_secs(20)),
         drain_delay: section.or("drain_delay", Pause(Duration::from_secs(5))).0,

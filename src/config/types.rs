@@ -49,6 +49,8 @@ pub struct Server {
     pub max_inflight_bytes: usize,
     /// Largest encoded picture that is examined, in pixels; larger ones cannot be.
     pub max_inspected_pixels: usize,
+    /// Largest text that is examined, in bytes; larger ones cannot be.
+    pub max_inspected_text: usize,
     /// Examinations under way at most; requests beyond are undecided.
     pub max_inflight_examinations: usize,
     /// How long a client may be silent before it is pinged, and how long it may take to answer.
@@ -184,7 +186,7 @@ pub struct GuardedModel {
     pub profile: Located<PathBuf>,
     /// A file with the names of its classes, for people.
     pub classes: Option<Located<PathBuf>>,
-    /// Its picture input.
+    /// Its input.
     pub input: Input,
     /// Its output.
     pub output: Output,
@@ -212,7 +214,7 @@ impl GuardedModel {
     }
 }
 
-/// A picture input, as far as it is configured; the model tells the rest.
+/// An input, as far as it is configured; the model tells the rest. All but its name is for pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     /// Name of the tensor.
@@ -268,7 +270,7 @@ pub struct Companion {
     pub name: Located<String>,
     /// Its ONNX file.
     pub path: Located<PathBuf>,
-    /// Its picture input; the guarded model's where it has no section of its own.
+    /// Its input; the guarded model's where it has no section of its own.
     pub input: Input,
     /// Its output.
     pub output: Output,

@@ -46,7 +46,9 @@ pub enum Reason {
     Values,
     /// An encoded picture is broken, or none that every decoder reads alike.
     Picture,
-    /// The message, or an encoded picture in it, is larger than may be inspected.
+    /// A text is not UTF-8, or has a NUL.
+    Text,
+    /// The message, or an encoded picture or a text in it, is larger than may be inspected.
     TooLarge,
     /// The message is compressed in a way that can't be read.
     Compression,
@@ -68,7 +70,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::InputMissing,
         Self::SharedMemory,
@@ -76,6 +78,7 @@ impl Reason {
         Self::Datatype,
         Self::Values,
         Self::Picture,
+        Self::Text,
         Self::TooLarge,
         Self::Compression,
         Self::Streaming,
@@ -97,6 +100,7 @@ impl Reason {
             Self::Datatype => "datatype",
             Self::Values => "values",
             Self::Picture => "picture",
+            Self::Text => "text",
             Self::TooLarge => "too_large",
             Self::Compression => "compression",
             Self::Streaming => "streaming",
@@ -121,6 +125,7 @@ impl Reason {
                 | Self::Datatype
                 | Self::Values
                 | Self::Picture
+                | Self::Text
                 | Self::TooLarge
                 | Self::Compression
                 | Self::Streaming

@@ -9,6 +9,7 @@ mod margin;
 mod panel;
 mod ranks;
 mod sentinel;
+mod underway;
 
 pub use cascade::{Cascade, Plan};
 pub(crate) use combination::combined_score;
@@ -17,9 +18,10 @@ pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;
 pub use margin::Margin;
-pub use panel::{Companion, Panel, Part, Prediction, Role, Underway, wait};
+pub use panel::{Companion, Panel, Part, Role};
 pub use ranks::Ranks;
 pub use sentinel::{SENTINEL_CLASSES, Sentinel};
+pub use underway::{Copies, Prediction, Underway, wait};
 
 use crate::model::Distribution;
 

@@ -1,20 +1,20 @@
 //! Everything that looks at an input of one guarded model: squeezers, companions and the detectors over them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::underway::{Copies, Prediction, Underway, predict_waiting};
 use super::{Detector, Disagreement, FeatureSqueezing, Margin, Observation, Plan, Sentinel};
 use crate::config::{CascadeConfig, DetectorConfig, DetectorKind, Located, Mistake};
-use crate::model::{Classifier, Distribution, Pending, PredictError};
-use crate::squeeze::{self, Squeezer};
-use crate::tensor::Picture;
+use crate::model::{Classifier, Distribution};
+use crate::squeeze::{Catalogue, ItemSqueezer};
+use crate::tensor::Item;
 
 /// What a second model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// It knows the same classes, and may disagree.
     Student,
-    /// It tells adversarial from benign pictures.
+    /// It tells adversarial from benign inputs.
     Sentinel,
 }
 
@@ -51,7 +51,7 @@ pub enum Part {
 /// Squeezers, companions, and the detectors that compare what they lead to. In a cascade, those come first that look at
 /// every input.
 pub struct Panel {
-    squeezers: Vec<Arc<dyn Squeezer>>,
+    squeezers: Vec<ItemSqueezer>,
     companions: Vec<Companion>,
     detectors: Vec<Box<dyn Detector>>,
     weights: Vec<f64>,
@@ -67,11 +67,13 @@ struct Parting {
 }
 
 impl Panel {
-    /// Puts a panel together from the configured detectors; a squeezer that several of them use works once.
+    /// Puts a panel together from the configured detectors, with squeezers of the `catalogue`; one that several of them
+    /// use works once.
     ///
     /// # Errors
     /// Every unknown squeezer and companion.
     pub fn new(
+        catalogue: &Catalogue,
         configured: &[DetectorConfig],
         cascade: Option<&CascadeConfig>,
         companions: Vec<Companion>,
@@ -90,22 +92,22 @@ impl Panel {
             weights: Vec::new(),
             cascade: None,
         };
-        let mut mistakes = panel.add(&first);
+        let mut mistakes = panel.add(catalogue, &first);
         panel.cascade = cascade.map(|cascade| Parting {
             plan: Plan { first: first.len(), share: cascade.share },
             squeezers: panel.squeezers.len(),
             companions: companions_ahead,
             compares_with_original: panel.detectors.iter().any(|detector| detector.compares_with_original()),
         });
-        mistakes.extend(panel.add(&rest));
+        mistakes.extend(panel.add(catalogue, &rest));
         if mistakes.is_empty() { Ok(panel) } else { Err(mistakes) }
     }
 
     /// Adds detectors; what is wrong with them.
-    fn add(&mut self, configured: &[&DetectorConfig]) -> Vec<Mistake> {
+    fn add(&mut self, catalogue: &Catalogue, configured: &[&DetectorConfig]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         for detector in configured {
-            match self.detector(detector) {
+            match self.detector(catalogue, detector) {
                 Ok(ready) => {
                     self.detectors.push(ready);
                     self.weights.push(detector.weight);
@@ -116,14 +118,18 @@ impl Panel {
         mistakes
     }
 
-    fn detector(&mut self, configured: &DetectorConfig) -> Result<Box<dyn Detector>, Vec<Mistake>> {
+    fn detector(
+        &mut self,
+        catalogue: &Catalogue,
+        configured: &DetectorConfig,
+    ) -> Result<Box<dyn Detector>, Vec<Mistake>> {
         match &configured.kind {
             DetectorKind::FeatureSqueezing { squeezers } => {
                 let mut positions = Vec::new();
                 let mut mistakes = Vec::new();
                 for name in squeezers {
-                    match squeeze::parse(&name.value) {
-                        Ok(squeezer) => positions.push(self.position(squeezer.into())),
+                    match catalogue.parse(&name.value) {
+                        Ok(squeezer) => positions.push(self.position(squeezer)),
                         Err(error) => mistakes.push(Mistake { at: name.at.clone(), message: error.to_string() }),
                     }
                 }
@@ -156,7 +162,7 @@ impl Panel {
     }
 
     /// Where a squeezer stands among the panel's, added if it is new, with its name.
-    fn position(&mut self, squeezer: Arc<dyn Squeezer>) -> (usize, String) {
+    fn position(&mut self, squeezer: ItemSqueezer) -> (usize, String) {
         let name = squeezer.name();
         let position = self.squeezers.iter().position(|known| known.name() == name).unwrap_or_else(|| {
             self.squeezers.push(squeezer);
@@ -166,12 +172,12 @@ impl Panel {
     }
 
     /// The squeezers, each once.
-    pub fn squeezers(&self) -> &[Arc<dyn Squeezer>] {
+    pub fn squeezers(&self) -> &[ItemSqueezer] {
         &self.squeezers
     }
 
     /// The squeezers of one part.
-    pub fn squeezers_of(&self, part: Part) -> &[Arc<dyn Squeezer>] {
+    pub fn squeezers_of(&self, part: Part) -> &[ItemSqueezer] {
         let first = self.cascade.as_ref().map_or(self.squeezers.len(), |cascade| cascade.squeezers);
         part.of(&self.squeezers, first)
     }
@@ -228,7 +234,7 @@ impl Panel {
             .chain(companions.zip(&observation.companions))
     }
 
-    /// What the picture shows if the classifier's own prediction is not to be believed: the mean of what it predicts on
+    /// What the input shows if the classifier's own prediction is not to be believed: the mean of what it predicts on
     /// the squeezed copies, as one voice, and of the students'. `None` where there is neither.
     pub fn consensus(&self, observation: &Observation) -> Option<Distribution> {
         let copies = Distribution::mean(&observation.squeezed);
@@ -238,53 +244,60 @@ impl Panel {
         Distribution::mean(copies.iter().chain(students))
     }
 
-    /// Queues what the companions of one part have to say of `picture`.
-    pub fn ask_companions(&self, part: Part, picture: &Arc<Picture>, deadline: Option<Instant>) -> Vec<Prediction> {
+    /// Queues what the companions of one part have to say of `item`.
+    pub fn ask_companions(&self, part: Part, item: &Item, deadline: Option<Instant>) -> Vec<Prediction> {
         self.companions_of(part)
             .iter()
             .map(|companion| {
-                let picture = picture.clone();
-                companion.classifier.predict(deadline, move || picture)
+                let item = item.clone();
+                companion.classifier.predict(deadline, move || item)
             })
             .collect()
     }
 
-    /// Queues what `teacher` has to say of `picture`'s squeezed copies of one part; each is squeezed on the worker that
+    /// Queues what `teacher` has to say of `item`'s squeezed copies of one part; each is squeezed on the worker that
     /// predicts. `squeezed` is told how long each squeezing took.
     pub fn ask_about_copies(
         &self,
         part: Part,
         teacher: &Classifier,
-        picture: &Arc<Picture>,
+        item: &Item,
         deadline: Option<Instant>,
         squeezed: fn(Duration),
-    ) -> Vec<Prediction> {
-        self.squeezers_of(part)
-            .iter()
-            .map(|squeezer| {
-                let (squeezer, picture) = (squeezer.clone(), picture.clone());
-                teacher.predict(deadline, move || {
-                    let began = Instant::now();
-                    let copy = squeezer.squeeze(&picture);
-                    squeezed(began.elapsed());
-                    Arc::new(copy)
-                })
-            })
-            .collect()
+    ) -> Copies {
+        let copying = |squeezer: &ItemSqueezer| {
+            let (squeezer, item) = (squeezer.clone(), item.clone());
+            move || {
+                let began = Instant::now();
+                let copy = squeezer.squeeze(&item);
+                squeezed(began.elapsed());
+                copy
+            }
+        };
+        let copies = self.squeezers_of(part).iter().map(copying);
+        match item {
+            Item::Picture(_) => Copies::Apart(copies.map(|copy| teacher.predict(deadline, copy)).collect()),
+            Item::Text(_) => Copies::Together(teacher.predict_all(deadline, copies.collect())),
+        }
     }
 
-    /// Observes one picture with `teacher` at leisure, waiting for room in the queue: for offline work.
-    pub fn begin(&self, teacher: &Classifier, picture: Picture) -> Underway {
-        let picture = Arc::new(picture);
-        let original = predict_waiting(teacher, &picture, None);
-        let squeezed =
-            self.squeezers.iter().map(|squeezer| predict_waiting(teacher, &picture, Some(squeezer.clone()))).collect();
-        Underway { original, squeezed, companions: self.begin_companions(&picture) }
+    /// Observes one item with `teacher` at leisure, waiting for room in the queue: for offline work.
+    pub fn begin(&self, teacher: &Classifier, item: &Item) -> Underway {
+        let copying = |squeezer: &ItemSqueezer| {
+            let (squeezer, item) = (squeezer.clone(), item.clone());
+            move || squeezer.squeeze(&item)
+        };
+        let copies = self.squeezers.iter().map(copying);
+        let squeezed = match item {
+            Item::Picture(_) => Copies::Apart(copies.map(|copy| teacher.predict_waiting(copy)).collect()),
+            Item::Text(_) => Copies::Together(teacher.predict_all_waiting(copies.collect())),
+        };
+        Underway { original: predict_waiting(teacher, item), squeezed, companions: self.begin_companions(item) }
     }
 
     /// As [`Panel::begin`], the companions alone.
-    pub fn begin_companions(&self, picture: &Arc<Picture>) -> Vec<Prediction> {
-        self.companions.iter().map(|companion| predict_waiting(&companion.classifier, picture, None)).collect()
+    pub fn begin_companions(&self, item: &Item) -> Vec<Prediction> {
+        self.companions.iter().map(|companion| predict_waiting(&companion.classifier, item)).collect()
     }
 }
 
@@ -295,45 +308,4 @@ impl Part {
             Self::Rest => &all[first..],
         }
     }
-}
-
-/// A prediction on its way.
-pub type Prediction = Pending<Result<Distribution, PredictError>>;
-
-fn predict_waiting(classifier: &Classifier, picture: &Arc<Picture>, squeezer: Option<Arc<dyn Squeezer>>) -> Prediction {
-    let picture = picture.clone();
-    classifier.predict_waiting(move || match squeezer {
-        Some(squeezer) => Arc::new(squeezer.squeeze(&picture)),
-        None => picture,
-    })
-}
-
-/// An observation whose predictions are being made.
-pub struct Underway {
-    original: Prediction,
-    squeezed: Vec<Prediction>,
-    companions: Vec<Prediction>,
-}
-
-impl Underway {
-    /// Blocks until everything is predicted.
-    ///
-    /// # Errors
-    /// When one of the predictions failed.
-    pub fn wait(self) -> Result<Observation, PredictError> {
-        let wait_all = |all: Vec<Prediction>| all.into_iter().map(wait).collect::<Result<Vec<_>, _>>();
-        Ok(Observation {
-            original: wait(self.original)?,
-            squeezed: wait_all(self.squeezed)?,
-            companions: wait_all(self.companions)?,
-        })
-    }
-}
-
-/// Blocks until one prediction is there.
-///
-/// # Errors
-/// When it failed.
-pub fn wait(prediction: Prediction) -> Result<Distribution, PredictError> {
-    prediction.wait()?
 }

@@ -16,6 +16,7 @@ use super::lifecycle::files::Files;
 use super::lifecycle::serving::Serving;
 use super::message::room::Room;
 use super::message::tee::Limits;
+use super::message::view::Most;
 use super::operators::page::history::Histories;
 use super::rest;
 use super::sinks::Sinks;
@@ -23,12 +24,11 @@ use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::data::class_names;
 use crate::detect::Rate;
-use crate::model::Signature;
-use crate::profile::{Lineup, Loader, ModelIdentity, Profile, ProfileError};
+use crate::profile::{Known, Lineup, Loader, ModelIdentity, Profile, ProfileError};
 use crate::telemetry::{self, Exposition, ModelMetrics};
 
-/// Memory of one file of a request beside its pixels, in bytes: what slices, lists and jobs take.
-const FILE: usize = 512;
+/// Memory of one element of a request beside what it becomes, in bytes: what slices, lists and jobs take.
+const ELEMENT: usize = 512;
 
 impl Gateway {
     /// Loads and checks everything that `config` names.
@@ -178,6 +178,7 @@ impl LoadedModel {
         let Self { lineup, classes, profile, rate, teacher } = self;
         let ModelIdentity { input, output, .. } = lineup.identity;
         let name = label(&configured.name.value);
+        let pixels = input.pictures().map_or(0, |spec| size_of::<f32>() * spec.item_len());
         let metrics = ModelMetrics::new(name, configured.policy, &profile.combination, &rate, teacher.source());
         GuardedModel {
             name,
@@ -187,8 +188,11 @@ impl LoadedModel {
             shared_memory: server.shared_memory,
             block_code: tonic::Code::from(configured.block_status),
             time_budget: configured.time_budget,
-            // What files become takes no more memory than pixels that were sent.
-            max_files: (server.max_inspected_bytes / (size_of::<f32>() * input.item_len() + FILE)).max(1),
+            // What elements become takes no more memory than what was sent may.
+            most: Most {
+                elements: (server.max_inspected_bytes / (pixels + ELEMENT)).max(1),
+                text: server.max_inspected_text,
+            },
             max_pixels: server.max_inspected_pixels,
             input,
             output,
@@ -272,7 +276,7 @@ pub fn lineup_with_profile(
     let path = &configured.profile;
     let wrong = |error: ProfileError| vec![Mistake { at: path.at.clone(), message: error.to_string() }];
     let profile = Profile::load(&path.value).map_err(wrong);
-    let lineup = loader.line_up(configured, profile.as_ref().ok().map(Signature::remembered));
+    let lineup = loader.line_up(configured, profile.as_ref().map(Known::from).unwrap_or_default());
     match (lineup, profile) {
         (Ok(lineup), Ok(profile)) => {
             profile.check_belongs(&path.value, &lineup).map_err(wrong)?;

@@ -1,7 +1,5 @@
 //! What the fuzz targets of `tests/fuzz` reach of the way a request goes: no interface, and for nobody else.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::HeaderMap;
 use prost::Message;
@@ -9,12 +7,12 @@ use prost::Message;
 use super::guard::restore;
 use super::message::codec::{self, Packed};
 use super::message::room::Room;
-use super::message::view::{self, Sent};
+use super::message::view::{self, Most, Sent};
 use super::message::{weight, wire};
 use super::rest;
 use crate::model::{Distribution, InputSpec, OutputSpec};
 use crate::proto::inference::{ModelInferRequest, ModelInferResponse};
-use crate::tensor::{Picture, Tensor};
+use crate::tensor::{Item, Picture, Tensor};
 
 /// The frame of an uncompressed message.
 pub fn frame(message: &[u8]) -> Bytes {
@@ -46,14 +44,14 @@ pub fn input(request: &ModelInferRequest, position: usize) -> Option<Tensor> {
     view::input_tensor(request, position).ok()
 }
 
-/// The pictures of the guarded input; of its files and of the pixels of each there may be `most`.
-pub fn pictures(request: &ModelInferRequest, spec: &InputSpec, most: usize) -> Vec<Picture> {
-    let sent = view::sent(request, spec, most).into_iter().flatten().flatten();
-    let picture = |sent| match sent {
-        Sent::Picture(picture, _) => Some(picture),
-        Sent::File(file) => decoded(&file, spec, most),
+/// The items of the guarded input; of its elements, of the bytes of each and of its pixels there may be `most`.
+pub fn items(request: &ModelInferRequest, spec: &InputSpec, most: usize) -> Vec<Item> {
+    let sent = view::sent(request, spec, Most { elements: most, text: most }).into_iter().flatten().flatten();
+    let item = |sent| match sent {
+        Sent::Item(item, _) => Some(item),
+        Sent::File(file) => decoded(&file, spec, most).map(Item::from),
     };
-    sent.filter_map(picture).collect()
+    sent.filter_map(item).collect()
 }
 
 /// The picture of a file with no more than `most` pixels, in the size of the guarded input.
@@ -63,8 +61,8 @@ pub fn decoded(file: &[u8], spec: &InputSpec, most: usize) -> Option<Picture> {
 
 /// The file of which the server makes this picture.
 pub fn packed(picture: Picture, spec: &InputSpec) -> Option<Bytes> {
-    match codec::pack(Arc::new(picture), spec).ok()? {
-        Packed::File(file) => Some(file),
+    match codec::pack(picture.into(), spec).ok()? {
+        Packed::Element(file) => Some(file),
         Packed::Picture(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! A classifier that runs here: a picture goes in, a distribution comes out.
+//! A classifier that runs here: a picture or a text goes in, a distribution comes out.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
 use super::workers::{JobError, Pending, WorkerId, Workers};
-use crate::tensor::{Picture, PictureError, TensorError};
+use crate::tensor::{Item, Kind, PictureError, TensorError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,9 +24,17 @@ pub enum PredictError {
     /// The picture can't be brought to the model's size.
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// The encoded picture is no tensor of the model's.
+    /// The encoded item is no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+    /// The model looks at something else.
+    #[error("the model takes {expected}, not {actual}")]
+    Kind {
+        /// What it looks at.
+        expected: Kind,
+        /// What it was given.
+        actual: Kind,
+    },
 }
 
 /// An ONNX model together with the meaning of its input and output.
@@ -40,8 +48,8 @@ pub struct Classifier {
 
 impl Classifier {
     /// Puts the parts together; `input` and `output` must name tensors of `model`.
-    pub fn new(model: Arc<OnnxModel>, workers: Arc<Workers>, input: InputSpec, output: OutputSpec) -> Self {
-        Self { model, workers, input, output }
+    pub fn new(model: Arc<OnnxModel>, workers: Arc<Workers>, input: impl Into<InputSpec>, output: OutputSpec) -> Self {
+        Self { model, workers, input: input.into(), output }
     }
 
     /// The model itself.
@@ -54,7 +62,7 @@ impl Classifier {
         &self.workers
     }
 
-    /// How its input encodes a picture.
+    /// How its input encodes what it looks at.
     pub fn input(&self) -> &InputSpec {
         &self.input
     }
@@ -64,28 +72,67 @@ impl Classifier {
         &self.output
     }
 
-    /// Queues the prediction on one picture, which `prepare` makes on the worker's thread. Every picture is a batch
-    /// of its own, so that its prediction does not depend on its neighbours.
-    pub fn predict(
+    /// Queues the prediction on one item, which `prepare` makes on the worker's thread. Every item is a batch of its own,
+    /// so that its prediction does not depend on its neighbours.
+    pub fn predict<I: Into<Item>>(
         &self,
         deadline: Option<Instant>,
-        prepare: impl FnOnce() -> Arc<Picture> + Send + 'static,
+        prepare: impl FnOnce() -> I + Send + 'static,
     ) -> Pending<Result<Distribution, PredictError>> {
         let this = self.clone();
-        self.workers.submit(deadline, move |worker| this.run(worker, &prepare()))
+        self.workers.submit(deadline, move |worker| this.run(worker, &prepare().into()))
     }
 
     /// As [`Classifier::predict`], but waits for room in the queue: for offline work.
-    pub fn predict_waiting(
+    pub fn predict_waiting<I: Into<Item>>(
         &self,
-        prepare: impl FnOnce() -> Arc<Picture> + Send + 'static,
+        prepare: impl FnOnce() -> I + Send + 'static,
     ) -> Pending<Result<Distribution, PredictError>> {
         let this = self.clone();
-        self.workers.submit_waiting(move |worker| this.run(worker, &prepare()))
+        self.workers.submit_waiting(move |worker| this.run(worker, &prepare().into()))
     }
 
-    fn run(&self, worker: WorkerId, picture: &Picture) -> Result<Distribution, PredictError> {
-        let tensor = self.input.batch([self.input.fit(picture)?.as_ref()])?;
+    /// Queues the predictions on several items as one job, which makes them on the worker's thread. Equal ones are
+    /// predicted once.
+    pub fn predict_all<P: FnOnce() -> Item + Send + 'static>(
+        &self,
+        deadline: Option<Instant>,
+        prepare: Vec<P>,
+    ) -> Pending<Result<Vec<Distribution>, PredictError>> {
+        let this = self.clone();
+        self.workers.submit(deadline, move |worker| this.run_all(worker, prepare))
+    }
+
+    /// As [`Classifier::predict_all`], but waits for room in the queue: for offline work.
+    pub fn predict_all_waiting<P: FnOnce() -> Item + Send + 'static>(
+        &self,
+        prepare: Vec<P>,
+    ) -> Pending<Result<Vec<Distribution>, PredictError>> {
+        let this = self.clone();
+        self.workers.submit_waiting(move |worker| this.run_all(worker, prepare))
+    }
+
+    fn run_all<P: FnOnce() -> Item>(
+        &self,
+        worker: WorkerId,
+        prepare: Vec<P>,
+    ) -> Result<Vec<Distribution>, PredictError> {
+        let mut predicted: Vec<(Item, Distribution)> = Vec::with_capacity(prepare.len());
+        for prepare in prepare {
+            let item = prepare();
+            let known = predicted.iter().find(|(other, _)| *other == item).map(|(_, known)| known.clone());
+            let prediction = known.map_or_else(|| self.run(worker, &item), Ok)?;
+            predicted.push((item, prediction));
+        }
+        Ok(predicted.into_iter().map(|(_, prediction)| prediction).collect())
+    }
+
+    fn run(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
+        let tensor = match (&self.input, item) {
+            (InputSpec::Picture(spec), Item::Picture(picture)) => spec.batch([spec.fit(picture)?.as_ref()])?,
+            (InputSpec::Text(spec), Item::Text(text)) => spec.batch([text.as_ref()])?,
+            (input, item) => return Err(PredictError::Kind { expected: input.kind(), actual: item.kind() }),
+        };
         let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;
         let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
         let expected = self.output.classes;

@@ -9,7 +9,9 @@ mod runtime;
 mod workers;
 
 pub use classifier::{Classifier, PredictError};
-pub use contract::{ContractError, EncodedSpec, InputSpec, OutputSpec, fingerprint};
+pub use contract::{
+    ContractError, EncodedSpec, InputSpec, NotPictures, OutputSpec, PictureSpec, TextSpec, fingerprint,
+};
 pub use distribution::{Distribution, DistributionError};
 pub use onnx_model::{ModelError, OnnxModel, Port};
 pub use resolve::{Signature, resolve_input, resolve_output};

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{DetectorWeight, ModelIdentity, Profile, detector_weights};
-use crate::config::{self, Located, Mistake};
+use crate::config::{self, DetectorConfig, DetectorKind, Located, Mistake};
 use crate::detect::{Companion, Panel, Role, SENTINEL_CLASSES};
 use crate::model::{
     Classifier, InputSpec, OnnxModel, OutputSpec, Port, Runtime, Signature, Workers, resolve_input, resolve_output,
 };
+use crate::squeeze::Catalogue;
+use crate::squeeze::text::Vocabulary;
+use crate::tensor::{Datatype, Kind};
 
 /// Loads models for this process: the library, the threads, and how many of them one prediction may use.
 pub struct Loader {
@@ -18,6 +21,15 @@ pub struct Loader {
     pub workers: Arc<Workers>,
     /// Threads inside one prediction.
     pub intra_threads: usize,
+}
+
+/// What is known of a guarded model beside its files and configuration.
+#[derive(Default)]
+pub struct Known {
+    /// What it takes and answers, where there is no file to tell it.
+    pub signature: Option<Signature>,
+    /// Words of benign texts.
+    pub vocabulary: Arc<Vocabulary>,
 }
 
 /// The parts of one guarded model.
@@ -39,15 +51,15 @@ impl Loader {
             .map_err(|error| Mistake { at: path.at.clone(), message: error.to_string() })
     }
 
-    /// Loads what is configured for one model. `told` is its signature where there is no file to tell it.
+    /// Loads what is configured for one model.
     ///
     /// # Errors
     /// Everything that is missing, broken or contradictory.
-    pub fn line_up(&self, configured: &config::GuardedModel, told: Option<Signature>) -> Result<Lineup, Vec<Mistake>> {
+    pub fn line_up(&self, configured: &config::GuardedModel, known: Known) -> Result<Lineup, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let model =
             configured.path.as_ref().and_then(|path| keep(self.load(path).map_err(|one| vec![one]), &mut mistakes));
-        let signature = model.as_deref().map(Signature::of).or(told);
+        let signature = model.as_deref().map(Signature::of).or(known.signature);
         let contract = signature
             .as_ref()
             .and_then(|signature| keep(contract(&configured.input, &configured.output, signature), &mut mistakes));
@@ -56,7 +68,11 @@ impl Loader {
             mistakes.push(Mistake { at: configured.name.at.clone(), message: message.into() });
         }
         let companions = self.companions(configured, contract.as_ref(), &mut mistakes);
-        let panel = keep(Panel::new(&configured.detectors, configured.cascade.as_ref(), companions), &mut mistakes);
+        let kind =
+            contract.as_ref().map_or_else(|| kind_by_squeezers(&configured.detectors), |(input, _)| input.kind());
+        let catalogue = Catalogue::of(kind, known.vocabulary);
+        let panel = Panel::new(&catalogue, &configured.detectors, configured.cascade.as_ref(), companions);
+        let panel = keep(panel, &mut mistakes);
         let (Some((input, output)), Some(panel)) = (contract, panel.filter(|_| mistakes.is_empty())) else {
             return Err(mistakes);
         };
@@ -99,6 +115,9 @@ impl Loader {
         let (input, output) = contract(&configured.input, &configured.output, &Signature::of(&model))?;
         let wrong = |message| vec![Mistake { at: configured.path.at.clone(), message }];
         match (role, teacher) {
+            (_, Some((expected, _))) if expected.kind() != input.kind() => {
+                return Err(wrong(format!("it takes {}, the guarded model {}", input.kind(), expected.kind())));
+            }
             (Role::Student, Some((_, expected))) if expected.classes != output.classes => {
                 let message = format!("it has {} classes, the guarded model {}", output.classes, expected.classes);
                 return Err(wrong(message));
@@ -121,10 +140,11 @@ impl Lineup {
     /// Every unknown squeezer and companion.
     pub fn watched_by(
         self,
+        catalogue: &Catalogue,
         detectors: &[config::DetectorConfig],
         cascade: Option<&config::CascadeConfig>,
     ) -> Result<Self, Vec<Mistake>> {
-        Ok(Self { panel: Panel::new(detectors, cascade, self.panel.companions().to_vec())?, ..self })
+        Ok(Self { panel: Panel::new(catalogue, detectors, cascade, self.panel.companions().to_vec())?, ..self })
     }
 
     /// Names, definitions and weights of the detectors.
@@ -148,23 +168,44 @@ impl Signature {
         Self { inputs: model.inputs().to_vec(), outputs: model.outputs().to_vec() }
     }
 
-    /// The signature that a profile remembers.
-    pub fn remembered(profile: &Profile) -> Self {
-        let ModelIdentity { input, output, .. } = &profile.model;
-        let sides = input.item_shape().map(Some);
+    fn remembered(ModelIdentity { input, output, .. }: &ModelIdentity) -> Self {
+        let (datatype, sides) = match input {
+            InputSpec::Picture(spec) => (spec.datatype, spec.item_shape().map(Some).to_vec()),
+            InputSpec::Text(spec) => (Datatype::Bytes, Vec::from_iter(spec.in_rows.then_some(Some(1)))),
+        };
         Self {
             inputs: vec![Port {
-                name: input.name.clone(),
-                datatype: input.datatype,
+                name: input.name().to_owned(),
+                datatype,
                 shape: std::iter::once(None).chain(sides).collect(),
             }],
             outputs: vec![Port {
                 name: output.name.clone(),
-                datatype: crate::tensor::Datatype::Fp32,
+                datatype: Datatype::Fp32,
                 shape: vec![None, Some(output.classes)],
             }],
         }
     }
+}
+
+impl From<&Profile> for Known {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            signature: Some(Signature::remembered(&profile.model)),
+            vocabulary: Arc::new(profile.vocabulary.clone()),
+        }
+    }
+}
+
+/// What a model takes by the squeezers that are configured, while nothing else tells it.
+fn kind_by_squeezers(detectors: &[DetectorConfig]) -> Kind {
+    let squeezers = detectors.iter().filter_map(|detector| match &detector.kind {
+        DetectorKind::FeatureSqueezing { squeezers } => Some(squeezers),
+        _ => None,
+    });
+    let texts = Catalogue::of(Kind::Text, Arc::default());
+    let is_of_text = squeezers.flatten().any(|name| texts.parse(&name.value).is_ok());
+    if is_of_text { Kind::Text } else { Kind::Picture }
 }
 
 fn contract(

@@ -10,7 +10,7 @@ mod statistics;
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
 pub use candidates::CANDIDATES;
 pub use interval::clopper_pearson;
-pub use lineup::{Lineup, Loader};
+pub use lineup::{Known, Lineup, Loader};
 pub use selection::{CandidateScores, LEAST_GAIN, Power, SELECTION_RATE, Selection, Verdict, select};
 pub use statistics::{Proportion, auc};
 
@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 
 use crate::detect::{Cascade, Combination, Detector, Plan, Rate};
 use crate::model::{InputSpec, OutputSpec, fingerprint};
-use crate::tensor::Picture;
+use crate::squeeze::text::Vocabulary;
+use crate::tensor::{Item, Picture};
 
 /// Version of the file's format.
 const FORMAT: u32 = 2;
@@ -75,19 +76,40 @@ pub enum ProfileError {
     },
 }
 
-/// A picture's fingerprint: the first 64 bits of the SHA-256 of its shape and 8-bit pixels, in hexadecimal.
+/// An input's fingerprint: the first 64 bits of a SHA-256 in hexadecimal, of a picture's shape and 8-bit pixels, or of a
+/// text's UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PictureId(String);
+pub struct InputId(String);
 
-impl PictureId {
-    /// Of a picture.
-    pub fn of(picture: &Picture) -> Self {
+impl InputId {
+    fn of(digest: Sha256) -> Self {
+        Self(hex::encode(&digest.finalize()[..8]))
+    }
+}
+
+impl From<&Picture> for InputId {
+    fn from(picture: &Picture) -> Self {
         let mut digest = Sha256::new();
         for side in [picture.channels(), picture.height(), picture.width()] {
             digest.update((side as u64).to_le_bytes());
         }
         digest.update(picture.to_interleaved_u8());
-        Self(hex::encode(&digest.finalize()[..8]))
+        Self::of(digest)
+    }
+}
+
+impl From<&str> for InputId {
+    fn from(text: &str) -> Self {
+        Self::of(Sha256::new_with_prefix(text))
+    }
+}
+
+impl From<&Item> for InputId {
+    fn from(item: &Item) -> Self {
+        match item {
+            Item::Picture(picture) => Self::from(picture.as_ref()),
+            Item::Text(text) => Self::from(text.as_ref()),
+        }
     }
 }
 
@@ -99,7 +121,7 @@ pub struct ModelIdentity {
     pub name: String,
     /// SHA-256 of its ONNX file; `None` where its predictions come from the upstream and no file is at hand.
     pub sha256: Option<String>,
-    /// How its input encodes a picture.
+    /// How its input encodes what it looks at.
     pub input: InputSpec,
     /// How its output encodes a prediction.
     pub output: OutputSpec,
@@ -127,7 +149,10 @@ pub struct Profile {
     pub left_out: usize,
     /// Fingerprints of the benign inputs that were used, for the calibration or a choice before it, sorted: whoever
     /// measures leaves these out.
-    pub seen: Vec<PictureId>,
+    pub seen: Vec<InputId>,
+    /// Words of benign texts, for the squeezers that go by them.
+    #[serde(default, skip_serializing_if = "Vocabulary::is_empty")]
+    pub vocabulary: Vocabulary,
     /// Thresholds of the combination, highest rate first.
     pub rates: Vec<Rate>,
     /// The fitted combination.
@@ -140,7 +165,7 @@ impl Profile {
         model: ModelIdentity,
         companions: Vec<ModelIdentity>,
         calibration: &Calibration,
-        mut seen: Vec<PictureId>,
+        mut seen: Vec<InputId>,
         left_out: usize,
         created: String,
     ) -> Self {
@@ -157,6 +182,7 @@ impl Profile {
                 seen.sort_unstable();
                 seen
             },
+            vocabulary: Vocabulary::default(),
             rates: calibration.rates.clone(),
             combination: calibration.combination.clone(),
         }
@@ -164,11 +190,17 @@ impl Profile {
 
     /// The profile with more inputs that were used, though not calibrated on.
     #[must_use]
-    pub fn having_seen(mut self, others: impl IntoIterator<Item = PictureId>) -> Self {
+    pub fn having_seen(mut self, others: impl IntoIterator<Item = InputId>) -> Self {
         self.seen.extend(others);
         self.seen.sort_unstable();
         self.seen.dedup();
         self
+    }
+
+    /// The profile with words of benign texts.
+    #[must_use]
+    pub fn knowing(self, vocabulary: Vocabulary) -> Self {
+        Self { vocabulary, ..self }
     }
 
     /// Reads a profile and checks that it is whole.
@@ -210,9 +242,9 @@ impl Profile {
         std::iter::once(&self.model).chain(&self.companions)
     }
 
-    /// Whether this picture was among the benign inputs that the profile was made from, or that squeezers were chosen by.
-    pub fn has_seen(&self, picture: &Picture) -> bool {
-        self.seen.binary_search(&PictureId::of(picture)).is_ok()
+    /// Whether this input was among the benign ones that the profile was made from, or that squeezers were chosen by.
+    pub fn has_seen(&self, input: impl Into<InputId>) -> bool {
+        self.seen.binary_search(&input.into()).is_ok()
     }
 
     /// Checks that the profile, read from `path`, belongs to what it is asked to guard.

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::tensor::Kind;
+
 /// Why a name stands for no squeezer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqueezerError {
@@ -14,6 +16,16 @@ pub enum SqueezerError {
         written: String,
         /// How those are written that there are.
         known: String,
+    },
+    /// A squeezer of something else than the model takes.
+    #[error("'{written}' squeezes {actual}, and the model takes {expected}")]
+    Kind {
+        /// What was written.
+        written: String,
+        /// What the model takes.
+        expected: Kind,
+        /// What it squeezes.
+        actual: Kind,
     },
     /// A known squeezer with too few or too many parameters.
     #[error("{usage} takes {expected} parameters, '{written}' has {actual}")]

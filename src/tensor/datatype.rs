@@ -56,6 +56,11 @@ impl Datatype {
         self.row().1
     }
 
+    /// Whether its elements are floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::Fp16 | Self::Fp32 | Self::Fp64)
+    }
+
     /// Bytes an element takes in raw contents; `None` for the variable-length `BYTES`.
     pub fn size(self) -> Option<usize> {
         Some(self.row().2).filter(|&size| size > 0)

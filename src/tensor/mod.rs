@@ -1,8 +1,9 @@
-//! Plain tensors and pictures: what every floor above passes around.
+//! Plain tensors, pictures and texts: what every floor above passes around.
 
 mod datatype;
 mod element;
 mod encoding;
+mod item;
 mod picture;
 mod preparation;
 mod resize;
@@ -10,6 +11,7 @@ mod resize;
 pub use datatype::Datatype;
 pub use element::{Elements, Tensor, TensorError};
 pub use encoding::{Colour, Layout, OutputKind};
+pub use item::{Item, Kind};
 pub(crate) use picture::to_u8;
 pub use picture::{Picture, PictureError};
 pub use preparation::{Filter, Fit, Preparation};

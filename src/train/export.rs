@@ -10,7 +10,7 @@ use super::folded::{FoldedBlock, FoldedLayer};
 use super::front::{CENTRED_SCALE, CENTRED_SHIFT, Front, RESIDUAL_GAIN, RESIDUALS, SIDE, kernels};
 use super::step::tensors;
 use super::{MOST_DIFFERENCE, TrainError};
-use crate::model::{Classifier, InputSpec, OnnxModel, OutputSpec, Runtime, Workers};
+use crate::model::{Classifier, OnnxModel, OutputSpec, PictureSpec, Runtime, Workers};
 use crate::onnx::{Convolution, Graph, Value};
 use crate::tensor::{Colour, Datatype, Elements, Layout, OutputKind, Picture};
 
@@ -20,7 +20,7 @@ const CHECKED: usize = 64;
 /// What an exported network takes and answers.
 pub struct Contract {
     /// Its input: name, layout, colour and normalisation of the teacher's.
-    pub input: InputSpec,
+    pub input: PictureSpec,
     /// Its output: name and kind of the teacher's.
     pub output: OutputSpec,
     /// Dimensions of one that follow the classes: two for a teacher that answers `N x classes x 1 x 1`.
@@ -122,7 +122,7 @@ impl Trained {
 
 /// From the teacher's input to what the stem wants: its normalisation undone and ours done, in one multiplication and
 /// one addition a channel.
-fn centred(graph: &mut Graph, input: &InputSpec, given: Value) -> Value {
+fn centred(graph: &mut Graph, input: &PictureSpec, given: Value) -> Value {
     let mut x = given;
     if input.datatype != Datatype::Fp32 {
         x = graph.cast(x, Datatype::Fp32);

@@ -47,7 +47,8 @@ fn calibrate(model: &str, data: &Path) -> PathBuf {
 
 /// Asks about benign pictures that `profile` has not seen, and gives how many of them were classified correctly.
 async fn correctly_classified(connection: &Connection, profile: &Profile, data: &Path) -> usize {
-    let (input, output) = (&profile.model.input, &profile.model.output);
+    let input = profile.model.input.pictures().expect("a classifier of pictures");
+    let output = &profile.model.output;
     let colour = if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb };
     let options = Options { size: Some((input.height, input.width)), colour: Some(colour), ..Options::default() };
     let dataset = Dataset::open(data, &options).expect("benign data");

@@ -38,6 +38,7 @@ mod shared_memory;
 mod sockets;
 mod sources;
 mod streams;
+mod text;
 mod tls;
 mod tokens;
 mod traffic;

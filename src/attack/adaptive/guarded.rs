@@ -3,6 +3,7 @@
 use crate::attack::{AttackError, Gradient, Loss, WhiteBox};
 use crate::detect::{Combination, Observation, Panel};
 use crate::model::{Classifier, Distribution, Runtime};
+use crate::squeeze::{ItemSqueezer, Squeezer};
 use crate::tensor::Picture;
 
 /// A classifier, its panel, and the combination of the panel's scores.
@@ -37,7 +38,7 @@ impl<'a> Guarded<'a> {
         combination: &'a Combination,
     ) -> Result<Self, AttackError> {
         let open_companion = |companion: &crate::detect::Companion| {
-            if companion.classifier.input().item_shape() != teacher.input().item_shape() {
+            if companion.classifier.input().pictures()?.item_shape() != teacher.input().pictures()?.item_shape() {
                 return Err(AttackError::CompanionShape(companion.name.clone()));
             }
             WhiteBox::open(runtime, &companion.classifier)
@@ -60,7 +61,8 @@ impl<'a> Guarded<'a> {
     /// # Errors
     /// When a model fails or gives no prediction.
     pub fn look(&self, pictures: &[Picture]) -> Result<Vec<Look>, AttackError> {
-        let squeezers = self.panel.squeezers();
+        let squeezers: Vec<&dyn Squeezer> =
+            self.panel.squeezers().iter().filter_map(ItemSqueezer::of_pictures).collect();
         let copies = |picture: &Picture| -> Vec<Picture> {
             let squeezed = squeezers.iter().map(|squeezer| squeezer.squeeze(picture));
             std::iter::once(picture.clone()).chain(squeezed).collect()

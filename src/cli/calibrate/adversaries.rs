@@ -127,7 +127,8 @@ impl Oracle for Asked<'_> {
     /// Where there is no prediction the answer counts as withheld.
     fn ask(&mut self, pictures: &[Picture]) -> Result<Vec<Answer>, AttackError> {
         let Watcher { panel, teacher, workers } = *self.0;
-        let observations = Observer { panel, teacher, workers }.observe(pictures.iter().map(to_8_bit), || ());
+        let observations = Observer { panel, teacher, workers }
+            .observe(pictures.iter().map(|picture| to_8_bit(picture).into()), || ());
         let answer =
             |seen: Result<Observation, String>| seen.map_or(Answer::Refused, |seen| Answer::of(&seen.original));
         Ok(observations.into_iter().map(answer).collect())

@@ -11,8 +11,8 @@ use portcullis::data::Sample;
 use portcullis::detect::{Panel, scores};
 use portcullis::gateway::OfflineTeacher;
 use portcullis::model::Classifier;
-use portcullis::profile::{CANDIDATES, CandidateScores, Loader, PictureId, select};
-use portcullis::squeeze::{self, Squeezer};
+use portcullis::profile::{CANDIDATES, CandidateScores, InputId, Loader, select};
+use portcullis::squeeze::{self, Catalogue, ItemSqueezer, Squeezer};
 
 use super::adversaries::{Adversaries, Trials};
 use super::explanation::{Explanation, Material};
@@ -66,7 +66,7 @@ pub struct Choice {
     /// The model's detectors with the chosen squeezers.
     pub detectors: Vec<DetectorConfig>,
     /// The pictures that the choice was made on.
-    pub seen: HashSet<PictureId>,
+    pub seen: HashSet<InputId>,
     pub explanation: Explanation,
 }
 
@@ -104,10 +104,11 @@ impl Chooser<'_> {
         ensure!(!chosen.is_empty(), "no squeezer tells what the attacks made from benign pictures: none is chosen");
         // Another order would be another detector.
         let squeezers = if same(&chosen, &configured) { configured.clone() } else { chosen };
-        let times = panel.squeezers().iter().map(|squeezer| time(squeezer.as_ref(), benign)).collect();
+        let squeezers_of_pictures = panel.squeezers().iter().filter_map(ItemSqueezer::of_pictures);
+        let times = squeezers_of_pictures.map(|squeezer| time(squeezer, benign)).collect();
         Ok(Choice {
             detectors: self.with(&squeezers),
-            seen: part.iter().map(|sample| PictureId::of(&sample.picture)).collect(),
+            seen: part.iter().map(|sample| InputId::from(&sample.picture)).collect(),
             explanation: Explanation::new(
                 Material { budget, names, configured, scores, trials, times },
                 &selection,
@@ -172,7 +173,8 @@ fn one_by_one(squeezers: &[String]) -> Result<Panel> {
         DetectorConfig { name: name.clone(), kind, weight: 1.0, at: Location::Default }
     };
     let detectors: Vec<DetectorConfig> = squeezers.iter().map(detector).collect();
-    Ok(Panel::new(&detectors, None, Vec::new()).map_err(|mistakes| ConfigError::mistakes(None, mistakes))?)
+    Ok(Panel::new(&Catalogue::Pictures, &detectors, None, Vec::new())
+        .map_err(|mistakes| ConfigError::mistakes(None, mistakes))?)
 }
 
 fn squeezing(squeezers: &[String], at: &Location) -> DetectorKind {

@@ -3,18 +3,26 @@
 mod adversaries;
 mod auto;
 mod explanation;
+mod pictures;
 mod report;
+mod texts;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use portcullis::config::{Config, GuardedModel};
+use anyhow::{Context, Result, bail};
+use portcullis::config::{Config, DetectorConfig, GuardedModel};
 use portcullis::detect::{Panel, scores};
-use portcullis::profile::{Calibration, Loader, PictureId, Profile, calibrate};
-use portcullis::tensor::Picture;
+use portcullis::gateway::OfflineTeacher;
+use portcullis::model::InputSpec;
+use portcullis::profile::{Calibration, InputId, Known, Lineup, Loader, Profile, calibrate};
+use portcullis::squeeze::Catalogue;
+use portcullis::squeeze::text::Vocabulary;
+use portcullis::tensor::Item;
 
-use self::auto::{AutoArguments, Choice, Chooser};
-use super::pictures::{self, BenignArguments, Observed, Watcher};
+use self::auto::{AutoArguments, Choice};
+use super::pictures::{self as files, BenignArguments, Observed, Watcher};
 use super::{Common, setup};
 
 /// The false-positive rates that a profile is calibrated for.
@@ -33,6 +41,10 @@ pub struct Arguments {
     /// if not given.
     #[arg(long, value_delimiter = ',', value_parser = rate)]
     fpr: Option<Vec<f64>>,
+    /// Messages whose words the squeezers of text may know; if not given, a third of the benign ones, which then do not
+    /// calibrate. Those that the classifier was trained on will do.
+    #[arg(long, value_name = "PATH")]
+    words: Option<PathBuf>,
     /// Adversarial sets, or folders of such, whose seeds must not be calibrated on, so that detection can be measured with
     /// them.
     #[arg(long, value_name = "NPZ")]
@@ -68,8 +80,25 @@ struct Fitted {
     choice: Option<Choice>,
 }
 
-/// Observes benign pictures that are no seeds of the excluded sets, and makes the model's profile of them. If there is a
-/// detector whose squeezers are to be chosen, some of the pictures make that choice first.
+/// What was observed of benign inputs, and what was learnt before from inputs that are set aside.
+struct Observations {
+    lineup: Lineup,
+    observed: Observed,
+    set_aside: HashSet<InputId>,
+    vocabulary: Arc<Vocabulary>,
+    choice: Option<Choice>,
+}
+
+/// What observing takes.
+struct Bench<'a> {
+    config: &'a Config,
+    model: &'a GuardedModel,
+    loader: &'a Loader,
+    teacher: &'a OfflineTeacher,
+    arguments: &'a Arguments,
+}
+
+/// Observes benign inputs that are no seeds of the excluded sets, and makes the model's profile of them.
 fn fit(
     config: &Config,
     model: &GuardedModel,
@@ -78,45 +107,50 @@ fn fit(
     arguments: &Arguments,
 ) -> Result<Fitted> {
     let runtime = setup::small_runtime()?;
-    let told = setup::told_by_upstream(config, model, &runtime)?;
-    let mut lineup = loader.line_up(model, told).map_err(|mistakes| setup::mistakes(config, mistakes))?;
+    let signature = setup::told_by_upstream(config, model, &runtime)?;
+    let known = Known { signature, ..Known::default() };
+    let mut lineup = loader.line_up(model, known).map_err(|mistakes| setup::mistakes(config, mistakes))?;
     let classifier = lineup.teacher.clone();
-    let teacher = setup::offline_teacher(config, model, loader, &mut lineup, &runtime)?;
-
-    let benign = &arguments.benign;
-    let dataset = benign.open(&lineup.identity.input)?;
-    let excluded = pictures::seeds_of(&pictures::sets_in(&arguments.exclude)?)?;
-    let mut samples = benign.samples(&dataset, |picture| excluded.contains(&PictureId::of(picture)))?;
-    let mut expected = benign.expected(&dataset);
-
-    let mut choice = None;
-    if let Some(detector) = squeezing {
-        let chooser = Chooser { loader, teacher: &teacher, classifier: classifier.as_ref(), model, detector };
-        let chosen = chooser.choose(&mut samples, expected, arguments.auto.budget())?;
-        expected -= chosen.seen.len();
-        lineup = lineup
-            .watched_by(&chosen.detectors, model.cascade.as_ref())
-            .map_err(|mistakes| setup::mistakes(config, mistakes))?;
-        choice = Some(chosen);
-    }
-    let chose = |picture: &Picture| choice.iter().any(|choice| choice.seen.contains(&PictureId::of(picture)));
-    let left = samples
-        .map(|sample| Ok(sample?.picture))
-        .filter(|picture| picture.as_ref().map_or(true, |picture| !chose(picture)));
-    let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
-    let observed = watcher.observe("calibrating", expected, left)?;
+    let teacher = &setup::offline_teacher(config, model, loader, &mut lineup, &runtime)?;
+    let bench = Bench { config, model, loader, teacher, arguments };
+    let observations = match lineup.identity.input.clone() {
+        InputSpec::Picture(input) => pictures::observe(&bench, lineup, &input, classifier.as_ref(), squeezing)?,
+        InputSpec::Text(_) if squeezing.is_some() => bail!("--auto chooses among squeezers of pictures only"),
+        InputSpec::Text(_) => texts::observe(&bench, lineup)?,
+    };
+    let Observations { lineup, observed, set_aside, vocabulary, choice } = observations;
     let (seen, rows, left_out) = scored(&lineup.panel, observed);
 
     let rates = arguments.fpr.as_deref();
     let (detectors, plan) = (lineup.detector_weights(), lineup.panel.cascade());
     let calibration = calibrate(&detectors, plan, &rows, rates.unwrap_or(&RATES), rates.is_some())?;
-    let profile = Profile::new(lineup.identity, lineup.companions, &calibration, seen, left_out, pictures::now())
-        .having_seen(choice.iter().flat_map(|choice| choice.seen.iter().cloned()));
+    let profile = Profile::new(lineup.identity, lineup.companions, &calibration, seen, left_out, files::now())
+        .having_seen(set_aside)
+        .knowing(Arc::unwrap_or_clone(vocabulary));
     Ok(Fitted { profile, calibration, choice })
 }
 
+impl Bench<'_> {
+    /// Observes what is left of the benign inputs, of which there are about `expected`.
+    fn observe<I: Into<Item>>(
+        &self,
+        lineup: &Lineup,
+        expected: usize,
+        items: impl Iterator<Item = Result<I>>,
+    ) -> Result<Observed> {
+        let watcher = Watcher { panel: &lineup.panel, teacher: self.teacher, workers: &self.loader.workers };
+        watcher.observe("calibrating", expected, items)
+    }
+
+    /// The same models under other detectors, or under squeezers that know words.
+    fn watched_by(&self, lineup: Lineup, catalogue: &Catalogue, detectors: &[DetectorConfig]) -> Result<Lineup> {
+        let lineup = lineup.watched_by(catalogue, detectors, self.model.cascade.as_ref());
+        Ok(lineup.map_err(|mistakes| setup::mistakes(self.config, mistakes))?)
+    }
+}
+
 /// What could be examined, with its scores, and how many could not.
-fn scored(panel: &Panel, observed: Observed) -> (Vec<PictureId>, Vec<Vec<f64>>, usize) {
+fn scored(panel: &Panel, observed: Observed) -> (Vec<InputId>, Vec<Vec<f64>>, usize) {
     let (mut seen, mut rows, mut left_out) = (Vec::new(), Vec::new(), 0);
     for (id, observation) in observed {
         match observation.and_then(|observation| scores(panel.detectors(), &observation).ok()) {
@@ -134,7 +168,7 @@ fn scored(panel: &Panel, observed: Observed) -> (Vec<PictureId>, Vec<Vec<f64>>, 
 fn save(path: &Path, profile: &Profile) -> Result<()> {
     let mut json = serde_json::to_vec(profile).context("cannot serialise the profile")?;
     json.push(b'\n');
-    pictures::write(path, &json)
+    files::write(path, &json)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -7,7 +7,7 @@ use portcullis::attack::{Guarded, Level, LocalOracle, Loss, Method, Oracle, Whit
 use portcullis::config::Config;
 use portcullis::data::Sample;
 use portcullis::model::Classifier;
-use portcullis::profile::{Lineup, Loader, Profile};
+use portcullis::profile::{Known, Lineup, Loader, Profile};
 use portcullis::tensor::Picture;
 
 use super::Arguments;
@@ -201,13 +201,13 @@ fn timed(campaign: &Campaign, mut work: impl FnMut(&[Picture]) -> bool) -> Optio
 /// Another configured model, which must take the same pictures and know the same classes.
 fn surrogate(config: &Config, loader: &Loader, name: &str, victim: &Classifier) -> Result<Classifier> {
     let model = setup::choose(config, Some(name))?;
-    let lineup = loader.line_up(model, None).map_err(|mistakes| setup::mistakes(config, mistakes))?;
+    let lineup = loader.line_up(model, Known::default()).map_err(|mistakes| setup::mistakes(config, mistakes))?;
     let surrogate = lineup.teacher.with_context(|| format!("surrogate '{name}' has no path"))?;
     let size = |classifier: &Classifier| {
-        let input = classifier.input();
-        (input.height, input.width, input.colour.channels(), classifier.output().classes)
+        let input = classifier.input().pictures()?;
+        anyhow::Ok((input.height, input.width, input.colour.channels(), classifier.output().classes))
     };
-    let (own, expected) = (size(&surrogate), size(victim));
+    let (own, expected) = (size(&surrogate)?, size(victim)?);
     if own != expected {
         bail!("surrogate '{name}' takes other pictures or knows other classes: {own:?}, not {expected:?}");
     }

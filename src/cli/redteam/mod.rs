@@ -89,7 +89,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let teacher = OfflineTeacher::Local(classifier);
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
 
-    let dataset = arguments.benign.open(&lineup.identity.input)?;
+    let dataset = arguments.benign.open(lineup.identity.input.pictures()?)?;
     let classes = assess::class_names(&dataset, lineup.identity.output.classes);
     let targets = arguments.targets.iter().map(|text| campaign::target(text, &classes)).collect::<Result<Vec<_>>>()?;
     let chosen = seeds::choose(&dataset, &profile, &watcher, &targets, arguments)?;

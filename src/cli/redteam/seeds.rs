@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use portcullis::attack::Target;
 use portcullis::data::{Dataset, Sample, split};
-use portcullis::profile::{PictureId, Profile};
+use portcullis::profile::{InputId, Profile};
 use portcullis::tensor::Picture;
 
 use super::Arguments;
@@ -35,7 +35,7 @@ pub fn choose(
     let excluded = pictures::seeds_of(&pictures::sets_in(&arguments.exclude)?)?;
     let BenignArguments { seed, strict, data, .. } = &arguments.benign;
     let order = split(dataset.len(), *seed, &[dataset.len()])?.concat();
-    let is_fresh = |picture: &Picture| !profile.has_seen(picture) && !excluded.contains(&PictureId::of(picture));
+    let is_fresh = |picture: &Picture| !profile.has_seen(picture) && !excluded.contains(&InputId::from(picture));
     let fresh = pictures::naming_the_skipped(dataset.samples_at(order, *strict))
         .filter(|sample| sample.as_ref().map_or(true, |sample| is_fresh(&sample.picture)));
     // As many again, for those that are read wrongly.

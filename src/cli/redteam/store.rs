@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use portcullis::data::{AdversarialSet, AttackResult, Sample};
 use portcullis::model::fingerprint;
-use portcullis::profile::{PictureId, Profile};
+use portcullis::profile::{InputId, Profile};
 use portcullis::report::Trial;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub struct Store {
 impl Store {
     pub fn open(folder: &Path, profile: &Profile, seeds: &[Sample]) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let ids: Vec<PictureId> = seeds.iter().map(|seed| PictureId::of(&seed.picture)).collect();
+        let ids: Vec<InputId> = seeds.iter().map(|seed| InputId::from(&seed.picture)).collect();
         Ok(Self { folder: folder.to_owned(), identity: fingerprint(&(profile, ids)) })
     }
 

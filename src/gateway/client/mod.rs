@@ -20,12 +20,12 @@ use crate::profile::ModelIdentity;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use crate::proto::inference::{ModelInferRequest, ModelMetadataRequest};
-use crate::tensor::{Picture, Tensor};
+use crate::tensor::{Item, Tensor};
 
 /// Largest answer that is read.
 const LARGEST_ANSWER: usize = 16 << 20;
 
-/// What a client gets for one picture.
+/// What a client gets for one item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The classifier's prediction.
@@ -52,17 +52,17 @@ impl Client {
         let mut service = GrpcInferenceServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
         let asked = ModelMetadataRequest { name: model.name.clone(), version: String::new() };
         // Pixels have their shape; only how files are listed has to be asked for, and then it can be guessed too.
-        let told = if model.input.encoded.is_some() { service.model_metadata(asked).await.ok() } else { None };
+        let told = if model.input.takes_bytes() { service.model_metadata(asked).await.ok() } else { None };
         let habits = told.map(|told| Habits::of(told.get_ref(), &model.input)).unwrap_or_default();
         Ok(Self { service, model: Arc::new(model), habits })
     }
 
-    /// Sends one picture, encoded as the model's input lays down.
+    /// Sends one item, encoded as the model's input lays down.
     ///
     /// # Errors
     /// When the call fails other than by a gateway's refusal, or the answer holds no prediction.
-    pub async fn classify(&self, picture: &Picture) -> Result<Answer, RemoteError> {
-        let request = self.request(picture)?;
+    pub async fn classify(&self, item: impl Into<Item>) -> Result<Answer, RemoteError> {
+        let request = self.request(item.into())?;
         match self.service.clone().model_infer(request).await {
             Ok(response) => {
                 let predictions = view::predictions_of(response.get_ref(), &self.model.output, 1);
@@ -75,25 +75,25 @@ impl Client {
         }
     }
 
-    /// Sends `pictures`, `at_once` of them at a time; `done` is called after each. The answers are in their order.
+    /// Sends `items`, `at_once` of them at a time; `done` is called after each. The answers are in their order.
     ///
     /// # Errors
     /// The first of [`Client::classify`].
     pub async fn classify_all(
         &self,
-        pictures: impl IntoIterator<Item = Picture>,
+        items: impl IntoIterator<Item = impl Into<Item>>,
         at_once: usize,
         mut done: impl FnMut(),
     ) -> Result<Vec<Answer>, RemoteError> {
         let mut answers = Vec::new();
         let mut underway: VecDeque<JoinHandle<Result<Answer, RemoteError>>> = VecDeque::new();
-        let mut pictures = pictures.into_iter();
+        let mut items = items.into_iter();
         loop {
             while underway.len() < at_once.max(1)
-                && let Some(picture) = pictures.next()
+                && let Some(item) = items.next()
             {
-                let client = self.clone();
-                underway.push_back(tokio::spawn(async move { client.classify(&picture).await }));
+                let (client, item) = (self.clone(), item.into());
+                underway.push_back(tokio::spawn(async move { client.classify(item).await }));
             }
             let Some(first) = underway.pop_front() else { return Ok(answers) };
             answers.push(first.await.map_err(|error| RemoteError::Unreadable(error.to_string()))??);
@@ -101,10 +101,10 @@ impl Client {
         }
     }
 
-    fn request(&self, picture: &Picture) -> Result<ModelInferRequest, RemoteError> {
+    fn request(&self, item: Item) -> Result<ModelInferRequest, RemoteError> {
         let ModelIdentity { name, input, output, .. } = self.model.as_ref();
         let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
-        let packed = codec::pack(Arc::new(picture.clone()), input).map_err(|error| unsendable(&error))?;
+        let packed = codec::pack(item, input).map_err(|error| unsendable(&error))?;
         let tensor = codec::batch(&[packed], input, self.habits.in_rows).map_err(|error| unsendable(&error))?;
         Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
     }

@@ -1,7 +1,8 @@
-//! Asking a running gateway's admin port: what it says, and what it makes of a picture.
+//! Asking a running gateway's admin port: what it says, and what it makes of a picture or a text.
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request};
@@ -15,7 +16,8 @@ use crate::detect::Evidence;
 use crate::gateway::upstream::{Channel, RemoteError};
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_client::InspectorClient;
-use crate::proto::portcullis::v1::{self, InspectRequest, Verdict, WatchDetectionsRequest};
+use crate::proto::portcullis::v1::{self, InspectRequest, Tensor, Verdict, WatchDetectionsRequest};
+use crate::tensor::Elements;
 
 /// What an examination found, for an operator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,8 +108,22 @@ impl Operator {
     /// # Errors
     /// When the gateway refuses or its answer can't be read.
     pub async fn inspect(&self, model: &str, picture: Vec<u8>) -> Result<Inspected, RemoteError> {
+        self.examine(model, Input::Picture(picture.into())).await
+    }
+
+    /// Has the gateway examine one text as `model`'s input.
+    ///
+    /// # Errors
+    /// When the gateway refuses or its answer can't be read.
+    pub async fn inspect_text(&self, model: &str, text: &str) -> Result<Inspected, RemoteError> {
+        let elements = Elements::Bytes(vec![Bytes::copy_from_slice(text.as_bytes())]);
+        let datatype = elements.datatype().name().to_owned();
+        self.examine(model, Input::Tensor(Tensor { datatype, shape: vec![1], contents: elements.to_raw() })).await
+    }
+
+    async fn examine(&self, model: &str, input: Input) -> Result<Inspected, RemoteError> {
         let mut client = InspectorClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER);
-        let message = InspectRequest { model: model.to_owned(), input: Some(Input::Picture(picture.into())) };
+        let message = InspectRequest { model: model.to_owned(), input: Some(input) };
         let mut request = tonic::Request::new(message);
         let headers = self.credentials.clone().map(|credentials| (AUTHORIZATION, credentials));
         request.metadata_mut().as_mut().extend(headers);

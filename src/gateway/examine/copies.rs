@@ -14,9 +14,9 @@ use crate::gateway::upstream::{Remote, RemoteError};
 use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::proto::inference::ModelMetadataResponse;
-use crate::squeeze::Squeezer;
+use crate::squeeze::ItemSqueezer;
 use crate::telemetry::{Stage, stage_ended};
-use crate::tensor::{Picture, Tensor, TensorError};
+use crate::tensor::{Item, Tensor, TensorError};
 
 /// Copies of one request that are squeezed at a time, so that one large batch does not fill the workers' queue.
 const COPIES_UNDER_WAY: usize = 64;
@@ -50,14 +50,14 @@ impl UpstreamTeacher {
         Self { remote, workers, name, version, input, output, habits: OnceCell::new() }
     }
 
-    /// Observes pictures at leisure: for offline work.
+    /// Observes items at leisure: for offline work.
     ///
     /// # Errors
     /// When the upstream or a companion has no prediction for them.
-    pub async fn observe(&self, panel: &Panel, pictures: &[Arc<Picture>]) -> Result<Vec<Observation>, Reason> {
-        let companions: Vec<_> = pictures.iter().map(|picture| panel.begin_companions(picture)).collect();
-        let copies = self.predict(panel.squeezers(), pictures, true, None, None).await?;
-        let mut observations = Vec::with_capacity(pictures.len());
+    pub async fn observe(&self, panel: &Panel, items: &[Item]) -> Result<Vec<Observation>, Reason> {
+        let companions: Vec<_> = items.iter().map(|item| panel.begin_companions(item)).collect();
+        let copies = self.predict(panel.squeezers(), items, true, None, None).await?;
+        let mut observations = Vec::with_capacity(items.len());
         for (copies, companions) in copies.into_iter().zip(companions) {
             let mut said = Vec::new();
             for companion in companions {
@@ -69,21 +69,21 @@ impl UpstreamTeacher {
         Ok(observations)
     }
 
-    /// Predictions on the squeezed copies of `pictures`, and on the pictures themselves if `with_originals`.
+    /// Predictions on the squeezed copies of `items`, and on the items themselves if `with_originals`.
     /// `request` is the client's, whose other inputs ride along.
     pub(crate) async fn predict(
         &self,
-        squeezers: &[Arc<dyn Squeezer>],
-        pictures: &[Arc<Picture>],
+        squeezers: &[ItemSqueezer],
+        items: &[Item],
         with_originals: bool,
         request: Option<&ModelInferRequest>,
         deadline: Option<Instant>,
     ) -> Result<Vec<CopiesOfItem>, Reason> {
         if squeezers.is_empty() && !with_originals {
-            return Ok(pictures.iter().map(|_| CopiesOfItem { original: None, squeezed: Vec::new() }).collect());
+            return Ok(items.iter().map(|_| CopiesOfItem { original: None, squeezed: Vec::new() }).collect());
         }
-        let variants = self.variants(squeezers, pictures, with_originals, deadline).await?;
-        let items = pictures.len();
+        let variants = self.variants(squeezers, items, with_originals, deadline).await?;
+        let items = items.len();
         let habits = self.habits().await;
         let template = self.template(request, habits)?;
         let whole = if habits.one_at_a_time { 1 } else { variants.len() };
@@ -117,28 +117,27 @@ impl UpstreamTeacher {
     /// The originals if asked for, then the copies: squeezer by squeezer, each over all items. Packed for the upstream.
     async fn variants(
         &self,
-        squeezers: &[Arc<dyn Squeezer>],
-        pictures: &[Arc<Picture>],
+        squeezers: &[ItemSqueezer],
+        items: &[Item],
         with_originals: bool,
         deadline: Option<Instant>,
     ) -> Result<Vec<Packed>, Reason> {
         let input = Arc::new(self.input.clone());
         let original = with_originals.then_some(None);
-        let runs: Vec<Option<Arc<dyn Squeezer>>> =
-            original.into_iter().chain(squeezers.iter().cloned().map(Some)).collect();
+        let runs: Vec<Option<ItemSqueezer>> = original.into_iter().chain(squeezers.iter().cloned().map(Some)).collect();
         let packing = |variant: usize| {
-            let squeezer = runs[variant / pictures.len()].clone();
-            let (picture, input) = (pictures[variant % pictures.len()].clone(), input.clone());
+            let squeezer = runs[variant / items.len()].clone();
+            let (item, input) = (items[variant % items.len()].clone(), input.clone());
             let packed = self.workers.submit(deadline, move |_| {
                 let began = Instant::now();
-                let Some(squeezer) = squeezer else { return codec::pack(picture, &input) };
-                let copy = codec::pack(Arc::new(squeezer.squeeze(&picture)), &input);
+                let Some(squeezer) = squeezer else { return codec::pack(item, &input) };
+                let copy = codec::pack(squeezer.squeeze(&item), &input);
                 stage_ended(Stage::Squeeze, began.elapsed());
                 copy
             });
             packed.ready()
         };
-        let mut packed = stream::iter(0..runs.len() * pictures.len()).map(packing).buffered(COPIES_UNDER_WAY);
+        let mut packed = stream::iter(0..runs.len() * items.len()).map(packing).buffered(COPIES_UNDER_WAY);
         let mut variants = Vec::new();
         while let Some(variant) = packed.next().await {
             let variant = variant.map_err(|error| match error {

@@ -7,28 +7,28 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::guarded::GuardedModel;
-use super::{ITEMS_UNDER_WAY, Item};
+use super::{ITEMS_UNDER_WAY, ItemResult};
 use crate::detect::Reason;
 use crate::gateway::message::codec;
 use crate::gateway::message::view::Sent;
 use crate::model::JobError;
 use crate::telemetry::{Stage, stage_ended};
 
-/// The pictures that were sent. However long a file takes, it is decoded: were it given up, it would pass.
-pub(super) async fn pictures(model: &Arc<GuardedModel>, sent: Vec<Result<Sent, Reason>>) -> Vec<Item> {
-    let picture = async |sent: Result<Sent, Reason>| match sent? {
-        Sent::Picture(picture, _) => Ok(Arc::new(picture)),
+/// The items that were sent. However long a file takes, it is decoded: were it given up, it would pass.
+pub(super) async fn items(model: &Arc<GuardedModel>, sent: Vec<Result<Sent, Reason>>) -> Vec<ItemResult> {
+    let item = async |sent: Result<Sent, Reason>| match sent? {
+        Sent::Item(item, _) => Ok(item),
         Sent::File(file) => decode(model, file).await,
     };
-    let mut pictures = Vec::with_capacity(sent.len());
-    let mut underway = stream::iter(sent).map(picture).buffered(ITEMS_UNDER_WAY);
-    while let Some(picture) = underway.next().await {
-        pictures.push(picture);
+    let mut items = Vec::with_capacity(sent.len());
+    let mut underway = stream::iter(sent).map(item).buffered(ITEMS_UNDER_WAY);
+    while let Some(item) = underway.next().await {
+        items.push(item);
     }
-    pictures
+    items
 }
 
-async fn decode(model: &Arc<GuardedModel>, file: Bytes) -> Item {
+async fn decode(model: &Arc<GuardedModel>, file: Bytes) -> ItemResult {
     let at_work = model.clone();
     let decoding = model.workers.submit(None, move |_| {
         let began = Instant::now();
@@ -37,7 +37,7 @@ async fn decode(model: &Arc<GuardedModel>, file: Bytes) -> Item {
         picture
     });
     match decoding.ready().await {
-        Ok(Ok(picture)) => Ok(Arc::new(picture)),
+        Ok(Ok(picture)) => Ok(picture.into()),
         Ok(Err(error)) => {
             tracing::debug!(model = model.name, %error, "an encoded picture cannot be read");
             Err(error.reason())

@@ -10,7 +10,7 @@ use super::copies::UpstreamTeacher;
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Combination, Decision, Observation, Panel, Part, Rate, Reason, Verdict, act};
 use crate::gateway::message::room::Held;
-use crate::gateway::message::view::{self, Sent, ViewError};
+use crate::gateway::message::view::{self, Most, Sent, ViewError};
 use crate::gateway::operators::page::history::History;
 use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
@@ -60,8 +60,8 @@ pub struct GuardedModel {
     pub(crate) time_budget: Duration,
     pub(crate) input: InputSpec,
     pub(crate) output: OutputSpec,
-    /// Encoded pictures that a request may hold, and pixels that each may have.
-    pub(crate) max_files: usize,
+    /// The most that is examined of encoded pictures and texts, and pixels that each picture may have.
+    pub(crate) most: Most,
     pub(crate) max_pixels: usize,
     /// The threads that decode.
     pub(crate) workers: Arc<Workers>,
@@ -118,18 +118,29 @@ impl GuardedModel {
         Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held))))
     }
 
-    /// What was sent in the place of each picture.
+    /// What was sent in the place of each item.
     fn sent(&self, request: &ModelInferRequest) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
         if self.refuses(Reason::SharedMemory) {
             view::check_outputs(request)?;
         }
-        view::sent(request, &self.input, self.max_files)
+        view::sent(request, &self.input, self.most)
     }
 
-    /// What the pictures of a message of `length` bytes take at most, in bytes: its elements as they came and as floats.
+    /// What the items of a message of `length` bytes take at most, in bytes: pixels as they came and as floats, texts once
+    /// and, where the upstream predicts them, their squeezed copies, once as texts and once as a message.
     fn decoded(&self, length: usize) -> usize {
-        let element = self.input.datatype.size().unwrap_or(1);
-        length.saturating_mul(1 + size_of::<f32>().div_ceil(element))
+        length.saturating_mul(match &self.input {
+            InputSpec::Picture(spec) => 1 + size_of::<f32>().div_ceil(spec.datatype.size().unwrap_or(1)),
+            InputSpec::Text(_) => 1 + 2 * self.copies(),
+        })
+    }
+
+    /// Copies of each item that are sent upstream.
+    fn copies(&self) -> usize {
+        match self.teacher {
+            Teacher::Upstream(_) => 1 + self.panel.squeezers().len(),
+            Teacher::Embedded(_) | Teacher::Replica(_) => 0,
+        }
     }
 
     /// What the examination of one item takes beside what was sent, in bytes: what is predicted, the picture where a file
@@ -137,12 +148,9 @@ impl GuardedModel {
     fn item(&self) -> usize {
         let predictions = 1 + self.panel.extra_predictions(Part::First) + self.panel.extra_predictions(Part::Rest);
         let told = predictions * (PREDICTION + self.output.classes * size_of::<f64>());
-        let copies = match self.teacher {
-            Teacher::Upstream(_) => 1 + self.panel.squeezers().len(),
-            Teacher::Embedded(_) | Teacher::Replica(_) => 0,
-        };
-        let pictures = usize::from(self.input.encoded.is_some()) + 2 * copies;
-        told + pictures * self.input.item_len() * size_of::<f32>()
+        let Ok(spec) = self.input.pictures() else { return told };
+        let pictures = usize::from(spec.encoded.is_some()) + 2 * self.copies();
+        told + pictures * spec.item_len() * size_of::<f32>()
     }
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.

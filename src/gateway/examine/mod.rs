@@ -21,7 +21,7 @@ use crate::gateway::message::view::{Origin, Predictions, Sent};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};
-use crate::tensor::Picture;
+use crate::tensor::Item;
 
 /// Items of one request that are predicted at a time: enough to keep the workers busy, too few for one large batch to
 /// fill their queue.
@@ -70,8 +70,8 @@ pub(crate) struct Examination {
     held: Option<Held>,
 }
 
-/// A picture of a request, or why there is none.
-type Item = Result<Arc<Picture>, Reason>;
+/// An item of a request, or why it cannot be read.
+type ItemResult = Result<Item, Reason>;
 
 /// Everything that was predicted about one item, as far as a cascade asked, but, where it is `None`, the original.
 struct Predicted {
@@ -97,12 +97,15 @@ impl Examination {
         let guarded = model.clone();
         let predicted = tokio::spawn(async move {
             let origins: Vec<_> = sent.iter().map(|sent| sent.as_ref().ok().and_then(Sent::origin)).collect();
-            let pictures = decoding::pictures(&guarded, sent).await;
-            let specimen = |(origin, picture): (_, &Item)| Specimen { origin, picture: picture.clone().ok() };
-            let specimens: Vec<Specimen> = origins.into_iter().zip(&pictures).map(specimen).collect();
+            let items = decoding::items(&guarded, sent).await;
+            let specimen = |(origin, item): (_, &ItemResult)| {
+                let picture = item.as_ref().ok().and_then(Item::picture).cloned();
+                Specimen { origin, picture }
+            };
+            let specimens: Vec<Specimen> = origins.into_iter().zip(&items).map(specimen).collect();
             let began = Instant::now();
             let subject = Subject { model: guarded, answer_tells, deadline: began + budget };
-            let predicted = subject.predict(pictures, request).await;
+            let predicted = subject.predict(items, request).await;
             // Whoever reads his answer slowly keeps nobody else from being examined.
             drop(permit);
             stage_ended(Stage::Infer, began.elapsed());
@@ -164,25 +167,25 @@ struct Subject {
 }
 
 impl Subject {
-    async fn predict(&self, pictures: Vec<Item>, request: Option<ModelInferRequest>) -> Vec<Result<Predicted, Reason>> {
+    async fn predict(
+        &self,
+        items: Vec<ItemResult>,
+        request: Option<ModelInferRequest>,
+    ) -> Vec<Result<Predicted, Reason>> {
         if !matches!(self.model.teacher, Teacher::Upstream(_)) {
-            return stream::iter(pictures)
-                .map(|item| self.predict_item(item))
-                .buffered(ITEMS_UNDER_WAY)
-                .collect()
-                .await;
+            return stream::iter(items).map(|item| self.predict_item(item)).buffered(ITEMS_UNDER_WAY).collect().await;
         }
-        let first = self.predict_part(Part::First, &pictures, request.as_ref()).await;
+        let first = self.predict_part(Part::First, &items, request.as_ref()).await;
         let asked_on: Vec<Result<bool, Reason>> =
             first.iter().map(|predicted| self.asks_on(predicted.as_ref().map_err(|reason| *reason)?)).collect();
         if !asked_on.contains(&Ok(true)) {
             return first;
         }
         // Who is not asked about any more keeps his place in the batch.
-        let open: Vec<Item> = pictures
+        let open: Vec<ItemResult> = items
             .into_iter()
             .zip(&asked_on)
-            .map(|(picture, asked_on)| if *asked_on == Ok(true) { picture } else { Err(Reason::Cancelled) })
+            .map(|(item, asked_on)| if *asked_on == Ok(true) { item } else { Err(Reason::Cancelled) })
             .collect();
         let rest = self.predict_part(Part::Rest, &open, request.as_ref()).await;
         let both = first.into_iter().zip(rest).zip(asked_on);
@@ -190,12 +193,12 @@ impl Subject {
     }
 
     /// Both parts of one item, all in this process; if it is late, it is undecided alone.
-    async fn predict_item(&self, picture: Item) -> Result<Predicted, Reason> {
-        let picture = picture?;
+    async fn predict_item(&self, item: ItemResult) -> Result<Predicted, Reason> {
+        let item = item?;
         let predicted = async {
-            let first = self.predict_here(Part::First, &picture).await?;
+            let first = self.predict_here(Part::First, &item).await?;
             let asks_on = self.asks_on(&first)?;
-            Ok(if asks_on { first.with(self.predict_here(Part::Rest, &picture).await?) } else { first })
+            Ok(if asks_on { first.with(self.predict_here(Part::Rest, &item).await?) } else { first })
         };
         timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
     }
@@ -221,7 +224,7 @@ impl Subject {
     }
 
     /// One part of what is predicted in this process about one item.
-    async fn predict_here(&self, part: Part, picture: &Arc<Picture>) -> Result<Predicted, Reason> {
+    async fn predict_here(&self, part: Part, item: &Item) -> Result<Predicted, Reason> {
         let deadline = Some(self.deadline);
         let panel = &self.model.panel;
         let (classifier, needs_original) = match &self.model.teacher {
@@ -231,34 +234,38 @@ impl Subject {
         };
         let original = classifier
             .filter(|_| part == Part::First && needs_original)
-            .map(|classifier| predict(classifier, picture, deadline));
-        let squeezed = classifier.map_or_else(Vec::new, |classifier| {
+            .map(|classifier| predict(classifier, item, deadline));
+        let squeezed = classifier.map(|classifier| {
             let noted = |took| stage_ended(Stage::Squeeze, took);
-            panel.ask_about_copies(part, classifier, picture, deadline, noted)
+            panel.ask_about_copies(part, classifier, item, deadline, noted)
         });
-        let companions = panel.ask_companions(part, picture, deadline);
+        let companions = panel.ask_companions(part, item, deadline);
         self.model.metrics.predictions_asked(panel.extra_predictions(part) + usize::from(original.is_some()));
         let original = match original {
             Some(original) => Some(ready(original).await?),
             None => None,
         };
-        Ok(Predicted { original, squeezed: all_ready(squeezed).await?, companions: all_ready(companions).await? })
+        let squeezed = match squeezed {
+            Some(squeezed) => squeezed.ready().await.map_err(|error| reason(&error))?,
+            None => Vec::new(),
+        };
+        Ok(Predicted { original, squeezed, companions: all_ready(companions).await? })
     }
 
     /// One part of what companions here and the upstream predict about all items.
     async fn predict_part(
         &self,
         part: Part,
-        pictures: &[Item],
+        items: &[ItemResult],
         request: Option<&ModelInferRequest>,
     ) -> Vec<Result<Predicted, Reason>> {
-        let here = stream::iter(pictures.to_vec()).map(|picture| async move {
-            let picture = picture?;
-            let predicted = self.predict_here(part, &picture);
+        let here = stream::iter(items.to_vec()).map(|item| async move {
+            let item = item?;
+            let predicted = self.predict_here(part, &item);
             timeout_at(self.deadline.into(), predicted).await.unwrap_or(Err(Reason::Timeout))
         });
         let here = here.buffered(ITEMS_UNDER_WAY).collect::<Vec<_>>();
-        let (here, copies) = tokio::join!(here, self.predict_upstream(part, pictures, request));
+        let (here, copies) = tokio::join!(here, self.predict_upstream(part, items, request));
         match copies {
             Err(reason) => here.into_iter().map(|predicted| predicted.and(Err(reason))).collect(),
             Ok(copies) => here.into_iter().zip(copies).map(|(here, copies)| Ok(here?.with(copies.into()))).collect(),
@@ -269,16 +276,16 @@ impl Subject {
     async fn predict_upstream(
         &self,
         part: Part,
-        pictures: &[Item],
+        items: &[ItemResult],
         request: Option<&ModelInferRequest>,
     ) -> Result<Vec<CopiesOfItem>, Reason> {
         let Teacher::Upstream(teacher) = &self.model.teacher else { return Err(Reason::Model) };
         // An unreadable item keeps its place in the batch, since other inputs have an entry for it too.
-        let pictures: Vec<_> =
-            pictures.iter().map(|picture| picture.clone().unwrap_or_else(|_| self.model.input.black())).collect();
+        let items: Vec<_> =
+            items.iter().map(|item| item.clone().unwrap_or_else(|_| self.model.input.blank())).collect();
         let squeezers = self.model.panel.squeezers_of(part);
         let with_originals = part == Part::First && self.needs_original();
-        let copies = teacher.predict(squeezers, &pictures, with_originals, request, Some(self.deadline));
+        let copies = teacher.predict(squeezers, &items, with_originals, request, Some(self.deadline));
         timeout_at(self.deadline.into(), copies).await.unwrap_or(Err(Reason::Timeout))
     }
 }
@@ -299,9 +306,9 @@ impl From<CopiesOfItem> for Predicted {
     }
 }
 
-fn predict(classifier: &Classifier, picture: &Arc<Picture>, deadline: Option<Instant>) -> Prediction {
-    let picture = picture.clone();
-    classifier.predict(deadline, move || picture)
+fn predict(classifier: &Classifier, item: &Item, deadline: Option<Instant>) -> Prediction {
+    let item = item.clone();
+    classifier.predict(deadline, move || item)
 }
 
 async fn all_ready(predictions: Vec<Prediction>) -> Result<Vec<Distribution>, Reason> {
@@ -313,20 +320,22 @@ async fn all_ready(predictions: Vec<Prediction>) -> Result<Vec<Distribution>, Re
 }
 
 async fn ready(prediction: Prediction) -> Result<Distribution, Reason> {
-    let error = match prediction.ready().await {
-        Ok(Ok(distribution)) => return Ok(distribution),
-        Ok(Err(error)) => error,
-        Err(job) => PredictError::Job(job),
-    };
-    let reason = match &error {
+    let predicted = prediction.ready().await.map_err(PredictError::Job).flatten();
+    predicted.map_err(|error| reason(&error))
+}
+
+/// Why there is no prediction, also for the log.
+fn reason(error: &PredictError) -> Reason {
+    let reason = match error {
         PredictError::Job(JobError::Overloaded) => Reason::Overload,
         PredictError::Job(JobError::Expired) => Reason::Timeout,
         PredictError::Job(JobError::Abandoned)
         | PredictError::Model(_)
         | PredictError::Tensor(_)
-        | PredictError::Picture(_) => Reason::Model,
+        | PredictError::Picture(_)
+        | PredictError::Kind { .. } => Reason::Model,
         PredictError::Distribution(_) => Reason::Prediction,
     };
     tracing::debug!(%error, reason = reason.name(), "no prediction");
-    Err(reason)
+    reason
 }

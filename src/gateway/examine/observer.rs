@@ -1,16 +1,15 @@
-//! Observing many pictures offline, with the same teacher, squeezers and companions as in the request path.
+//! Observing many inputs offline, with the same teacher, squeezers and companions as in the request path.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::copies::UpstreamTeacher;
 use crate::detect::{Observation, Panel, Underway};
 use crate::model::{Classifier, Workers};
-use crate::tensor::Picture;
+use crate::tensor::Item;
 
-/// Pictures that go to the upstream in one request.
+/// Items that go to the upstream in one request.
 const UPSTREAM_BATCH: usize = 16;
 
 /// The teacher of offline observations.
@@ -21,7 +20,7 @@ pub enum OfflineTeacher {
     Upstream(UpstreamTeacher, Handle),
 }
 
-/// Observes pictures one after the other, several at a time.
+/// Observes items one after the other, several at a time.
 pub struct Observer<'a> {
     /// Squeezers and companions.
     pub panel: &'a Panel,
@@ -32,23 +31,23 @@ pub struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    /// Observes all pictures, in order; `done` is called after each. A picture without a prediction gives the reason
+    /// Observes all items, in order; `done` is called after each. One without a prediction gives the reason
     /// in words.
     pub fn observe(
         &self,
-        pictures: impl Iterator<Item = Picture>,
+        items: impl Iterator<Item = Item>,
         mut done: impl FnMut(),
     ) -> Vec<Result<Observation, String>> {
         match self.teacher {
-            OfflineTeacher::Local(classifier) => self.observe_here(classifier, pictures, &mut done),
-            OfflineTeacher::Upstream(teacher, runtime) => self.observe_there(teacher, runtime, pictures, &mut done),
+            OfflineTeacher::Local(classifier) => self.observe_here(classifier, items, &mut done),
+            OfflineTeacher::Upstream(teacher, runtime) => self.observe_there(teacher, runtime, items, &mut done),
         }
     }
 
     fn observe_here(
         &self,
         classifier: &Classifier,
-        pictures: impl Iterator<Item = Picture>,
+        items: impl Iterator<Item = Item>,
         done: &mut impl FnMut(),
     ) -> Vec<Result<Observation, String>> {
         let mut observations = Vec::new();
@@ -57,8 +56,8 @@ impl Observer<'_> {
             observations.push(first.wait().map_err(|error| error.to_string()));
             done();
         };
-        for picture in pictures {
-            underway.push_back(self.panel.begin(classifier, picture));
+        for item in items {
+            underway.push_back(self.panel.begin(classifier, &item));
             if underway.len() > 2 * self.workers.count()
                 && let Some(first) = underway.pop_front()
             {
@@ -73,13 +72,13 @@ impl Observer<'_> {
         &self,
         teacher: &UpstreamTeacher,
         runtime: &Handle,
-        pictures: impl Iterator<Item = Picture>,
+        items: impl Iterator<Item = Item>,
         done: &mut impl FnMut(),
     ) -> Vec<Result<Observation, String>> {
         let mut observations = Vec::new();
-        let mut pictures = pictures.map(Arc::new).peekable();
-        while pictures.peek().is_some() {
-            let batch: Vec<Arc<Picture>> = pictures.by_ref().take(UPSTREAM_BATCH).collect();
+        let mut items = items.peekable();
+        while items.peek().is_some() {
+            let batch: Vec<Item> = items.by_ref().take(UPSTREAM_BATCH).collect();
             match runtime.block_on(teacher.observe(self.panel, &batch)) {
                 Ok(observed) => observations.extend(observed.into_iter().map(Ok)),
                 Err(reason) => observations.extend(batch.iter().map(|_| Err(reason.name().to_owned()))),

@@ -12,7 +12,7 @@ use crate::model::{ContractError, Distribution, InputSpec, OutputSpec};
 use crate::proto::inference::model_infer_request::InferInputTensor;
 use crate::proto::inference::model_infer_response::InferOutputTensor;
 use crate::proto::inference::{InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse};
-use crate::tensor::{Datatype, Elements, Picture, Tensor, TensorError};
+use crate::tensor::{Datatype, Elements, Item, Tensor, TensorError};
 
 /// Why a tensor could not be read from a message.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -29,9 +29,9 @@ pub(crate) enum ViewError {
     MixedContents,
     #[error("input '{0}': {1}")]
     Tensor(String, TensorError),
-    #[error("input '{0}' has shape {1:?}, expected [N] or [N, 1] encoded pictures")]
-    Files(String, Vec<i64>),
-    #[error("input '{0}' holds {1} encoded pictures, more than the {2} that may be inspected at once")]
+    #[error("input '{0}' has shape {1:?}, expected [N] or [N, 1]")]
+    Elements(String, Vec<i64>),
+    #[error("input '{0}' holds {1} elements, more than the {2} that may be inspected at once")]
     TooMany(String, usize, usize),
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -44,12 +44,13 @@ impl ViewError {
             Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
             Self::Missing(_) => Reason::InputMissing,
             Self::Elsewhere(_) => Reason::SharedMemory,
-            Self::TooMany(..) => Reason::TooLarge,
+            Self::TooMany(..) | Self::Contract(ContractError::TextTooLong { .. }) => Reason::TooLarge,
+            Self::Contract(ContractError::Text { .. }) => Reason::Text,
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
             }
             Self::Tensor(..)
-            | Self::Files(..)
+            | Self::Elements(..)
             | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => Reason::Shape,
             Self::Contract(_) => Reason::Values,
         }
@@ -61,11 +62,11 @@ pub(crate) fn request(message: Bytes) -> Result<ModelInferRequest, ViewError> {
     ModelInferRequest::decode(message).map_err(|_| ViewError::Undecodable)
 }
 
-/// What a client sent in the place of one picture.
+/// What a client sent in the place of one item.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sent {
-    /// Pixels that were read, and where they were, if that was in a tensor.
-    Picture(Picture, Option<Origin>),
+    /// Pixels or a text that were read, and what from, if that was a tensor.
+    Item(Item, Option<Origin>),
     /// An encoded picture that is yet to be decoded.
     File(Bytes),
 }
@@ -74,8 +75,8 @@ impl Sent {
     /// What it was read from.
     pub(crate) fn origin(&self) -> Option<Origin> {
         match self {
-            Self::Picture(_, origin) => origin.clone(),
-            Self::File(file) => Some(Origin::File(file.clone())),
+            Self::Item(_, origin) => origin.clone(),
+            Self::File(file) => Some(Origin::Element(file.clone())),
         }
     }
 }
@@ -85,8 +86,8 @@ impl Sent {
 pub(crate) enum Origin {
     /// In a tensor, at this place of the batch.
     Tensor(Arc<Tensor>, usize),
-    /// A file.
-    File(Bytes),
+    /// An element of `BYTES`: a file or a text.
+    Element(Bytes),
 }
 
 impl Origin {
@@ -97,51 +98,69 @@ impl Origin {
                 let elements = tensor.elements.len() * tensor.elements.datatype().size().unwrap_or_default();
                 elements / tensor.shape.first().copied().unwrap_or(1).max(1)
             }
-            Self::File(file) => file.len(),
+            Self::Element(element) => element.len(),
         }
     }
 
-    /// SHA-256 in hexadecimal: of an item's elements in little-endian order, or of a file.
+    /// SHA-256 in hexadecimal: of an item's elements in little-endian order, or of a file or a text.
     pub(crate) fn sha256(&self) -> String {
         let bytes = match self {
             Self::Tensor(tensor, index) => tensor.item(*index).elements.to_raw(),
-            Self::File(file) => file.clone(),
+            Self::Element(element) => element.clone(),
         };
         hex::encode(Sha256::digest(bytes))
     }
 }
 
-/// What the guarded tensor holds, one an item of the batch; an item that cannot be read does not harm the others. Files
-/// may be `most`.
+/// The most that is examined of `BYTES`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    /// Elements of a request.
+    pub(crate) elements: usize,
+    /// Bytes of a text.
+    pub(crate) text: usize,
+}
+
+/// What the guarded tensor holds, one an item of the batch; an item that cannot be read does not harm the others.
 pub(crate) fn sent(
     request: &ModelInferRequest,
     spec: &InputSpec,
-    most: usize,
+    most: Most,
 ) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
     let position = only_position(request, spec.sent_name())?;
-    if spec.encoded.is_some() {
-        check_files(&request.inputs[position], most)?;
+    if spec.takes_bytes() {
+        check_elements(&request.inputs[position], most.elements)?;
     }
-    sent_in(input_tensor(request, position)?, spec)
+    sent_in(input_tensor(request, position)?, spec, most.text)
 }
 
-/// As [`sent`], of the tensor itself.
-pub(crate) fn sent_in(tensor: Tensor, spec: &InputSpec) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
-    if spec.encoded.is_none() {
-        let items = spec.decode(&tensor.shape, &tensor.elements)?.into_iter().enumerate();
-        let tensor = Arc::new(tensor);
-        let origin = |index| Some(Origin::Tensor(tensor.clone(), index));
-        return Ok(items.map(|(index, item)| Ok(Sent::Picture(item?, origin(index)))).collect());
-    }
+/// As [`sent`], of the tensor itself; a text may have `longest` bytes.
+pub(crate) fn sent_in(
+    tensor: Tensor,
+    spec: &InputSpec,
+    longest: usize,
+) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
     let actual = tensor.elements.datatype();
-    match tensor.elements {
-        Elements::Bytes(files) => Ok(files.into_iter().map(|file| Ok(Sent::File(file))).collect()),
+    match (spec, tensor.elements) {
+        (InputSpec::Picture(spec), elements) if spec.encoded.is_none() => {
+            let items = spec.decode(&tensor.shape, &elements)?.into_iter().enumerate();
+            let tensor = Arc::new(Tensor { elements, ..tensor });
+            let origin = |index| Some(Origin::Tensor(tensor.clone(), index));
+            Ok(items.map(|(index, item)| Ok(Sent::Item(item?.into(), origin(index)))).collect())
+        }
+        (InputSpec::Picture(_), Elements::Bytes(files)) => {
+            Ok(files.into_iter().map(|file| Ok(Sent::File(file))).collect())
+        }
+        (InputSpec::Text(spec), Elements::Bytes(texts)) => {
+            let item = |text: Bytes| Ok(Sent::Item(Item::Text(spec.decode(&text, longest)?), Some(Origin::Element(text))));
+            Ok(texts.into_iter().map(item).collect())
+        }
         _ => Err(ContractError::Datatype { name: tensor.name, expected: Datatype::Bytes, actual }.into()),
     }
 }
 
-/// Refuses a tensor that is no list of files, or of more than `most`, before the list is made.
-fn check_files(input: &InferInputTensor, most: usize) -> Result<(), ViewError> {
+/// Refuses a tensor that is no list of `BYTES`, or of more than `most`, before the list is made.
+fn check_elements(input: &InferInputTensor, most: usize) -> Result<(), ViewError> {
     let name = || input.name.clone();
     let actual = input.datatype.parse().map_err(|error| ViewError::Tensor(name(), error))?;
     if actual != Datatype::Bytes {
@@ -149,7 +168,7 @@ fn check_files(input: &InferInputTensor, most: usize) -> Result<(), ViewError> {
     }
     let items = match input.shape[..] {
         [items] | [items, 1] if items > 0 => usize::try_from(items).unwrap_or(usize::MAX),
-        _ => return Err(ViewError::Files(name(), input.shape.clone())),
+        _ => return Err(ViewError::Elements(name(), input.shape.clone())),
     };
     if items > most { Err(ViewError::TooMany(name(), items, most)) } else { Ok(()) }
 }
@@ -278,10 +297,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{PictureSpec, TextSpec};
     use crate::tensor::{Colour, Layout, OutputKind};
 
+    const MOST: Most = Most { elements: 2, text: 8 };
+
     fn spec() -> InputSpec {
-        InputSpec {
+        PictureSpec {
             name: "image".into(),
             datatype: Datatype::Fp32,
             layout: Layout::Nchw,
@@ -293,6 +315,7 @@ mod tests {
             std: vec![1.0],
             encoded: None,
         }
+        .into()
     }
 
     fn raw_request(shape: Vec<i64>, raw: Vec<u8>) -> ModelInferRequest {
@@ -315,16 +338,16 @@ mod tests {
         let mut typed = raw.clone();
         typed.raw_input_contents.clear();
         typed.inputs[0].contents = Some(InferTensorContents { fp32_contents: values.to_vec(), ..Default::default() });
-        assert_eq!(sent(&raw, &spec(), 1).unwrap(), sent(&typed, &spec(), 1).unwrap());
+        assert_eq!(sent(&raw, &spec(), MOST).unwrap(), sent(&typed, &spec(), MOST).unwrap());
         typed.raw_input_contents = raw.raw_input_contents;
-        assert_eq!(sent(&typed, &spec(), 1), Err(ViewError::MixedContents));
+        assert_eq!(sent(&typed, &spec(), MOST), Err(ViewError::MixedContents));
     }
 
     #[test]
     fn hostile_requests_have_a_reason_each() {
         let reason = |request: &ModelInferRequest| {
             let items: Result<Vec<Sent>, ViewError> =
-                sent(request, &spec(), 1).and_then(|items| items.into_iter().collect());
+                sent(request, &spec(), MOST).and_then(|items| items.into_iter().collect());
             items.unwrap_err().reason()
         };
         assert_eq!(reason(&raw_request(vec![1, 1, 2, -2], vec![0; 16])), Reason::Shape);
@@ -345,7 +368,7 @@ mod tests {
         #[test]
         fn no_bytes_panic_the_view(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             if let Ok(request) = request(bytes.clone().into()) {
-                let _ = sent(&request, &spec(), 1);
+                let _ = sent(&request, &spec(), MOST);
             }
             let output = OutputSpec { name: "o".into(), kind: OutputKind::Logits, classes: 3 };
             if let Ok(response) = ModelInferResponse::decode(Bytes::from(bytes)) {

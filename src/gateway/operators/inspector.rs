@@ -44,7 +44,7 @@ impl Inspector for InspectorService {
         let model = serving.guard.model(&name);
         let model = model.ok_or_else(|| Status::not_found(format!("no model '{name}' is guarded here")))?;
         let sent = match input {
-            Some(Input::Picture(encoded)) => vec![Sent::Picture(picture(model, &encoded)?, None)],
+            Some(Input::Picture(encoded)) => vec![Sent::Item(picture(model, &encoded)?.into(), None)],
             Some(Input::Tensor(tensor)) => decode_tensor(model, &tensor)?,
             None => return Err(Status::invalid_argument("give a picture or a tensor")),
         };
@@ -76,11 +76,13 @@ impl Inspector for InspectorService {
 }
 
 fn picture(model: &GuardedModel, encoded: &[u8]) -> Result<Picture, Status> {
-    if model.input.encoded.is_some() {
+    let input = model.input.pictures();
+    let input = input.map_err(|_| Status::invalid_argument("the model takes text: give it as a tensor of BYTES"))?;
+    if input.encoded.is_some() {
         let picture = codec::decode(encoded, &model.input, model.max_pixels);
         return picture.map_err(|error| Status::invalid_argument(error.to_string()));
     }
-    let size = Some((model.input.height, model.input.width));
+    let size = Some((input.height, input.width));
     decode_picture(encoded, size, None).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
@@ -96,6 +98,6 @@ fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Sent>, Sta
     let elements =
         Elements::from_raw(datatype, &shape, &tensor.contents).map_err(|error| invalid(error.to_string()))?;
     let tensor = tensor::Tensor { name: model.input.sent_name().to_owned(), shape, elements };
-    let sent = view::sent_in(tensor, &model.input).and_then(|items| items.into_iter().collect());
+    let sent = view::sent_in(tensor, &model.input, model.most.text).and_then(|items| items.into_iter().collect());
     sent.map_err(|error| invalid(error.to_string()))
 }

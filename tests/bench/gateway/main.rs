@@ -120,7 +120,8 @@ fn report(model: &str, clients: usize, ways: &[Way], latencies: &mut Table, shar
 /// Requests for the first pictures of the data, as the model's profile says that they are encoded.
 fn requests(model: &str, data: &Path) -> Vec<ModelInferRequest> {
     let path = root().join("target/profiles").join(model).with_extension("json");
-    let input = Profile::load(&path).expect("a profile: run `make profiles`").model.input;
+    let profile = Profile::load(&path).expect("a profile: run `make profiles`");
+    let input = profile.model.input.pictures().expect("a classifier of pictures");
     let size = Some((input.height, input.width));
     let options = Options { size, colour: Some(Colour::Rgb), ..Options::default() };
     let dataset = Dataset::open(data, &options).expect("readable data");

@@ -1,8 +1,8 @@
 //! Configurations and profiles.
 
 use portcullis::detect::{Cascade, Combination, Ranks, Rate, Weighted};
-use portcullis::model::{InputSpec, OutputSpec};
-use portcullis::profile::{Calibration, ModelIdentity, PictureId, Profile};
+use portcullis::model::{OutputSpec, PictureSpec};
+use portcullis::profile::{Calibration, InputId, ModelIdentity, Profile};
 use portcullis::tensor::{Colour, Datatype, Layout, OutputKind, Picture};
 
 use super::Seed;
@@ -60,7 +60,7 @@ pub fn profiles() -> Vec<Seed> {
     let cascade = Some(Cascade { first: 1, share: 0.2, gate: 0.7 });
     let whole =
         Calibration { combination: combination(cascade), rates: vec![rate.clone(), rate], out_of_reach: Vec::new() };
-    let seen = |shade: f32| PictureId::of(&Picture::new(1, 1, 1, vec![shade]).expect("one pixel"));
+    let seen = |shade: f32| InputId::from(&Picture::new(1, 1, 1, vec![shade]).expect("one pixel"));
     let created = || "2026-01-01T00:00:00Z".to_owned();
     let profile = Profile::new(identity("signs", 1), Vec::new(), &plain, vec![seen(0.5)], 0, created());
     let everything = Profile::new(
@@ -84,7 +84,7 @@ fn ranks(count: usize) -> Ranks {
 }
 
 fn identity(name: &str, channels: usize) -> ModelIdentity {
-    let input = InputSpec {
+    let input = PictureSpec {
         name: "image".into(),
         datatype: Datatype::Fp32,
         layout: Layout::Nchw,
@@ -95,7 +95,8 @@ fn identity(name: &str, channels: usize) -> ModelIdentity {
         mean: vec![103.94; channels],
         std: vec![1.0; channels],
         encoded: None,
-    };
+    }
+    .into();
     let output = OutputSpec { name: "answer".into(), kind: OutputKind::Logits, classes: 10 };
     ModelIdentity { name: name.into(), sha256: (channels == 3).then(|| "ab".repeat(32)), input, output }
 }

@@ -1,7 +1,7 @@
 //! Encoded pictures that clients send.
 
 use portcullis::gateway::fuzzing;
-use portcullis::model::{EncodedSpec, InputSpec};
+use portcullis::model::{EncodedSpec, InputSpec, PictureSpec};
 use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, Picture, Preparation};
 
 use super::memory;
@@ -17,23 +17,24 @@ const FILE: usize = 20 << 20;
 pub fn fuzz(input: &[u8]) -> bool {
     let Some((&how, file)) = input.split_first() else { return false };
     let spec = spec(how);
-    let (picture, peak) = memory::peak(|| fuzzing::decoded(file, &spec, MOST));
+    let taken = InputSpec::from(spec.clone());
+    let (picture, peak) = memory::peak(|| fuzzing::decoded(file, &taken, MOST));
     assert!(peak <= FILE + PIXEL * MOST, "a file of {} bytes took {peak}", file.len());
     let Some(picture) = picture else { return false };
     check(&picture, &spec);
-    let packed = fuzzing::packed(picture.clone(), &spec).expect("what was sent can be sent on");
-    let again = fuzzing::decoded(&packed, &spec, MOST).expect("what is sent on can be read");
+    let packed = fuzzing::packed(picture.clone(), &taken).expect("what was sent can be sent on");
+    let again = fuzzing::decoded(&packed, &taken, MOST).expect("what is sent on can be read");
     assert_eq!(again, picture, "the server sees what was examined");
     true
 }
 
-fn check(picture: &Picture, spec: &InputSpec) {
+fn check(picture: &Picture, spec: &PictureSpec) {
     assert_eq!((picture.height(), picture.width()), (spec.height, spec.width));
     assert_eq!(picture.channels(), spec.colour.channels());
     assert!(picture.pixels().iter().all(|pixel| (0.0..=1.0).contains(pixel)));
 }
 
-fn spec(how: u8) -> InputSpec {
+fn spec(how: u8) -> PictureSpec {
     let at = |shift: u8| usize::from(how >> shift);
     let preparation = Preparation {
         resize: [Fit::Stretch, Fit::Crop, Fit::Pad, Fit::Crop][at(0) % 4],
@@ -42,7 +43,7 @@ fn spec(how: u8) -> InputSpec {
         antialias: how & 0x20 == 0,
     };
     let colour = if how & 0x40 == 0 { Colour::Rgb } else { Colour::Grey };
-    InputSpec {
+    PictureSpec {
         name: "x".into(),
         datatype: Datatype::Fp32,
         layout: Layout::Nchw,

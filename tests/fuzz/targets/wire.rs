@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use portcullis::gateway::fuzzing;
-use portcullis::model::{Distribution, EncodedSpec, InputSpec, OutputSpec};
+use portcullis::model::{Distribution, EncodedSpec, InputSpec, OutputSpec, PictureSpec, TextSpec};
 use portcullis::proto::inference::ModelInferRequest;
-use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, OutputKind, Preparation};
+use portcullis::tensor::{Colour, Datatype, Filter, Fit, Item, Layout, OutputKind, Preparation};
 
 use super::memory;
 
@@ -63,17 +63,25 @@ pub fn look_at(request: &ModelInferRequest) -> bool {
     }
     let mut found = false;
     for spec in inputs() {
-        for picture in fuzzing::pictures(request, &spec, MOST) {
+        for item in fuzzing::items(request, &spec, MOST) {
             found = true;
-            assert_eq!((picture.height(), picture.width()), (spec.height, spec.width));
-            assert_eq!(picture.channels(), spec.colour.channels());
-            assert!(picture.pixels().iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+            match (&item, &spec) {
+                (Item::Picture(picture), InputSpec::Picture(spec)) => check(picture, spec),
+                (Item::Text(text), InputSpec::Text(_)) => assert!(text.len() <= MOST && !text.contains('\0')),
+                _ => panic!("an item of another kind than the input takes"),
+            }
         }
     }
     for spec in outputs() {
         fuzzing::asks_for_plain_output(request, &spec);
     }
     found
+}
+
+fn check(picture: &Picture, spec: &PictureSpec) {
+    assert_eq!((picture.height(), picture.width()), (spec.height, spec.width));
+    assert_eq!(picture.channels(), spec.colour.channels());
+    assert!(picture.pixels().iter().all(|pixel| (0.0..=1.0).contains(pixel)));
 }
 
 fn read_as_answer(message: Bytes) -> bool {
@@ -107,8 +115,8 @@ fn restore(message: Bytes, spec: &OutputSpec, items: usize) {
     assert!(fuzzing::answer(restored).is_some_and(|answer| answer.outputs.len() == 1), "a restored answer can be read");
 }
 
-fn inputs() -> [InputSpec; 4] {
-    let spec = |name: &str, datatype, layout, colour: Colour| InputSpec {
+fn inputs() -> [InputSpec; 5] {
+    let spec = |name: &str, datatype, layout, colour: Colour| PictureSpec {
         name: name.into(),
         datatype,
         layout,
@@ -121,13 +129,14 @@ fn inputs() -> [InputSpec; 4] {
         encoded: None,
     };
     [
-        spec("x", Datatype::Fp32, Layout::Nchw, Colour::Grey),
-        spec("x", Datatype::Uint8, Layout::Nhwc, Colour::Rgb),
-        spec("x", Datatype::Fp16, Layout::Nchw, Colour::Bgr),
-        InputSpec {
+        spec("x", Datatype::Fp32, Layout::Nchw, Colour::Grey).into(),
+        spec("x", Datatype::Uint8, Layout::Nhwc, Colour::Rgb).into(),
+        spec("x", Datatype::Fp16, Layout::Nchw, Colour::Bgr).into(),
+        InputSpec::Picture(PictureSpec {
             encoded: Some(EncodedSpec { name: "files".into(), preparation: STRETCH }),
             ..spec("x", Datatype::Fp32, Layout::Nchw, Colour::Rgb)
-        },
+        }),
+        TextSpec { name: "files".into(), in_rows: true }.into(),
     ]
 }
 

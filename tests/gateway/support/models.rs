@@ -13,7 +13,7 @@ use portcullis::proto::portcullis::v1::Decision;
 use portcullis::tensor::{Datatype, Picture};
 
 use super::gateway::{embedded, in_front_of, portcullis};
-use super::{Gateway, onnx, scratch};
+use super::{Gateway, onnx, root, scratch};
 
 /// The false-positive rate of all tests: few pictures are enough for it.
 pub const RATE: f64 = 0.05;
@@ -80,6 +80,20 @@ impl Model {
         // Nobody is asked there: the file is at hand.
         let server = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
         Self { tables: squeezing(input), server, key: "digits_in_files", ..Self::digits(shared) }
+    }
+
+    /// A filter of short messages, which it calls ham or spam, under squeezers of text.
+    pub fn spam(shared: &Path) -> Self {
+        let squeezers = "squeezers = [\"invisible+skeleton\", \"nfkc\"]";
+        Self {
+            name: "spam",
+            path: Some(shared.join("models/sms_spam.onnx")),
+            tables: format!("[[models.detectors]]\nkind = \"feature_squeezing\"\n{squeezers}\n"),
+            key: "spam",
+            benign: shared.join("data/sms_spam/SMSSpamCollection"),
+            reserved: root().join("tests/support/messages/known.tsv"),
+            ..Self::digits(shared)
+        }
     }
 
     /// The digits under a cascade: the student looks at all of them, squeezing at three of ten benign ones.

@@ -157,7 +157,7 @@ impl MlServer {
     }
 }
 
-/// The address of the one MLServer of this test run, which hosts the digits' classifiers.
+/// The address of the one MLServer of this test run, which hosts the digits' classifiers and the spam filter.
 pub async fn mlserver(shared: &Path) -> SocketAddr {
     mlserver_addresses(shared).await.grpc
 }
@@ -167,6 +167,7 @@ pub async fn mlserver_addresses(shared: &Path) -> Addresses {
     static SERVER: OnceCell<MlServer> = OnceCell::const_new();
     let digits = shared.join("models/mnist_cnn.onnx");
     let one_at_a_time = shared.join("models/mnist_cntk.onnx");
-    let models = [("digits", digits.as_path()), ("one_at_a_time", one_at_a_time.as_path())];
+    let spam = shared.join("models/sms_spam.onnx");
+    let models = [("digits", digits.as_path()), ("one_at_a_time", one_at_a_time.as_path()), ("spam", spam.as_path())];
     SERVER.get_or_init(|| MlServer::start(&models)).await.addresses
 }

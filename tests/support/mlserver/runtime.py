@@ -1,4 +1,4 @@
-"""An MLServer runtime for any ONNX model of numbers: `parameters.uri` names the file.
+"""An MLServer runtime for any ONNX model of numbers or text: `parameters.uri` names the file.
 
 Instead of a picture's pixels, from 0 to 1, a client may send a PNG file, of which the mean over what each pixel covers is
 taken: BYTES, in a tensor of any name.
@@ -46,6 +46,9 @@ class OnnxModel(MLModel):
         if tensor.datatype != "BYTES":
             return tensor.name, NumpyCodec.decode_input(tensor)
         taken = self.inputs[0]
+        if taken.datatype == "BYTES":
+            texts = [text.decode() if isinstance(text, bytes) else text for text in tensor.data.root]
+            return taken.name, np.array(texts, dtype=object).reshape(tensor.shape)
         height, width = taken.shape[2:]
         pictures = [png.decode(file) for file in tensor.data.root]
         blocks = [picture.reshape(height, len(picture) // height, width, -1) for picture in pictures]

@@ -1,4 +1,4 @@
-//! Encoded pictures in messages: read as strictly as an attacker deserves, and written for an upstream.
+//! Items in messages. Encoded pictures are read as strictly as an attacker deserves, and written for an upstream.
 //!
 //! Whatever two decoders may read differently would be examined as one picture and classified as another. So a picture
 //! is refused where that is cheap to notice: broken, cut short, moving, transparent, of 16 bits or of unusual colours.
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::detect::Reason;
 use crate::model::InputSpec;
-use crate::tensor::{Elements, Picture, PictureError, Tensor, TensorError, luma, to_8_bit, to_u8};
+use crate::tensor::{Elements, Item, Picture, PictureError, Tensor, TensorError, luma, to_8_bit, to_u8};
 
 /// Pixels in a row or column; kernels for longer ones would take more memory than the picture.
 const LONGEST_SIDE: usize = 65_535;
@@ -105,6 +105,7 @@ fn opaque(mut pixels: Vec<u8>, channels: usize) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// When it is no such file, too large, or not the same to every decoder.
 pub(crate) fn decode(file: &[u8], input: &InputSpec, most: usize) -> Result<Picture, CodecError> {
+    let input = input.pictures().map_err(|_| CodecError::Unknown)?;
     let encoded = input.encoded.as_ref().ok_or(CodecError::Unknown)?;
     let raster = match file {
         [0xff, 0xd8, 0xff, ..] => jpeg::decode(file, most),
@@ -116,40 +117,51 @@ pub(crate) fn decode(file: &[u8], input: &InputSpec, most: usize) -> Result<Pict
     Ok(encoded.preparation.prepare(&pixels, (height, width, channels), (input.height, input.width))?)
 }
 
-/// A picture on its way to a server: as it is, or as a PNG file of which the server makes that picture again.
+/// An item on its way to a server: as it is, or as an element of `BYTES`, such as a PNG file of which the server makes
+/// that picture again.
 pub(crate) enum Packed {
     Picture(Arc<Picture>),
-    File(Bytes),
+    Element(Bytes),
 }
 
-/// Packs a picture of this input's size; pixels of a file have 8 bits.
+/// Packs a text, or a picture of this input's size; pixels of a file have 8 bits.
 ///
 /// # Errors
 /// When it is too large for a file.
-pub(crate) fn pack(picture: Arc<Picture>, input: &InputSpec) -> Result<Packed, CodecError> {
-    let Some(encoded) = &input.encoded else { return Ok(Packed::Picture(picture)) };
-    png::encode(&encoded.preparation.undone(&to_8_bit(&picture))).map(|file| Packed::File(file.into()))
+pub(crate) fn pack(item: Item, input: &InputSpec) -> Result<Packed, CodecError> {
+    let encoded = input.pictures().ok().and_then(|spec| spec.encoded.as_ref());
+    match (item, encoded) {
+        (Item::Text(text), _) => Ok(Packed::Element(Bytes::copy_from_slice(text.as_bytes()))),
+        (Item::Picture(picture), None) => Ok(Packed::Picture(picture)),
+        (Item::Picture(picture), Some(encoded)) => {
+            png::encode(&encoded.preparation.undone(&to_8_bit(&picture))).map(|file| Packed::Element(file.into()))
+        }
+    }
 }
 
-/// The tensor that a client sends of a batch of packed pictures; `in_rows` for servers that want each file in a row of
-/// its own.
+/// The tensor that a client sends of a batch of packed items; `in_rows` for servers that want each file in a row of its
+/// own.
 ///
 /// # Errors
 /// When the input takes no numbers.
 pub(crate) fn batch(packed: &[Packed], input: &InputSpec, in_rows: bool) -> Result<Tensor, TensorError> {
-    if input.encoded.is_none() {
-        let pictures = packed.iter().filter_map(|packed| match packed {
-            Packed::Picture(picture) => Some(picture.as_ref()),
-            Packed::File(_) => None,
-        });
-        return input.batch(pictures);
-    }
-    let files = packed.iter().filter_map(|packed| match packed {
-        Packed::File(file) => Some(file.clone()),
+    let in_rows = match input {
+        InputSpec::Picture(spec) if spec.encoded.is_none() => {
+            let pictures = packed.iter().filter_map(|packed| match packed {
+                Packed::Picture(picture) => Some(picture.as_ref()),
+                Packed::Element(_) => None,
+            });
+            return spec.batch(pictures);
+        }
+        InputSpec::Picture(_) => in_rows,
+        InputSpec::Text(spec) => spec.in_rows,
+    };
+    let elements = packed.iter().filter_map(|packed| match packed {
+        Packed::Element(element) => Some(element.clone()),
         Packed::Picture(_) => None,
     });
     let shape = if in_rows { vec![packed.len(), 1] } else { vec![packed.len()] };
-    Tensor::new(input.sent_name(), shape, Elements::Bytes(files.collect()))
+    Tensor::new(input.sent_name(), shape, Elements::Bytes(elements.collect()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ macro_rules! made {
 
 fn input(height: usize, width: usize, colour: Colour) -> InputSpec {
     let preparation = Preparation { resize: Fit::Stretch, short_side: None, filter: Filter::Bilinear, antialias: true };
-    InputSpec {
+    let spec = PictureSpec {
         name: "pixels".into(),
         datatype: Datatype::Fp32,
         layout: Layout::Nchw,
@@ -31,7 +31,8 @@ fn input(height: usize, width: usize, colour: Colour) -> InputSpec {
         mean: vec![0.0; 3],
         std: vec![1.0; 3],
         encoded: Some(EncodedSpec { name: "file".into(), preparation }),
-    }
+    };
+    spec.into()
 }
 
 /// The input whose size is the picture's own.

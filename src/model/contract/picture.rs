@@ -1,68 +1,14 @@
-//! The contract of a classifier: how its input tensor encodes a picture, how its output encodes a prediction.
+//! How an input tensor encodes a picture.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::distribution::{Distribution, DistributionError};
+use super::ContractError;
 use crate::tensor::{
-    Colour, Datatype, Elements, Layout, OutputKind, Picture, PictureError, Preparation, Tensor, TensorError, grey,
-    resize, rgb,
+    Colour, Datatype, Elements, Layout, Picture, PictureError, Preparation, Tensor, TensorError, grey, resize, rgb,
 };
-
-/// Why a tensor is not a picture of the stated kind.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ContractError {
-    /// The dimensions differ from the stated ones.
-    #[error("input '{name}' has shape {actual:?}, expected [N, {}]", .expected.map(|side| side.to_string()).join(", "))]
-    Shape {
-        /// Name of the tensor.
-        name: String,
-        /// The stated dimensions, without the batch.
-        expected: [usize; 3],
-        /// The dimensions that came, batch included.
-        actual: Vec<usize>,
-    },
-    /// The element type differs from the stated one.
-    #[error("input '{name}' is {actual}, expected {expected}")]
-    Datatype {
-        /// Name of the tensor.
-        name: String,
-        /// The stated type.
-        expected: Datatype,
-        /// The type that came.
-        actual: Datatype,
-    },
-    /// A pixel is NaN or infinite.
-    #[error("input '{name}' holds a value that is not finite")]
-    NotFinite {
-        /// Name of the tensor.
-        name: String,
-    },
-    /// A pixel lies outside the stated range.
-    #[error("input '{name}' holds {value}, outside its range of {low} to {high}")]
-    OutOfRange {
-        /// Name of the tensor.
-        name: String,
-        /// The offending value, normalisation undone.
-        value: f32,
-        /// Lower end of the range.
-        low: f32,
-        /// Upper end of the range.
-        high: f32,
-    },
-    /// The batch is empty.
-    #[error("input '{name}' holds an empty batch")]
-    EmptyBatch {
-        /// Name of the tensor.
-        name: String,
-    },
-    /// The pixels could not be laid out.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-}
 
 /// How far outside the range a value may lie before it is refused, as a share of the range: rounding of the client.
 const RANGE_TOLERANCE: f32 = 1e-3;
@@ -72,7 +18,7 @@ const RANGE_TOLERANCE: f32 = 1e-3;
 /// A pixel `p` in [0, 1] travels as `(low + p * (high - low) - mean[c]) / std[c]`, `c` being the tensor's channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InputSpec {
+pub struct PictureSpec {
     /// Name of the tensor.
     pub name: String,
     /// Element type on the wire.
@@ -106,7 +52,7 @@ pub struct EncodedSpec {
     pub preparation: Preparation,
 }
 
-impl InputSpec {
+impl PictureSpec {
     /// Name of the tensor that clients send.
     pub fn sent_name(&self) -> &str {
         self.encoded.as_ref().map_or(&self.name, |encoded| &encoded.name)
@@ -167,7 +113,7 @@ impl InputSpec {
         Ok(values.chunks_exact(self.item_len()).map(|item| self.decode_item(item)).collect())
     }
 
-    /// Reads one item's values (length [`InputSpec::item_len`]) as a picture.
+    /// Reads one item's values (length [`PictureSpec::item_len`]) as a picture.
     ///
     /// # Errors
     /// When a value is not finite or out of range.
@@ -232,7 +178,7 @@ impl InputSpec {
     }
 
     /// Writes a picture of this size and number of channels as one item's values: the inverse of
-    /// [`InputSpec::decode_item`].
+    /// [`PictureSpec::decode_item`].
     pub fn encode(&self, picture: &Picture) -> Vec<f32> {
         let channels = self.colour.channels();
         let [low, high] = self.range;
@@ -263,7 +209,7 @@ impl InputSpec {
     }
 
     /// The gradient by a picture's pixels (planar, in [0, 1]) of something whose gradient by one item's values is given:
-    /// the chain rule through [`InputSpec::encode`].
+    /// the chain rule through [`PictureSpec::encode`].
     pub fn by_pixels(&self, gradient: &[f32]) -> Vec<f32> {
         let (channels, area) = (self.colour.channels(), self.height * self.width);
         let [low, high] = self.range;
@@ -288,63 +234,14 @@ impl InputSpec {
     }
 }
 
-/// How an output tensor encodes a prediction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutputSpec {
-    /// Name of the tensor.
-    pub name: String,
-    /// What its values mean.
-    pub kind: OutputKind,
-    /// Number of classes.
-    pub classes: usize,
-}
-
-impl OutputSpec {
-    /// Reads a batch of predictions (`items * classes` values, trailing dimensions of one allowed). An item whose
-    /// values are no distribution has no prediction, and takes none from its neighbours.
-    ///
-    /// # Errors
-    /// When the number of values is not `items * classes`.
-    pub fn decode(
-        &self,
-        items: usize,
-        values: &[f32],
-    ) -> Result<Vec<Result<Distribution, DistributionError>>, DistributionError> {
-        if items.checked_mul(self.classes) != Some(values.len()) || self.classes < 2 {
-            return Err(DistributionError::Classes { expected: self.classes, items, actual: values.len() });
-        }
-        let distribution = |scores| match self.kind {
-            OutputKind::Logits => Distribution::from_logits(scores),
-            OutputKind::Probabilities => Distribution::from_probabilities(scores),
-        };
-        Ok(values.chunks_exact(self.classes).map(distribution).collect())
-    }
-
-    /// Values that are read as this distribution, one a class. Logits are natural logarithms of the probabilities.
-    pub fn encode(&self, distribution: &Distribution) -> Vec<f32> {
-        let value = |p: &f64| match self.kind {
-            OutputKind::Logits => p.max(f64::from(f32::MIN_POSITIVE)).ln() as f32,
-            OutputKind::Probabilities => *p as f32,
-        };
-        distribution.probabilities().iter().map(value).collect()
-    }
-}
-
-/// SHA-256 over anything serialisable, in hexadecimal: the identity of a specification.
-pub fn fingerprint(value: &impl Serialize) -> String {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
-    hex::encode(Sha256::digest(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn squeezenet(layout: Layout, colour: Colour) -> InputSpec {
-        InputSpec {
+    fn squeezenet(layout: Layout, colour: Colour) -> PictureSpec {
+        PictureSpec {
             name: "data_0".into(),
             datatype: Datatype::Fp32,
             layout,
@@ -377,7 +274,7 @@ mod tests {
     #[test]
     fn a_gradient_by_pixels_tells_how_values_change() {
         for (layout, colour) in [(Layout::Nchw, Colour::Bgr), (Layout::Nhwc, Colour::Rgb)] {
-            let spec = InputSpec { std: vec![2.0, 4.0, 8.0], ..squeezenet(layout, colour) };
+            let spec = PictureSpec { std: vec![2.0, 4.0, 8.0], ..squeezenet(layout, colour) };
             let gradient: Vec<f32> = (0..18).map(|value| value as f32).collect();
             let worth = |picture: &Picture| spec.encode(picture).iter().zip(&gradient).map(|(v, g)| v * g).sum::<f32>();
             let black = Picture::new(3, 2, 3, vec![0.0; 18]).unwrap();
