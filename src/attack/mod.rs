@@ -1,5 +1,5 @@
 //! Attacks on a classifier, one file each in `gradient`, `query` and `adaptive`: benign pictures go in, adversarial ones
-//! come out, in what a client can really send, 8 bits a pixel.
+//! come out, in what a client can really send, 8 bits a pixel. Those on text are in [`text`].
 
 mod adaptive;
 mod ball;
@@ -9,6 +9,7 @@ mod nearest;
 mod oracle;
 mod query;
 mod target;
+pub mod text;
 mod warp;
 mod white_box;
 
