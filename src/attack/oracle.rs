@@ -1,10 +1,9 @@
 //! What an attacker has who only sees answers: a classifier to ask, each question counted.
 
-use std::sync::Arc;
-
+use super::text::TextOracle;
 use super::{AttackError, Goal, Seed};
 use crate::model::{Classifier, Distribution};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Item, Picture, to_8_bit};
 
 /// What comes back for a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,15 +83,21 @@ impl LocalOracle {
     }
 }
 
+impl LocalOracle {
+    fn answers(&self, sent: impl Iterator<Item = Item>) -> Result<Vec<Answer>, AttackError> {
+        let pending: Vec<_> = sent.map(|item| self.classifier.predict_waiting(move || item)).collect();
+        pending.into_iter().map(|pending| Ok(Answer::of(&pending.wait()??))).collect()
+    }
+}
+
 impl Oracle for LocalOracle {
     fn ask(&mut self, pictures: &[Picture]) -> Result<Vec<Answer>, AttackError> {
-        let pending: Vec<_> = pictures
-            .iter()
-            .map(|picture| {
-                let sent = Arc::new(to_8_bit(picture));
-                self.classifier.predict_waiting(move || sent)
-            })
-            .collect();
-        pending.into_iter().map(|pending| Ok(Answer::of(&pending.wait()??))).collect()
+        self.answers(pictures.iter().map(|picture| to_8_bit(picture).into()))
+    }
+}
+
+impl TextOracle for LocalOracle {
+    fn ask(&mut self, messages: &[String]) -> Result<Vec<Answer>, AttackError> {
+        self.answers(messages.iter().map(|message| message.clone().into()))
     }
 }

@@ -1,17 +1,18 @@
-//! What commands that measure detection have in common: pictures judged, and the report published.
+//! What commands that measure detection have in common: inputs judged, and the report published.
 
 use std::path::Path;
 
 use anyhow::Result;
 use portcullis::attack::Goal;
-use portcullis::data::{Dataset, Sample};
+use portcullis::data::Sample;
 use portcullis::detect::{Observation, Part, scores};
-use portcullis::profile::Profile;
+use portcullis::profile::{InputId, Profile};
 use portcullis::report::{Assessment, BenignOutcome, Distortion, Effort, Exhibit, Outcome, Trial};
-use portcullis::tensor::Picture;
+use portcullis::tensor::{Item, Picture};
 
 use super::Common;
 use super::pictures::{self, Watcher};
+use super::texts::set::AdversarialText;
 
 /// Pictures of an attack that are kept for the page.
 const EXHIBITS: usize = 3;
@@ -29,8 +30,8 @@ pub struct Made {
 }
 
 /// Names of the classes; their numbers where nobody named them.
-pub fn class_names(dataset: &Dataset, classes: usize) -> Vec<String> {
-    let named = dataset.classes().unwrap_or_default();
+pub fn class_names(named: Option<&[String]>, classes: usize) -> Vec<String> {
+    let named = named.unwrap_or_default();
     (0..classes).map(|class| named.get(class).cloned().unwrap_or_else(|| format!("class {class}"))).collect()
 }
 
@@ -42,9 +43,9 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// What becomes of benign pictures.
-    pub fn benign(&self, pictures: Vec<Picture>) -> Result<Vec<BenignOutcome>> {
-        let observed = self.watcher.observe("benign pictures", pictures.len(), pictures.into_iter().map(Ok))?;
+    /// What becomes of benign inputs.
+    pub fn benign<I: Into<Item>>(&self, items: Vec<I>) -> Result<Vec<BenignOutcome>> {
+        let observed = self.watcher.observe("benign inputs", items.len(), items.into_iter().map(Ok))?;
         let outcome = |seen: &Observation| {
             let kept = self.consensus(seen).map(|class| class == seen.original.top().0);
             Some(BenignOutcome { scores: self.row(seen)?, kept, effort: self.effort(seen)? })
@@ -94,6 +95,25 @@ impl Judge<'_> {
         Ok(Trial { level, attack, definition, outcomes, exhibits })
     }
 
+    /// What became of texts that an attack made; `labels` are level, attack and definition.
+    pub fn trial_of_texts(&self, labels: [String; 3], made: &[AdversarialText]) -> Result<Trial> {
+        let [level, attack, definition] = labels;
+        let observed = self.watcher.observe("judging", made.len(), made.iter().map(|made| Ok(made.text.clone())))?;
+        let outcome = |((seed, made), (_, seen)): ((usize, &AdversarialText), &(InputId, Option<Observation>))| {
+            let seen = seen.as_ref();
+            Outcome {
+                seed,
+                fooled: seen.is_some_and(|seen| made.goal().is_reached(seen.original.top().0)),
+                scores: seen.and_then(|seen| self.row(seen)),
+                distortion: None,
+                restored: seen.and_then(|seen| Some(self.consensus(seen)? == made.label)),
+                queries: Some(made.queries),
+            }
+        };
+        let outcomes = made.iter().enumerate().zip(&observed).map(outcome).collect();
+        Ok(Trial { level, attack, definition, outcomes, exhibits: Vec::new() })
+    }
+
     /// The class that squeezed copies and students together read.
     fn consensus(&self, observation: &Observation) -> Option<usize> {
         Some(self.watcher.panel.consensus(observation)?.top().0)
@@ -136,7 +156,7 @@ pub fn publish(common: &Common, assessment: &Assessment, folder: Option<&Path>) 
         println!("{json}");
         return Ok(());
     }
-    println!("{}: held against {} benign pictures\n", assessment.model, assessment.benign);
+    println!("{}: held against {} benign inputs\n", assessment.model, assessment.benign);
     if let Some(worst) = assessment.worst() {
         println!("{worst}\n");
         println!("{}\n", assessment.by_attack());

@@ -33,6 +33,14 @@ impl ItemSqueezer {
         }
     }
 
+    /// The squeezer, if it is one of texts.
+    pub fn of_texts(&self) -> Option<Box<dyn TextSqueezer>> {
+        match self {
+            Self::Picture(_) => None,
+            Self::Text(squeezer) => Some(Box::new(squeezer.clone())),
+        }
+    }
+
     /// The squeezed item; one of the other kind stays as it is.
     pub fn squeeze(&self, item: &Item) -> Item {
         match (self, item) {
@@ -87,4 +95,14 @@ impl Catalogue {
 
 fn is_known<T>(squeezer: Result<T, SqueezerError>) -> bool {
     !matches!(squeezer, Err(SqueezerError::Unknown { .. }))
+}
+
+impl TextSqueezer for Arc<dyn TextSqueezer> {
+    fn name(&self) -> String {
+        self.as_ref().name()
+    }
+
+    fn squeeze<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.as_ref().squeeze(text)
+    }
 }

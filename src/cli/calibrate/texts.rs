@@ -17,7 +17,7 @@ const PART: usize = 3;
 /// Observes benign texts. Squeezers know the words of the files that are there for that, or else of a part of the texts.
 pub fn observe(bench: &Bench<'_>, lineup: Lineup) -> Result<Observations> {
     let (benign, arguments) = (&bench.arguments.benign, bench.arguments);
-    let excluded = texts::ids_in(&arguments.exclude)?;
+    let excluded = texts::seeds_of(&arguments.exclude)?;
     let messages = texts::read(&benign.data)?;
     let mut left = texts::choose(&messages, benign, |text| excluded.contains(&InputId::from(text)))?;
     let mut told = Vec::new();

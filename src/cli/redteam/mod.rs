@@ -4,6 +4,7 @@ mod access;
 mod campaign;
 mod seeds;
 mod store;
+mod texts;
 mod through;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 use portcullis::attack::{Level, Suite};
 use portcullis::config::Policy;
 use portcullis::gateway::{OfflineTeacher, lineup_with_profile};
+use portcullis::model::InputSpec;
 use portcullis::report::{Assessment, Trial};
 
 use self::access::Access;
@@ -33,7 +35,7 @@ pub struct Arguments {
     /// A first answer within two minutes: few attacks, few pictures. The same as --suite quick.
     #[arg(long, conflicts_with = "suite")]
     quick: bool,
-    /// Which attacks: full, quick, library (those of docs/attacks.md), or those of the paper of feature squeezing for a
+    /// Which attacks on pictures; on text there is one suite. full, quick, library (those of docs/attacks.md), or those of the paper of feature squeezing for a
     /// data set: squeezing-mnist, squeezing-cifar10, squeezing-imagenet.
     #[arg(long, default_value_t = Suite::Full)]
     suite: Suite,
@@ -57,6 +59,9 @@ pub struct Arguments {
     /// chosen by.
     #[arg(long, value_name = "NPZ")]
     exclude: Vec<PathBuf>,
+    /// Labelled messages that attacks on text take words from; those that are attacked if not given.
+    #[arg(long, value_name = "PATH")]
+    words: Option<PathBuf>,
     /// Other configured models that examples are made on to be carried over, beside the students.
     #[arg(long, value_delimiter = ',', value_name = "MODEL")]
     surrogates: Vec<String>,
@@ -86,11 +91,16 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let (lineup, profile) =
         lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     let classifier = lineup.teacher.clone().context("a red team needs the classifier's file: give the model's path")?;
-    let teacher = OfflineTeacher::Local(classifier);
+    let teacher = OfflineTeacher::Local(classifier.clone());
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
+    let InputSpec::Picture(input) = &lineup.identity.input else {
+        let judge = Judge { watcher: &watcher, profile: &profile, classes: &[] };
+        let assessment = texts::assess(arguments, &judge, &classifier)?;
+        return assess::publish(common, &assessment, Some(&arguments.out));
+    };
 
-    let dataset = arguments.benign.open(lineup.identity.input.pictures()?)?;
-    let classes = assess::class_names(&dataset, lineup.identity.output.classes);
+    let dataset = arguments.benign.open(input)?;
+    let classes = assess::class_names(dataset.classes().as_deref(), lineup.identity.output.classes);
     let targets = arguments.targets.iter().map(|text| campaign::target(text, &classes)).collect::<Result<Vec<_>>>()?;
     let chosen = seeds::choose(&dataset, &profile, &watcher, &targets, arguments)?;
     let judge = Judge { watcher: &watcher, profile: &profile, classes: &classes };
