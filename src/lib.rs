@@ -18,13 +18,13 @@
 //! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
-//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders; adversarial sets; signs that are drawn |
-//! | [`squeeze`] | one file a squeezer |
+//! | [`data`] | readers of IDX, CIFAR, NumPy, image folders and messages; adversarial sets; signs that are drawn |
+//! | [`squeeze`] | one file a squeezer, of pictures and of text |
 //! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
 //! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
 //! | [`config`] | TOML, environment and flags, checked as a whole |
 //! | [`proto`] | code that is generated from `proto/` |
-//! | [`tensor`] | plain tensors and pictures |
+//! | [`tensor`] | plain tensors, pictures and texts |
 //!
 //! ONNX Runtime is named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line in `cli`.
 //!

@@ -345,7 +345,9 @@ fn variables_count_more_than_the_file_and_flags_more_than_variables() {
     assert_eq!(config.server.listen.address.to_string(), "127.0.0.2:9000");
     let detectors = [("models.signs.detectors.0.squeezers", "[\"median(2,2)\", \"median(3,3)\"]")];
     let config = parse_with(SMALLEST, &[], &detectors).expect("valid");
-    let DetectorKind::FeatureSqueezing { squeezers } = &config.models[0].detectors[0].kind else { panic!("squeezing") };
+    let DetectorKind::FeatureSqueezing { squeezers, .. } = &config.models[0].detectors[0].kind else {
+        panic!("squeezing")
+    };
     assert_eq!(squeezers.len(), 2);
 }
 

@@ -17,7 +17,7 @@ pub(super) fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
                 section.wrong(squeezers.at, "squeezers", "is empty");
                 return None;
             }
-            DetectorKind::FeatureSqueezing { squeezers: squeezers.value }
+            DetectorKind::FeatureSqueezing { squeezers: squeezers.value, hidden: section.optional("hidden") }
         }
         "disagreement" => DetectorKind::Disagreement {
             student: section.required("student")?,

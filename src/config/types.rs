@@ -305,6 +305,8 @@ pub enum DetectorKind {
     FeatureSqueezing {
         /// Names of squeezers, such as `median(2,2)`.
         squeezers: Vec<Located<String>>,
+        /// The class that attacks lead away from, where only that counts.
+        hidden: Option<Located<usize>>,
     },
     /// A student's prediction with the teacher's.
     Disagreement {

@@ -124,7 +124,7 @@ impl Panel {
         configured: &DetectorConfig,
     ) -> Result<Box<dyn Detector>, Vec<Mistake>> {
         match &configured.kind {
-            DetectorKind::FeatureSqueezing { squeezers } => {
+            DetectorKind::FeatureSqueezing { squeezers, hidden } => {
                 let mut positions = Vec::new();
                 let mut mistakes = Vec::new();
                 for name in squeezers {
@@ -134,7 +134,8 @@ impl Panel {
                     }
                 }
                 if mistakes.is_empty() {
-                    Ok(Box::new(FeatureSqueezing::new(&configured.name, positions)))
+                    let hidden = hidden.as_ref().map(|hidden| hidden.value);
+                    Ok(Box::new(FeatureSqueezing::new(&configured.name, positions).of_hidden(hidden)))
                 } else {
                     Err(mistakes)
                 }

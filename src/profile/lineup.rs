@@ -67,6 +67,9 @@ impl Loader {
             let message = "nothing tells what the model takes: give its path, or calibrate against the upstream first";
             mistakes.push(Mistake { at: configured.name.at.clone(), message: message.into() });
         }
+        if let Some((_, output)) = &contract {
+            mistakes.extend(unknown_classes(&configured.detectors, output.classes));
+        }
         let companions = self.companions(configured, contract.as_ref(), &mut mistakes);
         let kind =
             contract.as_ref().map_or_else(|| kind_by_squeezers(&configured.detectors), |(input, _)| input.kind());
@@ -200,12 +203,22 @@ impl From<&Profile> for Known {
 /// What a model takes by the squeezers that are configured, while nothing else tells it.
 fn kind_by_squeezers(detectors: &[DetectorConfig]) -> Kind {
     let squeezers = detectors.iter().filter_map(|detector| match &detector.kind {
-        DetectorKind::FeatureSqueezing { squeezers } => Some(squeezers),
+        DetectorKind::FeatureSqueezing { squeezers, .. } => Some(squeezers),
         _ => None,
     });
     let texts = Catalogue::of(Kind::Text, Arc::default());
     let is_of_text = squeezers.flatten().any(|name| texts.parse(&name.value).is_ok());
     if is_of_text { Kind::Text } else { Kind::Picture }
+}
+
+/// Detectors' classes that the model does not know.
+fn unknown_classes(detectors: &[DetectorConfig], classes: usize) -> impl Iterator<Item = Mistake> {
+    let hidden = detectors.iter().filter_map(|detector| match &detector.kind {
+        DetectorKind::FeatureSqueezing { hidden, .. } => hidden.as_ref(),
+        _ => None,
+    });
+    let unknown = hidden.filter(move |hidden| hidden.value >= classes);
+    unknown.map(move |hidden| hidden.mistake(format!("there is no class {}: the model has {classes}", hidden.value)))
 }
 
 fn contract(

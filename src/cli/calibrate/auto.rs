@@ -140,7 +140,7 @@ impl Chooser<'_> {
 
     /// The configured squeezers in their canonical spelling.
     fn configured(&self) -> Vec<String> {
-        let DetectorKind::FeatureSqueezing { squeezers } = &self.model.detectors[self.detector].kind else {
+        let DetectorKind::FeatureSqueezing { squeezers, .. } = &self.model.detectors[self.detector].kind else {
             return Vec::new();
         };
         squeezers.iter().filter_map(|name| Some(squeeze::parse(name).ok()?.name())).collect()
@@ -150,7 +150,9 @@ impl Chooser<'_> {
     fn with(&self, squeezers: &[String]) -> Vec<DetectorConfig> {
         let mut detectors = self.model.detectors.clone();
         let DetectorConfig { kind, at, .. } = &mut detectors[self.detector];
-        *kind = squeezing(squeezers, at);
+        if let DetectorKind::FeatureSqueezing { squeezers: configured, .. } = kind {
+            *configured = located(squeezers, at);
+        }
         detectors
     }
 }
@@ -178,8 +180,11 @@ fn one_by_one(squeezers: &[String]) -> Result<Panel> {
 }
 
 fn squeezing(squeezers: &[String], at: &Location) -> DetectorKind {
-    let located = |name: &String| Located { value: name.clone(), at: at.clone() };
-    DetectorKind::FeatureSqueezing { squeezers: squeezers.iter().map(located).collect() }
+    DetectorKind::FeatureSqueezing { squeezers: located(squeezers, at), hidden: None }
+}
+
+fn located(squeezers: &[String], at: &Location) -> Vec<Located<String>> {
+    squeezers.iter().map(|name| Located { value: name.clone(), at: at.clone() }).collect()
 }
 
 /// Whether both name the same squeezers, in whatever order.

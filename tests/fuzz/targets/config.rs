@@ -43,7 +43,7 @@ fn check_model(model: &GuardedModel) {
     assert!(model.detectors.iter().any(|detector| detector.weight > 0.0), "nothing would ever be suspicious");
     assert!(model.detectors.iter().all(|detector| detector.weight.is_finite() && detector.weight >= 0.0));
     for detector in &model.detectors {
-        if let DetectorKind::FeatureSqueezing { squeezers } = &detector.kind {
+        if let DetectorKind::FeatureSqueezing { squeezers, .. } = &detector.kind {
             squeezers.iter().for_each(|squeezer| check_squeezer(&squeezer.value));
         }
     }
