@@ -22,6 +22,9 @@ impl TextSqueezer for Invisible {
     }
 
     fn squeeze<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !text.contains(is_invisible) {
+            return Cow::Borrowed(text);
+        }
         let mut edited = Edited::new(text);
         let mut before = Before { base: None, kept: None, script: Script::Common };
         let mut at = 0;

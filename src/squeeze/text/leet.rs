@@ -9,8 +9,8 @@ use super::{TextSqueezer, Vocabulary};
 
 /// `leet`: digits and signs become the letters that they stand for, `fr33 c@sh` becomes `free cash`.
 ///
-/// They do where a known word comes of it, or a word that is mostly letters before; known words, and numbers with a unit
-/// (`10am`, `5th`), stay. So do words beyond ASCII.
+/// They do where a known word comes of it, and digits between letters also where an unknown one does. Known words and words
+/// beyond ASCII stay.
 #[derive(Debug, Clone)]
 pub struct Leet {
     vocabulary: Arc<Vocabulary>,
@@ -25,25 +25,20 @@ impl Leet {
         if !word.is_ascii() {
             return None;
         }
-        let signs = word.chars().filter(|&sign| letter_for(sign, 'i').is_some()).count();
-        let letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
-        if signs == 0 || letters == 0 || self.vocabulary.knows(word) {
+        let has_signs = word.chars().any(|sign| letter_for(sign, 'i').is_some());
+        let has_letters = word.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if !has_signs || !has_letters || self.vocabulary.knows(word) {
             return None;
         }
         let [as_i, as_l] = ['i', 'l'].map(|one| -> String {
             word.chars().map(|character| letter_for(character, one).unwrap_or(character)).collect()
         });
         let reading = if self.vocabulary.count(&as_l) > self.vocabulary.count(&as_i) { as_l } else { as_i };
-        let is_word = self.vocabulary.knows(&reading) || letters > signs && !word.contains('@') && !self.has_unit(word);
+        if !self.vocabulary.knows(&reading) && !has_digits_inside(word) {
+            return None;
+        }
         let is_shouted = !word.chars().any(char::is_lowercase);
-        is_word.then(|| if is_shouted { reading.to_uppercase() } else { reading })
-    }
-
-    /// Whether a word is a number with its unit, which is a known word or a short one.
-    fn has_unit(&self, word: &str) -> bool {
-        let unit = word.trim_start_matches(|character: char| character.is_ascii_digit());
-        let is_unit = unit.len() <= 2 || self.vocabulary.knows(unit);
-        unit.len() < word.len() && is_unit && unit.chars().all(char::is_alphabetic)
+        Some(if is_shouted { reading.to_uppercase() } else { reading })
     }
 }
 
@@ -61,6 +56,15 @@ impl TextSqueezer for Leet {
         }
         edited.finish()
     }
+}
+
+/// Whether a word is letters at both ends and most of it, and all that stands between them is digits.
+fn has_digits_inside(word: &str) -> bool {
+    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
+    let ends = [word.as_bytes().first(), word.as_bytes().last()];
+    2 * letters > word.len()
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && ends.into_iter().flatten().all(u8::is_ascii_alphabetic)
 }
 
 /// The letter that a sign stands for; `one` is the one that 1, ! and | do.
@@ -105,7 +109,9 @@ mod tests {
         ] {
             assert_eq!(squeezer.squeeze(text), plain);
         }
-        for text in ["gr8 10am 5th 12days", "£100 07912345678 $5", "win!!!", "me@work", "a | b", "B4"] {
+        for text in
+            ["gr8 10am 5th 12days", "£100 07912345678 $5", "win!!!", "me@work", "now!txt mp3 SK38", "a | b", "B4"]
+        {
             assert!(matches!(squeezer.squeeze(text), Cow::Borrowed(_)), "{text}: {}", squeezer.squeeze(text));
         }
     }

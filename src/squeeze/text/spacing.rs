@@ -39,7 +39,8 @@ impl Spacing {
                 1 => Cow::Borrowed(&text[part.clone()]),
                 _ => words[at..at + row].iter().map(|word| &text[word.clone()]).collect(),
             };
-            pieces.push(Piece { is_known: self.vocabulary.knows(&letters), part, letters });
+            let is_known = self.vocabulary.knows(&letters) || !letters.contains(char::is_alphabetic);
+            pieces.push(Piece { part, letters, is_known });
             at += row;
         }
         pieces
@@ -47,7 +48,7 @@ impl Spacing {
 
     /// How many pieces, from the first on, make one known word; the most of them, or 1.
     fn known_together(&self, text: &str, pieces: &[Piece]) -> usize {
-        let mut joined = String::new();
+        let mut joined = String::with_capacity(Self::LONGEST);
         let mut has_unknown = false;
         let mut most = 1;
         for (index, piece) in pieces.iter().enumerate() {
@@ -77,8 +78,8 @@ impl TextSqueezer for Spacing {
         while at < pieces.len() {
             let together = &pieces[at..at + self.known_together(text, &pieces[at..])];
             let part = pieces[at].part.start..together[together.len() - 1].part.end;
-            let letters: Cow<str> = together.iter().map(|piece| piece.letters.as_ref()).collect();
-            if letters.len() < part.len() {
+            if together.iter().map(|piece| piece.letters.len()).sum::<usize>() < part.len() {
+                let letters: String = together.iter().map(|piece| piece.letters.as_ref()).collect();
                 edited.replace(part, &letters);
             }
             at += together.len();
@@ -91,6 +92,7 @@ impl TextSqueezer for Spacing {
 struct Piece<'a> {
     part: Range<usize>,
     letters: Cow<'a, str>,
+    /// Whether it stands for itself: a word that was seen, or a number.
     is_known: bool,
 }
 
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn words_that_are_pulled_apart_come_together() {
-        let squeezer = Spacing::new(&Arc::new(Vocabulary::fit(["free cash in to into win freedom"])));
+        let squeezer = Spacing::new(&Arc::new(Vocabulary::fit(["free cash in to into win freedom in2 150pm pm"])));
         for (text, plain) in [
             ("w i n a car", "wina car"),
             ("f r e e entry, F.R.E.E c-a-s-h", "free entry, FREE cash"),
@@ -132,7 +134,9 @@ mod tests {
         ] {
             assert_eq!(squeezer.squeeze(text), plain);
         }
-        for text in ["in to the end. Free", "I a car", "fr\nee", "fr    ee", "a  b c", "你好 世界"] {
+        for text in
+            ["in to the end. Free", "I a car", "in 2 days, £1.50/pm", "fr\nee", "fr    ee", "a  b c", "你好 世界"]
+        {
             assert!(matches!(squeezer.squeeze(text), Cow::Borrowed(_)), "{text}: {}", squeezer.squeeze(text));
         }
     }
