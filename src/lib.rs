@@ -11,6 +11,7 @@
 //! | `cli` | one file a command: arguments and wiring |
 //! | [`gateway`] | the online half: listening, proxying, examining one request, upstreams, the operators' port, the life cycle |
 //! | [`train`] | distillation and training, also against an adversary, and of sentinels; a feature of the build |
+//! | [`ngram`] | students of text: a softmax over rows of characters, fitted and written as ONNX |
 //! | [`attack`] | attacks on a classifier, one file each, and the suites that a red team makes |
 //! | [`report`] | tables, histograms and plots; what an assessment found, for the terminal, programs and a browser |
 //! | [`audit`] | detections as OCSF findings: lines of files, CloudEvents |
@@ -18,7 +19,7 @@
 //! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
 //! | [`telemetry`] | every metric, log line and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
-//! | [`data`] | readers of IDX, CIFAR, NumPy, image folders and messages; adversarial sets; signs that are drawn |
+//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs that are drawn |
 //! | [`squeeze`] | one file a squeezer, of pictures and of text |
 //! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
 //! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
@@ -47,6 +48,7 @@ pub mod detect;
 pub mod evidence;
 pub mod gateway;
 pub mod model;
+pub mod ngram;
 pub mod onnx;
 pub mod profile;
 pub mod proto;

@@ -95,7 +95,7 @@ fn attacks_are_as_strong_as_those_of_a_public_library() {
     let model = config.models.iter().find(|model| model.name.value.contains("cifar")).expect("a CIFAR-10 model");
     let workers = Arc::new(Workers::start(2, 64).expect("threads"));
     let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
-    let lineup = loader.line_up(model, None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let classifier = lineup.teacher.expect("the classifier");
     let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("gradients");
     let seeds = first_that_are_read_rightly(&white_box);

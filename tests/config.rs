@@ -513,7 +513,8 @@ fn a_server_that_decodes_needs_to_be_told_of_in_full() {
         parse_with(SMALLEST, &[], &[&[("upstream.embedded", "false"), grpc], &flags[..]].concat())
     };
     let input = encoded(&[("resize", "crop"), ("short_side", "40")]).expect("valid").models.swap_remove(0).input;
-    let spec = resolve_input(&input, &signs()).expect("it is all there").encoded.expect("files are sent");
+    let spec = resolve_input(&input, &signs()).expect("it is all there");
+    let spec = spec.pictures().expect("pictures").encoded.clone().expect("files are sent");
     let preparation =
         Preparation { resize: Fit::Crop, short_side: Some(40), filter: Filter::Bilinear, antialias: true };
     assert_eq!((spec.name.as_str(), spec.preparation), ("image", preparation));

@@ -8,6 +8,9 @@ use crate::tensor::{Datatype, Elements};
 /// The operator set that graphs are built with: ONNX 1.12 and everything newer know it.
 pub(super) const OPERATOR_SET: i64 = 17;
 
+/// Domain and version of the operators that ONNX Runtime has beside ONNX's own.
+const CONTRIBUTED: (&str, i64) = ("com.microsoft", 1);
+
 /// A tensor that flows through the graph that made it: an input, a constant or what a node answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value(pub(super) usize);
@@ -20,6 +23,7 @@ pub enum Attribute {
     Ints(Vec<i64>),
     Float(f32),
     Text(String),
+    Texts(Vec<String>),
     /// One that was read from a file and is of no concern here: it is written as it was.
     Other(Box<AttributeProto>),
 }
@@ -141,9 +145,33 @@ impl Graph {
         inputs: &[Value],
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> [Value; N] {
+        self.nodes_of("", operator, inputs, attributes)
+    }
+
+    /// What `operator` answers that ONNX Runtime has beside ONNX's own: only it runs the graph then.
+    pub fn contributed(
+        &mut self,
+        operator: &str,
+        inputs: &[Value],
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> Value {
+        if self.operator_sets.iter().all(|(domain, _)| domain != CONTRIBUTED.0) {
+            self.operator_sets.push((CONTRIBUTED.0.to_owned(), CONTRIBUTED.1));
+        }
+        let [output] = self.nodes_of(CONTRIBUTED.0, operator, inputs, attributes);
+        output
+    }
+
+    fn nodes_of<const N: usize>(
+        &mut self,
+        domain: &str,
+        operator: &str,
+        inputs: &[Value],
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> [Value; N] {
         let outputs = [(); N].map(|()| self.value(Name::Numbered(operator.to_owned())));
         let attributes = attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect();
-        let (operator, domain) = (operator.to_owned(), String::new());
+        let (operator, domain) = (operator.to_owned(), domain.to_owned());
         let inputs = inputs.iter().copied().map(Some).collect();
         self.nodes.push(Node { operator, domain, inputs, outputs: outputs.map(Some).to_vec(), attributes });
         outputs

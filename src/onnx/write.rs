@@ -129,6 +129,10 @@ fn attribute_message(name: &str, attribute: &Attribute) -> AttributeProto {
         Attribute::Ints(ints) => AttributeProto { ints: ints.clone(), ..message(AttributeType::Ints) },
         &Attribute::Float(f) => AttributeProto { f, ..message(AttributeType::Float) },
         Attribute::Text(text) => AttributeProto { s: text.clone().into(), ..message(AttributeType::String) },
+        Attribute::Texts(texts) => {
+            let strings = texts.iter().map(|text| text.clone().into()).collect();
+            AttributeProto { strings, ..message(AttributeType::Strings) }
+        }
         Attribute::Other(other) => *other.clone(),
     }
 }

@@ -22,7 +22,7 @@ fn main() {
     let model = config.models.iter().find(|model| model.name.value == "cifar10").expect("a CIFAR-10 model");
     let workers = Arc::new(Workers::start(0, 64).expect("threads"));
     let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
-    let lineup = loader.line_up(model, None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let victim = WhiteBox::open(&loader.runtime, &lineup.teacher.expect("the classifier")).expect("gradients");
     let data = Dataset::open(root.join("../shared/data/cifar10"), &Default::default()).expect("pictures");
     let seeds: Vec<Seed> = (0..PICTURES)

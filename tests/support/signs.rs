@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portcullis::config::Config;
 use portcullis::data::{Dataset, Sample};
 use portcullis::model::{Classifier, Runtime, Workers};
-use portcullis::profile::{Lineup, Loader};
+use portcullis::profile::{Known, Lineup, Loader};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples/signs.toml");
 
@@ -16,7 +16,7 @@ pub fn line_up() -> (Lineup, Loader) {
     let model = config.models.first().expect("a model");
     let workers = Arc::new(Workers::start(2, 64).expect("threads"));
     let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
-    let lineup = loader.line_up(model, None).expect("models that fit together");
+    let lineup = loader.line_up(model, Known::default()).expect("models that fit together");
     lineup.profile(&model.profile.value).expect("a profile that belongs to the models");
     (lineup, loader)
 }

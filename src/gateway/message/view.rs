@@ -344,6 +344,39 @@ mod tests {
     }
 
     #[test]
+    fn texts_read_alike_raw_and_typed_and_what_is_none_harms_no_neighbour() {
+        let spec = TextSpec { name: "text".into(), in_rows: true }.into();
+        let elements = vec![Bytes::from_static(b"free"), Bytes::from_static(b"\xff")];
+        let read = |typed: bool, shape: Vec<i64>, elements: &[Bytes]| {
+            let contents = InferTensorContents { bytes_contents: elements.to_vec(), ..Default::default() };
+            let raw = Elements::Bytes(elements.to_vec()).to_raw();
+            let request = ModelInferRequest {
+                inputs: vec![InferInputTensor {
+                    name: "text".into(),
+                    datatype: "BYTES".into(),
+                    shape,
+                    contents: typed.then_some(contents),
+                    ..Default::default()
+                }],
+                raw_input_contents: if typed { Vec::new() } else { vec![raw] },
+                ..Default::default()
+            };
+            sent(&request, &spec, MOST)
+        };
+        for (typed, shape) in [(false, vec![2, 1]), (true, vec![2, 1]), (false, vec![2]), (true, vec![2])] {
+            let items = read(typed, shape, &elements).unwrap();
+            assert_eq!(items[0], Ok(Sent::Item(Item::Text("free".into()))));
+            assert_eq!(items[1].as_ref().map_err(ViewError::reason), Err(Reason::Text));
+        }
+        let long = read(true, vec![1], &[Bytes::from_static(b"123456789")]).unwrap().remove(0);
+        assert_eq!(long.map_err(|error| error.reason()), Err(Reason::TooLarge));
+        let reason = |shape: Vec<i64>, count| read(true, shape, &vec![Bytes::new(); count]).unwrap_err().reason();
+        assert_eq!(reason(vec![3], 3), Reason::TooLarge);
+        assert_eq!(reason(vec![0], 0), Reason::Shape);
+        assert_eq!(reason(vec![1, 2], 2), Reason::Shape);
+    }
+
+    #[test]
     fn hostile_requests_have_a_reason_each() {
         let reason = |request: &ModelInferRequest| {
             let items: Result<Vec<Sent>, ViewError> =

@@ -119,7 +119,10 @@ impl TryFrom<Vec<(String, u32)>> for Vocabulary {
         }
         let mut counts = HashMap::with_capacity(list.len());
         for (word, count) in list {
-            let is_word = holds(&word) && words(&word).eq([0..word.len()]) && lowercase(&word) == word && count > 0;
+            let is_word = holds(&word)
+                && words(&word).eq(std::iter::once(0..word.len()))
+                && lowercase(&word) == word
+                && count > 0;
             if !is_word || counts.insert(word.clone(), count).is_some() {
                 return Err(VocabularyError::Word(word));
             }

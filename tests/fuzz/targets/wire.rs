@@ -4,7 +4,7 @@ use bytes::Bytes;
 use portcullis::gateway::fuzzing;
 use portcullis::model::{Distribution, EncodedSpec, InputSpec, OutputSpec, PictureSpec, TextSpec};
 use portcullis::proto::inference::ModelInferRequest;
-use portcullis::tensor::{Colour, Datatype, Filter, Fit, Item, Layout, OutputKind, Preparation};
+use portcullis::tensor::{Colour, Datatype, Filter, Fit, Item, Layout, OutputKind, Picture, Preparation};
 
 use super::memory;
 

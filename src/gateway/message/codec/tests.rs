@@ -4,7 +4,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::EncodedSpec;
+use crate::model::{EncodedSpec, PictureSpec, TextSpec};
 use crate::tensor::{Colour, Datatype, Filter, Fit, Layout, Preparation};
 
 const HEIGHT: usize = 16;
@@ -20,6 +20,10 @@ macro_rules! made {
 
 fn input(height: usize, width: usize, colour: Colour) -> InputSpec {
     let preparation = Preparation { resize: Fit::Stretch, short_side: None, filter: Filter::Bilinear, antialias: true };
+    prepared(height, width, colour, preparation)
+}
+
+fn prepared(height: usize, width: usize, colour: Colour, preparation: Preparation) -> InputSpec {
     let spec = PictureSpec {
         name: "pixels".into(),
         datatype: Datatype::Fp32,
@@ -211,14 +215,13 @@ fn what_follows_a_picture_changes_nothing() {
 #[test]
 fn a_copy_that_is_packed_is_what_the_server_makes_of_it() {
     let picture = Arc::new(Picture::from_interleaved_u8(3, HEIGHT, WIDTH, &pixels()).unwrap());
-    let mut input = own();
     for preparation in [
         Preparation { resize: Fit::Stretch, short_side: None, filter: Filter::Bilinear, antialias: false },
         Preparation { resize: Fit::Crop, short_side: Some(33), filter: Filter::Lanczos, antialias: true },
         Preparation { resize: Fit::Pad, short_side: None, filter: Filter::Area, antialias: true },
     ] {
-        input.encoded = Some(EncodedSpec { name: "file".into(), preparation });
-        let Packed::File(file) = pack(picture.clone(), &input).unwrap() else { panic!("a file") };
+        let input = prepared(HEIGHT, WIDTH, Colour::Rgb, preparation);
+        let Packed::Element(file) = pack(picture.clone().into(), &input).unwrap() else { panic!("a file") };
         assert!(file.starts_with(b"\x89PNG"));
         assert_eq!(decode(&file, &input, MOST).as_ref(), Ok(picture.as_ref()), "{preparation:?}");
     }
@@ -227,10 +230,23 @@ fn a_copy_that_is_packed_is_what_the_server_makes_of_it() {
 #[test]
 fn a_batch_is_a_list_or_a_column_of_files() {
     let picture = Arc::new(Picture::from_interleaved_u8(3, HEIGHT, WIDTH, &pixels()).unwrap());
-    let packed = || pack(picture.clone(), &own()).unwrap();
+    let packed = || pack(picture.clone().into(), &own()).unwrap();
     for (in_rows, shape) in [(false, vec![2]), (true, vec![2, 1])] {
         let tensor = batch(&[packed(), packed()], &own(), in_rows).unwrap();
         assert_eq!((tensor.name.as_str(), tensor.shape, tensor.elements.datatype()), ("file", shape, Datatype::Bytes));
+    }
+}
+
+#[test]
+fn a_batch_of_texts_has_the_models_shape_whatever_the_server_says_of_files() {
+    let packed = ["free", ""].map(|text| pack(text.to_owned().into(), &own()).unwrap());
+    for (in_rows, shape) in [(true, vec![2, 1]), (false, vec![2])] {
+        let tensor = batch(&packed, &TextSpec { name: "text".into(), in_rows }.into(), !in_rows).unwrap();
+        let texts = [Bytes::from_static(b"free"), Bytes::new()];
+        assert_eq!(
+            (tensor.name.as_str(), tensor.shape, tensor.elements),
+            ("text", shape, Elements::Bytes(texts.into()))
+        );
     }
 }
 
