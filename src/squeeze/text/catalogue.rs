@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Accents, Chain, Dropout, Frequency, Invisible, Leet, Nfkc, Repeats, Segment, Skeleton, Spacing, Spelling,
+    Accents, Chain, Common, Dropout, Frequency, Invisible, Leet, Nfkc, Repeats, Segment, Skeleton, Spacing, Spelling,
     TextSqueezer, Vocabulary,
 };
 use crate::squeeze::name::{SqueezerError, Written};
@@ -11,7 +11,7 @@ use crate::squeeze::name::{SqueezerError, Written};
 type Read = fn(&Written, &'static str, &Arc<Vocabulary>) -> Result<Box<dyn TextSqueezer>, SqueezerError>;
 
 /// How each is written, and how that is read.
-const SQUEEZERS: [(&str, Read); 11] = [
+const SQUEEZERS: [(&str, Read); 12] = [
     ("nfkc", |written, usage, _| written.parameters(usage).map(|[]| Box::new(Nfkc) as _)),
     ("skeleton", |written, usage, _| written.parameters(usage).map(|[]| Box::new(Skeleton) as _)),
     ("invisible", |written, usage, _| written.parameters(usage).map(|[]| Box::new(Invisible) as _)),
@@ -26,6 +26,10 @@ const SQUEEZERS: [(&str, Read); 11] = [
     ("frequency(COUNT)", |written, usage, words| {
         let [count] = written.parameters(usage)?;
         Ok(Box::new(Frequency::new(count.within(Frequency::COUNT)?, words)))
+    }),
+    ("common(COUNT)", |written, usage, words| {
+        let [count] = written.parameters(usage)?;
+        Ok(Box::new(Common::new(count.within(Common::COUNT)?, words)))
     }),
     ("dropout(SHARE,SEED)", |written, usage, _| {
         let [share, seed] = written.parameters(usage)?;
@@ -83,7 +87,7 @@ mod tests {
     #[test]
     fn a_mistake_is_answered_with_how_to_write_it() {
         let known = "there is no squeezer 'median(2,2)'; known are nfkc, skeleton, invisible, accents, leet, spacing, \
-                     repeats, spelling(DISTANCE), frequency(COUNT), dropout(SHARE,SEED), segment(INDEX,OF)";
+                     repeats, spelling(DISTANCE), frequency(COUNT), common(COUNT), dropout(SHARE,SEED), segment(INDEX,OF)";
         for (name, refusal) in [
             ("median(2,2)", known),
             ("nfkc(1)", "nfkc takes 0 parameters, 'nfkc(1)' has 1"),

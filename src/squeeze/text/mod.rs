@@ -6,6 +6,7 @@
 mod accents;
 mod catalogue;
 mod chain;
+mod common;
 mod dropout;
 mod frequency;
 mod invisible;
@@ -23,6 +24,7 @@ mod words;
 pub use accents::Accents;
 pub use catalogue::parse_text;
 pub use chain::Chain;
+pub use common::Common;
 pub use dropout::Dropout;
 pub use frequency::Frequency;
 pub use invisible::Invisible;
