@@ -16,6 +16,8 @@ pub struct NamedTextAttack {
 
 /// The share of words that attacks may change: so few that a person still reads the message.
 const SHARE: f64 = 0.4;
+/// The share of words that are replaced: so few that what is left makes sense.
+const REPLACED: f64 = 0.2;
 /// Words that are added for each word of the message.
 const PADDING: f64 = 1.5;
 
@@ -31,7 +33,7 @@ pub fn text_suite(lexicon: &Arc<Lexicon>, seed: u64) -> Vec<NamedTextAttack> {
         named("spacing", Box::new(Spacing { share, seed })),
         named("deep_word_bug", Box::new(DeepWordBug { share, seed })),
         named("text_bugger", Box::new(TextBugger { lexicon: Arc::clone(lexicon), share, seed })),
-        named("replacement", Box::new(Replacement { lexicon: Arc::clone(lexicon), share, seed })),
+        named("replacement", Box::new(Replacement { lexicon: Arc::clone(lexicon), share: REPLACED, seed })),
         named("padding_before", Box::new(padding(Place::Before))),
         named("padding_after", Box::new(padding(Place::After))),
         named("padding_between", Box::new(padding(Place::Between))),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use strsim::osa_distance;
 
 use super::edits::random;
 use super::homoglyphs::look_alike;
@@ -14,8 +15,8 @@ use super::{AttackError, Lexicon, TextAttack};
 /// Five bugs of which the best is kept: a space is put into the word, an inner letter left out, two inner letters swapped,
 /// a letter replaced by one that looks alike or is its neighbour on the keyboard, or the word by another.
 ///
-/// The paper takes the other word from word vectors, which are not at hand: here it is a typical one of the wanted class
-/// with the same initial and nearly as long.
+/// The paper takes the other word from word vectors, which are not at hand: here it is one of the wanted class's that is
+/// spelt nearly alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextBugger {
     /// What an attacker knows of words.
@@ -82,13 +83,13 @@ fn beside(letter: char, is_left: bool) -> Option<char> {
     if is_left { left.or(right) } else { right.or(left) }
 }
 
-/// Words with the initial of `word` that are as long or differ by a letter.
+/// Words up to two changes of letters away, of those as long as four letters.
 fn similar<'a>(word: &str, wanted: &[&'a str]) -> impl Iterator<Item = &'a str> {
     const MOST: usize = 5;
     let word = word.to_lowercase();
-    let is_similar =
-        |other: &&str| other.chars().next() == word.chars().next() && other.len().abs_diff(word.len()) <= 1;
-    wanted.iter().copied().filter(is_similar).filter(|other| *other != word).take(MOST).collect::<Vec<_>>().into_iter()
+    let is_similar = |other: &&&str| other.chars().count() >= 4 && **other != word && osa_distance(other, &word) <= 2;
+    let similar: Vec<&str> = wanted.iter().filter(is_similar).take(MOST).copied().collect();
+    similar.into_iter()
 }
 
 #[cfg(test)]
@@ -107,9 +108,6 @@ mod tests {
             [beside('q', true), beside('S', true), beside('m', false), beside('ı', true)],
             [Some('w'), Some('a'), Some('n'), None]
         );
-        assert_eq!(
-            similar("Cash", &["call", "cold", "at", "cash", "come", "c"]).collect::<Vec<_>>(),
-            ["call", "cold", "come"]
-        );
+        assert_eq!(similar("Cash", &["call", "cold", "at", "cash", "wash", "c"]).collect::<Vec<_>>(), ["call", "wash"]);
     }
 }
