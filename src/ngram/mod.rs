@@ -7,7 +7,9 @@
 mod export;
 mod features;
 mod fit;
+mod mixed;
 
 pub use export::TextContract;
 pub use features::Ngrams;
 pub use fit::{Example, FitError, Plan, Student, fit};
+pub use mixed::mixed;
