@@ -1,7 +1,7 @@
 """Attacks the guarded spam filter of ../shared and writes what is found into the tables of docs/text.md.
 
 Nothing that is attacked or held against the profile was seen before: the filter was trained on one part of the messages,
-which also tells the words; of the others some calibrate, some are attacked, and the rest is benign.
+which also tells the words; of the others some ham calibrates, some spam is attacked, and the rest of the ham is benign.
 """
 
 import json
@@ -21,6 +21,7 @@ PAGE = pathlib.Path("docs/text.md")
 PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
 SEEDS = os.environ.get("SEEDS", "100")
 CALIBRATING = "1200"
+DRAW = os.environ.get("DRAW", "7")
 RATE = 0.01
 MARKS = "<!-- made by `make text` -->", "<!-- until here -->"
 
@@ -91,7 +92,7 @@ def seconds_of_cpu(count, fresh):
 
 def messages_a_second(fresh):
     """Messages that one core examines in a second, what a start takes left out."""
-    few, many = (seconds_of_cpu(count, fresh) for count in (20, 900))
+    few, many = (seconds_of_cpu(count, fresh) for count in (20, 600))
     return (many[1] - few[1]) / (many[0] - few[0])
 
 
@@ -111,11 +112,11 @@ def attacks(report):
     return rows
 
 
-def f1(report, level):
+def f1(report, benign, level):
     at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == RATE)
     found = [finding["combined"]["detected"][at] for finding in report["findings"] if finding["level"] == level]
     right, all_of_them = (sum(one[key] for one in found) for key in ("flagged", "total"))
-    wrong = report["rates"][at]["measured"]["flagged"]
+    wrong = benign["rates"][at]["measured"]["flagged"]
     return 2 * right / (right + wrong + all_of_them)
 
 
@@ -127,24 +128,26 @@ def main():
     parts = halves(np.array([label == "spam" for label, _ in rows]).astype(int))
     training, fresh = ([rows[at] for at in part] for part in parts)
     known, unseen = write("training.tsv", training), write("fresh.tsv", fresh)
-    portcullis("calibrate", "--data", unseen, "--count", CALIBRATING, "--words", known, "--fpr", "0.05,0.01")
-    spam = ["--data", unseen, "--words", known, "--targets", "ham", "--seeds", SEEDS]
+    ham, junk = (write(f"{kind}.tsv", [row for row in fresh if row[0] == kind]) for kind in ("ham", "spam"))
+    portcullis("calibrate", "--data", ham, "--count", CALIBRATING, "--words", known, "--fpr", "0.05,0.01", "--seed", DRAW)
+    spam = ["--data", unseen, "--words", known, "--targets", "ham", "--seeds", SEEDS, "--seed", DRAW]
     report = json.loads(portcullis("redteam", *spam, "--out", TO / "redteam", "--json"))
-    benign = json.loads(portcullis("evaluate", "--json", "--data", unseen))
+    benign = json.loads(portcullis("evaluate", "--json", "--data", ham))
+    unattacked = json.loads(portcullis("evaluate", "--json", "--data", junk))
     others = json.loads(portcullis("evaluate", "--json", "--data", "tests/golden/multilingual.tsv"))
     at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == RATE)
-    measured = [each["rates"][at]["measured"] for each in (benign, others)]
+    measured = [each["rates"][at]["measured"] for each in (benign, unattacked, others)]
+    kinds = "fresh ham", "fresh spam that nobody disguised", "benign messages in other languages"
     table = [
         *attacks(report),
         "",
         "| | |",
         "|---|---|",
-        f"| fresh benign messages flagged at 1% | {measured[0]['flagged']} of {measured[0]['total']}, {percent(measured[0])} |",
-        f"| messages in other languages flagged | {measured[1]['flagged']} of {measured[1]['total']} |",
-        f"| F1 over all oblivious attacks and {report['benign']} benign messages | {f1(report, 'oblivious'):.3f} |",
-        f"| the same, adaptive | {f1(report, 'adaptive'):.3f} |",
+        *(f"| {name} flagged | {each['flagged']} of {each['total']}, {percent(each)} |" for name, each in zip(kinds, measured)),
+        f"| F1 over all oblivious attacks and {benign['benign']} benign messages | {f1(report, benign, 'oblivious'):.3f} |",
+        f"| the same, adaptive | {f1(report, benign, 'adaptive'):.3f} |",
         f"| fresh messages that the filter reads rightly, guarded or not | {read_right(fresh):.2%} of {len(fresh)} |",
-        f"| messages a second on one core, all squeezers | {messages_a_second(unseen):.0f} |",
+        f"| messages a second on one core, all squeezers | {messages_a_second(ham):.0f} |",
     ]
     before, rest = PAGE.read_text().split(MARKS[0])
     after = rest.split(MARKS[1])[1]
