@@ -21,7 +21,7 @@ use crate::gateway::message::view::{Origin, Predictions, Sent};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{Stage, stage_ended};
-use crate::tensor::Item;
+use crate::tensor::{Item, Picture};
 
 /// Items of one request that are predicted at a time: enough to keep the workers busy, too few for one large batch to
 /// fill their queue.

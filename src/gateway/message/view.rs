@@ -152,7 +152,8 @@ pub(crate) fn sent_in(
             Ok(files.into_iter().map(|file| Ok(Sent::File(file))).collect())
         }
         (InputSpec::Text(spec), Elements::Bytes(texts)) => {
-            let item = |text: Bytes| Ok(Sent::Item(Item::Text(spec.decode(&text, longest)?), Some(Origin::Element(text))));
+            let item =
+                |text: Bytes| Ok(Sent::Item(Item::Text(spec.decode(&text, longest)?), Some(Origin::Element(text))));
             Ok(texts.into_iter().map(item).collect())
         }
         _ => Err(ContractError::Datatype { name: tensor.name, expected: Datatype::Bytes, actual }.into()),
