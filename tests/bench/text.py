@@ -19,15 +19,17 @@ MODEL = SHARED / "models/sms_spam.onnx"
 TO = pathlib.Path("target/text")
 PAGE = pathlib.Path("docs/text.md")
 PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
-SEEDS = os.environ.get("SEEDS", "100")
+SEEDS = os.environ.get("SEEDS", "30")
 CALIBRATING = "1200"
 DRAW = os.environ.get("DRAW", "7")
 RATE = 0.01
 MARKS = "<!-- made by `make text` -->", "<!-- until here -->"
 
 
-def portcullis(command, *arguments):
-    line = [PROGRAM, "--config", "deploy/examples/spam.toml", "--log", "error", "--set", "models.spam.profile=" + PROFILE]
+def portcullis(command, *arguments, settings=()):
+    line = [PROGRAM, "--config", "deploy/examples/spam.toml", "--log", "error"]
+    for setting in ("models.spam.profile=" + PROFILE, *settings):
+        line += ["--set", setting]
     done = subprocess.run([*line, command, *map(str, arguments)], check=True, stdout=subprocess.PIPE)
     return done.stdout
 
@@ -85,7 +87,8 @@ def read_right(rows):
 
 def seconds_of_cpu(count, fresh):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = json.loads(portcullis("evaluate", "--json", "--set", "workers.count=1", "--data", fresh, "--count", count))
+    arguments = ["evaluate", "--json", "--data", fresh, "--count", count]
+    report = json.loads(portcullis(*arguments, settings=["workers.count=1"]))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, report["benign"]
 

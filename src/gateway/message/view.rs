@@ -366,7 +366,8 @@ mod tests {
         };
         for (typed, shape) in [(false, vec![2, 1]), (true, vec![2, 1]), (false, vec![2]), (true, vec![2])] {
             let items = read(typed, shape, &elements).unwrap();
-            assert_eq!(items[0], Ok(Sent::Item(Item::Text("free".into()))));
+            let origin = Some(Origin::Element(elements[0].clone()));
+            assert_eq!(items[0], Ok(Sent::Item(Item::Text("free".into()), origin)));
             assert_eq!(items[1].as_ref().map_err(ViewError::reason), Err(Reason::Text));
         }
         let long = read(true, vec![1], &[Bytes::from_static(b"123456789")]).unwrap().remove(0);
