@@ -18,6 +18,9 @@ const LEVEL: f32 = 1.0 / 255.0;
 /// How long there is traffic before pictures are taken, in seconds, and benign requests in each.
 const SECONDS: usize = 600;
 const BENIGN: usize = 5;
+/// Whether the pictures that one sees are there; others are loaded when they come into sight.
+const IN_SIGHT_IS_LOADED: &str = "[...document.images].every((image) => image.complete || !image.offsetParent \
+    || image.getBoundingClientRect().top > innerHeight)";
 /// When attacks come, and what they are.
 const ATTACKS: [(std::ops::Range<usize>, usize); 3] = [(120..134, 0), (300..330, 1), (530..565, 1)];
 
@@ -71,7 +74,7 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
         let mut order = json!({ "do": "open", "url": url(path), "scheme": scheme });
         order.as_object_mut().expect("an object").extend(size.as_object().expect("an object").clone());
         browser.tell(&order);
-        browser.tell(&json!({ "do": "until", "expression": "[...document.images].every((image) => image.complete)" }));
+        browser.tell(&json!({ "do": "until", "expression": IN_SIGHT_IS_LOADED }));
         if path == list {
             browser.tell(&json!({ "do": "wait", "selector": "[data-scores] canvas" }));
         }
