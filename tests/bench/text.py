@@ -154,7 +154,7 @@ def main():
             f"| F1 over all {level} attacks and {benign['benign']} benign messages | {f1(report, benign, level):.3f} |"
             for level in LEVELS.split(",")
         ),
-        f"| fresh messages that the filter reads rightly, guarded or not | {read_right(fresh):.2%} of {len(fresh)} |",
+        f"| fresh messages that the filter itself reads rightly | {read_right(fresh):.2%} of {len(fresh)} |",
         f"| messages a second on one core, all squeezers | {messages_a_second(ham):.0f} |",
     ]
     before, rest = PAGE.read_text().split(MARKS[0])
