@@ -23,6 +23,7 @@ pub(super) fn detector(mut section: Section<'_>) -> Option<DetectorConfig> {
             student: section.required("student")?,
             measure: section.or("measure", Measure::Surprise),
             temperature: ranged(&mut section, "temperature", 1.0, |value| value > 0.0, "be above 0"),
+            hidden: section.optional("hidden"),
         },
         "margin" => DetectorKind::Margin,
         "sentinel" => DetectorKind::Sentinel { sentinel: section.required("sentinel")? },

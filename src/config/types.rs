@@ -316,6 +316,8 @@ pub enum DetectorKind {
         measure: Measure,
         /// At which temperature.
         temperature: f64,
+        /// The class that attacks lead away from, where only that counts.
+        hidden: Option<Located<usize>>,
     },
     /// How near the guarded model's second choice comes to its first.
     Margin,

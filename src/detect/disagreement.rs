@@ -8,12 +8,16 @@ use crate::model::Distribution;
 const FLOOR: f64 = 1e-12;
 
 /// How far a student's prediction lies from its teacher's, both at a temperature.
+///
+/// Where attacks lead away from one class, as from spam, it can be told that this class is what they hide: then a student
+/// that finds it no more probable than its teacher does not disagree.
 pub struct Disagreement {
     name: String,
     student: usize,
     student_name: String,
     measure: Measure,
     temperature: f64,
+    hidden: Option<usize>,
 }
 
 impl Disagreement {
@@ -25,7 +29,18 @@ impl Disagreement {
         measure: Measure,
         temperature: f64,
     ) -> Self {
-        Self { name: name.into(), student, student_name, measure, temperature }
+        Self { name: name.into(), student, student_name, measure, temperature, hidden: None }
+    }
+
+    /// The same, of the class that attacks hide, if it is one.
+    #[must_use]
+    pub fn of_hidden(self, hidden: Option<usize>) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// Whether a difference counts.
+    fn counts(&self, teacher: &Distribution, student: &Distribution) -> bool {
+        self.hidden.is_none_or(|class| student.probabilities()[class] > teacher.probabilities()[class])
     }
 }
 
@@ -36,13 +51,15 @@ impl Detector for Disagreement {
 
     fn definition(&self) -> String {
         let Self { student_name, measure, temperature, .. } = self;
-        format!("disagreement {student_name} {} temperature {temperature}", measure.name())
+        let hidden = self.hidden.map(|class| format!("of hidden {class} ")).unwrap_or_default();
+        format!("disagreement {hidden}{student_name} {} temperature {temperature}", measure.name())
     }
 
     fn score(&self, observation: &Observation) -> f64 {
         let teacher = observation.original.at_temperature(self.temperature);
         let student = observation.companions[self.student].at_temperature(self.temperature);
         match self.measure {
+            _ if !self.counts(&teacher, &student) => 0.0,
             Measure::Kl => kl_divergence(&teacher, &student),
             Measure::JensenShannon => jensen_shannon(&teacher, &student),
             Measure::Surprise => surprise(&teacher, &student),
@@ -52,6 +69,10 @@ impl Detector for Disagreement {
     fn gradient(&self, observation: &Observation) -> ObservationGradient {
         let teacher = observation.original.at_temperature(self.temperature);
         let student = observation.companions[self.student].at_temperature(self.temperature);
+        let mut gradient = ObservationGradient::none(observation);
+        if !self.counts(&teacher, &student) {
+            return gradient;
+        }
         let (p, q) = (teacher.probabilities(), student.probabilities());
         let log_ratio = |a: &[f64], b: &[f64]| -> Vec<f64> {
             a.iter().zip(b).map(|(a, b)| (a.max(FLOOR) / b.max(FLOOR)).ln()).collect()
@@ -70,7 +91,6 @@ impl Detector for Disagreement {
             }
         };
         let at_temperature = |gradient: Vec<f64>| gradient.into_iter().map(|slope| slope / self.temperature).collect();
-        let mut gradient = ObservationGradient::none(observation);
         gradient.original = at_temperature(by_teacher);
         gradient.companions[self.student] = Some(at_temperature(by_student));
         gradient
@@ -118,6 +138,23 @@ mod tests {
             prop_assert!(kl_divergence(&a, &a) < 1e-9);
             prop_assert!((jensen_shannon(&a, &b) - jensen_shannon(&b, &a)).abs() < 1e-12);
             prop_assert!(jensen_shannon(&a, &b) <= std::f64::consts::LN_2);
+        }
+    }
+
+    #[test]
+    fn of_a_hidden_class_only_a_student_that_sees_it_disagrees() {
+        let of = |teacher: &[f32], student: &[f32]| Observation {
+            original: Distribution::from_probabilities(teacher).unwrap(),
+            squeezed: vec![],
+            companions: vec![Distribution::from_probabilities(student).unwrap()],
+        };
+        for measure in [Measure::Kl, Measure::JensenShannon, Measure::Surprise] {
+            let any = || Disagreement::new("student", (0, "s".to_owned()), measure, 1.0);
+            let spam = any().of_hidden(Some(1));
+            let (sees, misses) = (of(&[0.9, 0.1], &[0.2, 0.8]), of(&[0.1, 0.9], &[0.8, 0.2]));
+            assert_eq!(spam.score(&sees), any().score(&sees));
+            assert_eq!((spam.score(&misses), any().score(&misses) > 0.0), (0.0, true));
+            assert!(spam.definition().contains("of hidden 1"));
         }
     }
 

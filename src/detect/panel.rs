@@ -140,9 +140,10 @@ impl Panel {
                     Err(mistakes)
                 }
             }
-            DetectorKind::Disagreement { student, measure, temperature } => {
+            DetectorKind::Disagreement { student, measure, temperature, hidden } => {
                 let student = self.companion(Role::Student, student)?;
-                Ok(Box::new(Disagreement::new(&configured.name, student, *measure, *temperature)))
+                let hidden = hidden.as_ref().map(|hidden| hidden.value);
+                Ok(Box::new(Disagreement::new(&configured.name, student, *measure, *temperature).of_hidden(hidden)))
             }
             DetectorKind::Margin => Ok(Box::new(Margin::new(&configured.name))),
             DetectorKind::Sentinel { sentinel } => {

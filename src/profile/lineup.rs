@@ -214,7 +214,7 @@ fn kind_by_squeezers(detectors: &[DetectorConfig]) -> Kind {
 /// Detectors' classes that the model does not know.
 fn unknown_classes(detectors: &[DetectorConfig], classes: usize) -> impl Iterator<Item = Mistake> {
     let hidden = detectors.iter().filter_map(|detector| match &detector.kind {
-        DetectorKind::FeatureSqueezing { hidden, .. } => hidden.as_ref(),
+        DetectorKind::FeatureSqueezing { hidden, .. } | DetectorKind::Disagreement { hidden, .. } => hidden.as_ref(),
         _ => None,
     });
     let unknown = hidden.filter(move |hidden| hidden.value >= classes);
