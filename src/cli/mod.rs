@@ -9,7 +9,6 @@ mod config;
 mod data;
 mod demo;
 mod descriptors;
-#[cfg(feature = "train")]
 mod distill;
 mod drain;
 mod evaluate;
@@ -29,7 +28,6 @@ mod serve;
 mod setup;
 mod status;
 mod tail;
-#[cfg(feature = "train")]
 mod teacher;
 mod texts;
 #[cfg(feature = "train")]
@@ -96,7 +94,6 @@ enum Command {
     /// Learn from benign inputs what is usual: makes a model's profile.
     Calibrate(calibrate::Arguments),
     /// Make a student: a second model that imitates a classifier, to disagree with it where it is fooled.
-    #[cfg(feature = "train")]
     Distill(distill::Arguments),
     /// Make a sentinel: a network that knows adversarial pictures of a classifier from benign ones.
     #[cfg(feature = "train")]
@@ -151,7 +148,6 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Serve(arguments) => serve::run(&common, &arguments),
         Command::Config(command) => config::run(&common, &command),
         Command::Calibrate(arguments) => calibrate::run(&common, &arguments),
-        #[cfg(feature = "train")]
         Command::Distill(arguments) => distill::run(&common, &arguments),
         #[cfg(feature = "train")]
         Command::Sentinel(arguments) => sentinel::run(&common, &arguments),

@@ -11,7 +11,7 @@ use super::{Common, setup};
 
 /// What a teacher's file is guarded as, so that it is read as any guarded model.
 const TEACHER: &str = "upstream.embedded = true\n[[models]]\nname = \"teacher\"\nprofile = \"none\"\n\
-                       [[models.detectors]]\nkind = \"feature_squeezing\"\nsqueezers = [\"bit_depth(5)\"]\n";
+                       [[models.detectors]]\nkind = \"margin\"\n";
 
 #[derive(clap::Args)]
 pub struct TeacherArguments {
@@ -46,7 +46,7 @@ impl TeacherArguments {
         let inputs = teacher.model().inputs();
         ensure!(
             inputs.len() == 1,
-            "the teacher takes {} inputs; only classifiers of one picture can have a second model",
+            "the teacher takes {} inputs; only classifiers of one picture or text can have a second model",
             inputs.len()
         );
         answers(&teacher)?;

@@ -36,23 +36,23 @@ pub struct TrainingArguments {
     /// Pictures to train on: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or the synthetic
     /// set, `signs[:SEED[:COUNT]]`. The training half is taken where there are two.
     #[arg(long, value_name = "PATH")]
-    data: PathBuf,
+    pub data: PathBuf,
     /// Format of the data: folder, idx, cifar, numpy or signs; guessed if not given.
     #[arg(long)]
     format: Option<Format>,
     /// Use so many of the pictures, the first ones; all if not given.
     #[arg(long, value_name = "N")]
-    count: Option<usize>,
+    pub count: Option<usize>,
     /// Stop at the first picture that can't be read, instead of leaving it out.
     #[arg(long)]
     strict: bool,
     /// Folder for the network, its model card and its learning curves. A training that was interrupted goes on when
     /// the same command is given again.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Train anew, whatever is in the folder.
     #[arg(long)]
-    restart: bool,
+    pub restart: bool,
     /// Size of the network: tiny, small or medium; by the size of the pictures if not given.
     #[arg(long)]
     size: Option<Size>,
@@ -89,7 +89,7 @@ pub struct TrainingArguments {
     mix: Option<f32>,
     /// Seed of everything random: the same command gives the same network.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub seed: u64,
     /// What trains: flex is the CPU; cuda and wgpu where they are built in.
     #[arg(long, default_value_t = Accelerator::Flex)]
     device: Accelerator,

@@ -1,12 +1,13 @@
-//! `portcullis distill`
+//! Students of pictures.
 
 use anyhow::Result;
 use portcullis::model::{Classifier, PictureSpec};
+use portcullis::profile::Loader;
 use portcullis::train::{Augment, Contract, Front, Supervision};
 
-use super::Common;
-use super::teacher::TeacherArguments;
-use super::training::{Task, TrainingArguments};
+use super::texts;
+use crate::cli::Common;
+use crate::cli::training::{Task, TrainingArguments};
 
 /// Temperature, and share of the pictures that are blended: the teacher answers for blends as for anything, so they are
 /// more data.
@@ -15,9 +16,7 @@ const PLAIN: (f32, f32) = (4.0, 0.5);
 const ROBUST: (f32, f32) = (1.0, 0.0);
 
 #[derive(clap::Args)]
-pub struct Arguments {
-    #[command(flatten)]
-    teacher: TeacherArguments,
+pub struct StudentArguments {
     /// Softens the answers of both, so that the less probable classes teach as well; 4 if not given, 1 if robust.
     #[arg(long, value_parser = temperature)]
     temperature: Option<f32>,
@@ -25,9 +24,17 @@ pub struct Arguments {
     training: TrainingArguments,
 }
 
-pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
+impl StudentArguments {
+    /// What a student of text needs of them.
+    pub fn of_texts(&self) -> texts::StudentArguments {
+        let TrainingArguments { data, count, out, restart, seed, .. } = &self.training;
+        let (data, out) = (data.clone(), out.clone());
+        texts::StudentArguments { data, count: *count, out, restart: *restart, seed: *seed }
+    }
+}
+
+pub fn run(common: &Common, arguments: &StudentArguments, teacher: Classifier, loader: &Loader) -> Result<()> {
     arguments.training.prepare("student")?;
-    let (teacher, loader) = arguments.teacher.open(common)?;
     let input = teacher.input().pictures()?.clone();
     let dataset = arguments.training.open(&input)?;
     let examples = arguments.training.read(&dataset, &input)?;
@@ -39,7 +46,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         front: Front::Pixels,
         temperature: arguments.temperature.unwrap_or(temperature),
         augment: Augment { mix, ..Augment::default() },
-        loader: &loader,
+        loader,
     };
     arguments.training.run(&task, &examples)?.show(common);
     Ok(())
