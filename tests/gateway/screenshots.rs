@@ -58,7 +58,7 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
         // Traffic ebbs and flows.
         let many = BENIGN + (3.0 * (second as f64 / 90.0).sin()).round() as usize;
         for picture in sent.by_ref().take(many).chain(attack) {
-            let answer = client.classify(picture).await.expect("an answer");
+            let answer = client.classify(picture.clone()).await.expect("an answer");
             assert!(matches!(answer, Answer::Predicted(_) | Answer::Refused(_)));
         }
     }
