@@ -37,6 +37,7 @@ mod screenshots;
 mod shared_memory;
 mod sockets;
 mod sources;
+mod story;
 mod streams;
 mod text;
 mod tls;
