@@ -102,11 +102,13 @@ fn label_values() -> impl Iterator<Item = (&'static str, String)> {
             ),
         ),
         ("result", "what became of it".into()),
+        ("revision", "the commit that was built".into()),
         ("role", "what the certificate is for".into()),
         ("sink", "who is told of detections".into()),
         ("source", list(&["replica", "upstream"])),
         ("stage", list(&["decode", "squeeze", "infer", "score"])),
         ("state", list(&Traffic::ALL.map(Traffic::name))),
+        ("version", "the program's".into()),
     ]
     .into_iter()
 }
