@@ -89,12 +89,14 @@ async fn disguised_spam_is_refused_in_both_forms_and_all_else_is_answered_with_l
 async fn what_is_no_text_or_too_long_cannot_be_examined_and_gets_not_past_block() {
     let Some(gateway) = serving(&format!("{BLOCK}\n")).await else { return };
     let long = "a".repeat((64 << 10) + 1);
-    let wrong: [(&[u8], &str); 3] = [(b"\xffree", "text"), (b"free\0entry", "text"), (long.as_bytes(), "too_large")];
+    // The embedded server itself reads no text with a NUL, and its errors pass.
+    let wrong: [(&[u8], &str); 3] =
+        [(b"\xffree", "(text)"), (b"free\0entry", "nul byte"), (long.as_bytes(), "(too_large)")];
     for (text, reason) in wrong {
         for typed in [false, true] {
             let refused = ask(&gateway, &[HAM.as_bytes(), text], typed).await;
             assert_eq!(refused.code(), Code::InvalidArgument, "{reason}");
-            assert!(refused.error().contains(&format!("({reason})")), "{}", refused.error());
+            assert!(refused.error().contains(reason), "{}", refused.error());
         }
     }
     let metrics = gateway.metrics_after(6).await;
