@@ -55,6 +55,8 @@ impl Keeper {
             () = keeping => {}
             () = self.look_for_what_is_old() => {}
         }
+        // The end may have come while something was being removed.
+        self.make_room().await;
     }
 
     async fn take(&self, event: Event) {
