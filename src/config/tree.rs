@@ -12,6 +12,8 @@ use super::mistake::{Location, Mistake};
 const PREFIX: &str = "PORTCULLIS_";
 /// What separates the parts of a key in a variable's name.
 const SEPARATOR: &str = "__";
+/// The most parts of an override's key: more than any key has, and few enough for a stack.
+const MOST_PARTS: usize = 16;
 
 /// A value and where it was typed.
 #[derive(Debug, Clone)]
@@ -127,6 +129,13 @@ pub(super) fn overrides(
 impl Node {
     /// Sets the value at `key`. Tables on the way are made; items of lists are found by index or by `name`.
     pub(super) fn set(&mut self, key: &[String], text: &str, at: &Location) -> Result<(), String> {
+        if key.len() > MOST_PARTS {
+            return Err(format!("no key has more than {MOST_PARTS} parts"));
+        }
+        self.set_part(key, text, at)
+    }
+
+    fn set_part(&mut self, key: &[String], text: &str, at: &Location) -> Result<(), String> {
         let Some((part, rest)) = key.split_first() else {
             *self = typed(text, at)?;
             return Ok(());
@@ -136,13 +145,13 @@ impl Node {
                 let known = table.keys().find(|known| known.eq_ignore_ascii_case(part)).cloned();
                 let name = known.unwrap_or_else(|| part.to_ascii_lowercase());
                 let empty = || Node { value: Value::Table(BTreeMap::new()), at: at.clone() };
-                table.entry(name).or_insert_with(empty).set(rest, text, at)
+                table.entry(name).or_insert_with(empty).set_part(rest, text, at)
             }
             Value::Array(items) => {
                 let position = part.parse().ok().filter(|&index: &usize| index < items.len());
                 let position = position.or_else(|| items.iter().position(|item| item.is_named(part)));
                 match position {
-                    Some(position) => items[position].set(rest, text, at),
+                    Some(position) => items[position].set_part(rest, text, at),
                     None => Err(format!("there is no '{part}'")),
                 }
             }

@@ -24,6 +24,7 @@ models = [{ name = "a", path = "Cargo.toml", profile = 'a.json', input = { range
 "#;
     let deep_keys = format!("{}a = 1", "a.".repeat(3000));
     let deep_lists = format!("models = {}", "[".repeat(4000));
+    let deep_flag = format!("\0{}a=1", "a.".repeat(3500));
     vec![
         ("every_key", every_key.into()),
         ("signs", signs.into()),
@@ -32,6 +33,7 @@ models = [{ name = "a", path = "Cargo.toml", profile = 'a.json', input = { range
         ("variables", variables.into()),
         ("deep_keys", deep_keys.into()),
         ("deep_lists", deep_lists.into()),
+        ("deep_flag", deep_flag.into()),
     ]
 }
 
