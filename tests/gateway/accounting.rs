@@ -99,7 +99,12 @@ async fn the_documented_metrics_are_there() {
     for picture in [examples.clean, examples.suspicious] {
         gateway.call(Call::infer(&digits.request(&[picture]))).await;
     }
-    let metrics = gateway.metrics_after(2).await;
+    // The watcher is told beside the request.
+    let told = [("sink", "watch"), ("result", "delivered")];
+    let metrics = eventually("the watcher is told", async || {
+        Some(gateway.metrics_after(2).await).filter(|metrics| metrics.sum("portcullis_audit_events_total", &told) > 0.0)
+    })
+    .await;
     let on_model = [("model", "digits")];
     let per_detector = [("model", "digits"), ("detector", "cntk.surprise")];
     let expected: [(&str, &[(&str, &str)]); 21] = [
@@ -122,7 +127,7 @@ async fn the_documented_metrics_are_there() {
         ("drift_p_value", &per_detector),
         ("tail_p_value", &on_model),
         ("traffic", &[("model", "digits"), ("state", "unknown")]),
-        ("audit_events_total", &[("sink", "watch"), ("result", "delivered")]),
+        ("audit_events_total", &told),
         ("upstream_ready", &[]),
     ];
     for (name, labels) in expected {
