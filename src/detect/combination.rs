@@ -11,6 +11,9 @@ const SURROUNDINGS: f64 = 0.1;
 /// Scores below this are taken for this in a slope.
 const SMALLEST: f64 = 1e-6;
 
+/// The name under which the combined score stands among the detectors.
+pub const COMBINED: &str = "combined";
+
 /// Why an observation has no score.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScoreError {

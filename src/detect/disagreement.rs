@@ -1,11 +1,8 @@
 //! Disagreement of a distilled student with its teacher.
 
-use super::{Detector, Observation, ObservationGradient, by_logits};
+use super::{Detector, FLOOR, Observation, ObservationGradient, by_logits};
 use crate::config::Measure;
 use crate::model::Distribution;
-
-/// Probabilities below this count as this in logarithms: what `f32` outputs can still tell from zero.
-const FLOOR: f64 = 1e-12;
 
 /// How far a student's prediction lies from its teacher's, both at a temperature.
 ///

@@ -1,10 +1,7 @@
 //! The classifier's own doubt: how near its second choice comes to its first.
 
-use super::{Detector, Observation, ObservationGradient};
+use super::{Detector, FLOOR, Observation, ObservationGradient};
 use crate::model::Distribution;
-
-/// Probabilities below this count as this in logarithms: what `f32` outputs can still tell from zero.
-const FLOOR: f64 = 1e-12;
 
 /// The margin between the classifier's two likeliest classes, with its sign turned: ln of the second probability over the
 /// first, at most 0. An attack that stops as soon as the class has changed leaves its picture at a boundary, where benign

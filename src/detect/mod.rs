@@ -13,7 +13,7 @@ mod underway;
 
 pub use cascade::{Cascade, Plan};
 pub(crate) use combination::combined_score;
-pub use combination::{Combination, Evidence, Rate, ScoreError, Weighted, scores};
+pub use combination::{COMBINED, Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;
 pub use feature_squeezing::FeatureSqueezing;
@@ -24,6 +24,9 @@ pub use sentinel::{SENTINEL_CLASSES, Sentinel};
 pub use underway::{Copies, Prediction, Underway, wait};
 
 use crate::model::Distribution;
+
+/// Probabilities below this count as this in logarithms: what `f32` outputs can still tell from zero.
+const FLOOR: f64 = 1e-12;
 
 /// Everything that was predicted about one input.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,9 @@
 //! A sentinel's word: how sure a network is that a picture was tampered with.
 
-use super::{Detector, Observation, ObservationGradient};
+use super::{Detector, FLOOR, Observation, ObservationGradient};
 
 /// What a sentinel answers: benign, adversarial, in this order.
 pub const SENTINEL_CLASSES: usize = 2;
-/// Probabilities below this count as this in logarithms: what `f32` outputs can still tell from zero.
-const FLOOR: f64 = 1e-12;
 
 /// The log-odds that a network trained to tell adversarial from benign pictures gives the former (Metzen et al. 2017).
 pub struct Sentinel {

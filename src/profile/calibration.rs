@@ -1,7 +1,7 @@
 //! Split-conformal calibration: ranks for each detector, a threshold for their combination, and a fresh look at both.
 
 use super::interval::clopper_pearson;
-use crate::detect::{Cascade, Combination, Detector, Plan, Ranks, Rate, Weighted, combined_score};
+use crate::detect::{COMBINED, Cascade, Combination, Detector, Plan, Ranks, Rate, Weighted, combined_score};
 
 /// Confidence of the intervals of measured rates.
 pub const CONFIDENCE: f64 = 0.95;
@@ -102,7 +102,7 @@ pub fn calibrate(
         let counted = |row| cascade.as_ref().map_or(row, |cascade: &Cascade| cascade.counted(&weighted, row));
         rows.iter().map(|row| combined_score(&weighted, counted(row))).collect()
     };
-    let combined = Ranks::new(combine(set)).map_err(|why| CalibrationError::Unrankable("combined".into(), why))?;
+    let combined = Ranks::new(combine(set)).map_err(|why| CalibrationError::Unrankable(COMBINED.into(), why))?;
     let fresh = combine(held_out);
     let mut rates = Vec::new();
     let mut out_of_reach = Vec::new();

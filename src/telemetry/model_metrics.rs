@@ -9,10 +9,7 @@ use super::detector_metrics::DetectorMetrics;
 use super::names;
 use super::traffic_metrics::TrafficMetrics;
 use crate::config::Policy;
-use crate::detect::{Action, Combination, Decision, Rate, Reason, Verdict, Weighted};
-
-/// The name under which the combined score stands among the detectors.
-const COMBINED: &str = "combined";
+use crate::detect::{Action, COMBINED, Combination, Decision, Rate, Reason, Verdict, Weighted};
 
 /// What became of one guarded request.
 #[derive(Debug, Clone)]

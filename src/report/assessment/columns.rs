@@ -1,7 +1,7 @@
 //! The scores that are held against each other: each detector's, and the combined one.
 
 use super::trial::BenignOutcome;
-use crate::detect::Rate;
+use crate::detect::{COMBINED, Rate};
 use crate::profile::Profile;
 
 /// One score: its name, its threshold at each of the profile's rates, and what benign inputs have.
@@ -19,7 +19,7 @@ impl Column {
             let threshold = |rate: &Rate| detector.ranks.threshold(rate.target).unwrap_or(f64::INFINITY);
             (detector.name.clone(), profile.rates.iter().map(threshold).collect())
         });
-        let combined = ("combined".to_owned(), profile.rates.iter().map(|rate| rate.threshold).collect());
+        let combined = (COMBINED.to_owned(), profile.rates.iter().map(|rate| rate.threshold).collect());
         let named = detectors.chain([combined]).enumerate();
         named
             .map(|(at, (name, thresholds))| Self {

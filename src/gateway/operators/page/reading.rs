@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{COMBINED, History};
+use super::history::History;
 use super::words::{self, percent, score};
-use crate::detect::Verdict;
+use crate::detect::{COMBINED, Verdict};
 use crate::evidence::{Item, Prediction};
 use crate::squeeze;
 

@@ -13,13 +13,11 @@ pub(super) use self::scale::{LEVELS, Mark, Scale};
 use self::series::Series;
 use self::time::Clock;
 pub(super) use self::time::Span;
-use crate::detect::{Combination, Rate};
+use crate::detect::{COMBINED, Combination, Rate};
 use crate::telemetry::Outcome;
 
-/// The name under which the combined score stands among the detectors.
-pub(super) const COMBINED: &str = "combined";
-
-/// Decisions that there are, and the order of their counts: clean, undecided, suspicious, as [`Decision`](crate::detect::Decision) has it.
+/// Decisions that there are, and the order of their counts: clean, undecided, suspicious, as
+/// [`Decision`](crate::detect::Decision) has it.
 pub(super) const DECISIONS: usize = 3;
 
 /// The histories of all models that are or were guarded.
