@@ -64,9 +64,7 @@ pub fn unattributed_request(reason: &'static str, action: &'static str) {
 /// Counts what raises an alert when it first happens from zero, so that it shows as an increase.
 fn count_from_zero() {
     counter!(names::CONNECTIONS_REFUSED).increment(0);
-    for result in ["made", "failed"] {
-        counter!(names::UPSTREAM_CONNECTIONS, "result" => result).increment(0);
-    }
+    [true, false].into_iter().for_each(|made| upstream_connections(made).increment(0));
 }
 
 /// What became of a detection on its way to a sink.
@@ -132,7 +130,11 @@ pub fn upstream_seen(ready: bool) {
 
 /// A connection to the upstream was made, or could not be.
 pub fn upstream_dialled(made: bool) {
-    counter!(names::UPSTREAM_CONNECTIONS, "result" => if made { "made" } else { "failed" }).increment(1);
+    upstream_connections(made).increment(1);
+}
+
+fn upstream_connections(made: bool) -> Counter {
+    counter!(names::UPSTREAM_CONNECTIONS, "result" => if made { "made" } else { "failed" })
 }
 
 /// What became of a reload.
