@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::finding;
 use crate::evidence::Subscription;
-use crate::telemetry::{self, Delivery};
+use crate::telemetry::FallibleSink;
 
 /// What takes lines. It may take its time: whoever writes to it waits elsewhere than requests do.
 pub trait LineSink: Send + 'static {
@@ -29,8 +29,8 @@ impl LineSink for StandardOutput {
 
 /// Writes what comes to `lines`, which is called `sink`, until the feed ends.
 pub async fn tell(sink: &'static str, mut lines: impl LineSink, events: Subscription, tells_client: bool) {
-    telemetry::sink_opened(sink);
-    let mut is_failing = false;
+    let health = FallibleSink::new(sink, "an audit event cannot be written", "audit events are written again");
+    health.opened();
     while let Some(event) = events.next().await {
         let writing = tokio::task::spawn_blocking(move || {
             let line = format!("{}\n", finding(&event.detection, tells_client));
@@ -42,19 +42,8 @@ pub async fn tell(sink: &'static str, mut lines: impl LineSink, events: Subscrip
         };
         lines = back;
         match written {
-            Ok(()) => telemetry::detections_delivered(sink, Delivery::Delivered, 1),
-            Err(error) => {
-                telemetry::detections_delivered(sink, Delivery::Failed, 1);
-                // Said once, until it works again.
-                if !is_failing {
-                    tracing::error!(sink, %error, "an audit event cannot be written; requests are served as ever");
-                }
-                is_failing = true;
-                continue;
-            }
-        }
-        if std::mem::take(&mut is_failing) {
-            tracing::info!(sink, "audit events are written again");
+            Ok(()) => health.delivered(),
+            Err(error) => health.failed(&error.to_string()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures_util::{Stream, stream};
+
 use super::detection::Detection;
 use super::queue::Queue;
 use crate::telemetry::{self, Delivery};
@@ -116,6 +118,11 @@ impl Subscription {
     /// The oldest event that has not been read, as soon as there is one; nothing once the feed has ended.
     pub async fn next(&self) -> Option<Event> {
         self.0.next().await
+    }
+
+    /// All events, as they come.
+    pub fn stream(self) -> impl Stream<Item = Event> {
+        stream::unfold(self, async |events| Some((events.next().await?, events)))
     }
 }
 

@@ -7,6 +7,7 @@ mod model_metrics;
 mod names;
 mod recorder;
 mod reference;
+mod sink;
 mod traffic_metrics;
 
 pub use drift::Traffic;
@@ -14,6 +15,7 @@ pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};
 pub use reference::{Described, described, metrics_reference};
+pub use sink::{Delivery, FallibleSink, detections_delivered, sink_opened};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -65,39 +67,6 @@ pub fn unattributed_request(reason: &'static str, action: &'static str) {
 fn count_from_zero() {
     counter!(names::CONNECTIONS_REFUSED).increment(0);
     [true, false].into_iter().for_each(|made| upstream_connections(made).increment(0));
-}
-
-/// What became of a detection on its way to a sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// It has arrived.
-    Delivered,
-    /// It was lost since the sink did not keep up.
-    Dropped,
-    /// It was lost since the sink could not take it.
-    Failed,
-}
-
-impl Delivery {
-    const ALL: [Self; 3] = [Self::Delivered, Self::Dropped, Self::Failed];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Dropped => "dropped",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// A sink of detections is there: its counters show from now on.
-pub fn sink_opened(sink: &'static str) {
-    Delivery::ALL.into_iter().for_each(|delivery| detections_delivered(sink, delivery, 0));
-}
-
-/// So many detections have arrived at a sink, or were lost on the way; `sink` comes from a bounded set.
-pub fn detections_delivered(sink: &'static str, delivery: Delivery, count: usize) {
-    counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => delivery.name()).increment(count as u64);
 }
 
 /// So many bytes of evidence are kept.

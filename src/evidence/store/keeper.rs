@@ -1,9 +1,8 @@
 //! Keeping detections as they come.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Store;
@@ -11,7 +10,7 @@ use super::stock::Stock;
 use crate::config::{self, Contents};
 use crate::detect::Decision;
 use crate::evidence::{Detection, DetectionId, Event, Interest, Subscription};
-use crate::telemetry::{self, Delivery};
+use crate::telemetry::FallibleSink;
 
 /// The sink's name.
 const SINK: &str = "evidence";
@@ -27,14 +26,15 @@ pub struct Keeper {
     store: Store,
     stock: Stock,
     rules: config::Evidence,
-    is_failing: AtomicBool,
+    sink: FallibleSink,
 }
 
 impl Keeper {
     /// Keeps in `store` by these `rules`.
     pub fn new(store: Store, rules: config::Evidence) -> Self {
         let stock = Stock::new(store.clone(), rules.max_bytes as u64, rules.max_age);
-        Self { store, stock, rules, is_failing: AtomicBool::new(false) }
+        let sink = FallibleSink::new(SINK, "evidence cannot be kept", "evidence is kept again");
+        Self { store, stock, rules, sink }
     }
 
     /// What it wants to be told: under which name, what, and how much may wait for it, in bytes.
@@ -45,12 +45,11 @@ impl Keeper {
 
     /// Keeps what comes until the feed ends.
     pub async fn run(self, events: Subscription) {
-        telemetry::sink_opened(SINK);
+        self.sink.opened();
         if let Err(error) = self.stock.count().await {
-            self.failed(&error.to_string());
+            self.sink.in_trouble(&error.to_string());
         }
-        let next = stream::unfold(events, async |events| Some((events.next().await?, events)));
-        let keeping = next.for_each_concurrent(WRITERS, |event| self.take(event));
+        let keeping = events.stream().for_each_concurrent(WRITERS, |event| self.take(event));
         tokio::select! {
             () = keeping => {}
             () = self.look_for_what_is_old() => {}
@@ -67,15 +66,12 @@ impl Keeper {
         let record = self.told(&event.detection);
         match timeout(PATIENCE, self.store.keep(id, record, &event.inputs)).await {
             Ok(Ok(bytes)) => {
-                telemetry::detections_delivered(SINK, Delivery::Delivered, 1);
-                if self.is_failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!("evidence is kept again");
-                }
+                self.sink.delivered();
                 self.stock.add(id, bytes);
                 self.make_room().await;
             }
-            Ok(Err(error)) => self.lost(&error.to_string()),
-            Err(_) => self.lost("the store does not answer"),
+            Ok(Err(error)) => self.sink.failed(&error.to_string()),
+            Err(_) => self.sink.failed("the store does not answer"),
         }
     }
 
@@ -105,19 +101,7 @@ impl Keeper {
 
     async fn make_room(&self) {
         if let Err(error) = self.stock.make_room().await {
-            self.failed(&error.to_string());
-        }
-    }
-
-    fn lost(&self, problem: &str) {
-        telemetry::detections_delivered(SINK, Delivery::Failed, 1);
-        self.failed(problem);
-    }
-
-    /// Says so once, until it works again.
-    fn failed(&self, problem: &str) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(problem, "evidence cannot be kept; requests are served as ever");
+            self.sink.in_trouble(&error.to_string());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::watch::{detection, verdict};
@@ -63,8 +63,7 @@ impl Inspector for InspectorService {
     ) -> Result<Response<Self::WatchDetectionsStream>, Status> {
         let wanted = request.into_inner().model;
         let subscription = self.current.get().guard.detections().feed().subscribe(WATCH, Interest::Records, BACKLOG);
-        let all = stream::unfold(subscription, async |subscription| Some((subscription.next().await?, subscription)));
-        let wanted = all.filter_map(move |Event { detection: record, .. }| {
+        let wanted = subscription.stream().filter_map(move |Event { detection: record, .. }| {
             let is_wanted = wanted.is_empty() || record.model == wanted;
             std::future::ready(is_wanted.then(|| {
                 telemetry::detections_delivered(WATCH, Delivery::Delivered, 1);

@@ -1,11 +1,10 @@
 //! A server that takes CloudEvents over HTTP.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -17,8 +16,10 @@ use crate::config::{AuditHttp, Location, Mistake};
 use crate::evidence::{Event, Subscription};
 use crate::gateway::credentials::{Kept, Refresh, bearer};
 use crate::gateway::upstream::{Channel, Peer};
-use crate::telemetry::{self, Delivery};
+use crate::telemetry::FallibleSink;
 
+/// The sink's name, in metrics.
+pub(super) const SINK: &str = "http";
 /// Events that are under way at the same time.
 const UNDER_WAY: usize = 4;
 /// The pause after the first failure; it doubles with each.
@@ -35,7 +36,7 @@ pub(super) struct Collector {
     timeout: Duration,
     give_up_after: Duration,
     tells_client: bool,
-    is_failing: AtomicBool,
+    sink: FallibleSink,
 }
 
 /// Why an event did not arrive.
@@ -62,7 +63,7 @@ impl Collector {
             timeout,
             give_up_after,
             tells_client,
-            is_failing: AtomicBool::new(false),
+            sink: FallibleSink::new(SINK, "audit events do not arrive", "audit events arrive again"),
         })
     }
 
@@ -72,28 +73,21 @@ impl Collector {
     }
 
     /// Sends what comes until the feed ends.
-    pub(super) async fn run(self, sink: &'static str, events: Subscription) {
-        telemetry::sink_opened(sink);
-        let next = stream::unfold(events, async |events| Some((events.next().await?, events)));
-        next.for_each_concurrent(UNDER_WAY, |event| self.deliver(sink, event)).await;
+    pub(super) async fn run(self, events: Subscription) {
+        self.sink.opened();
+        events.stream().for_each_concurrent(UNDER_WAY, |event| self.deliver(event)).await;
     }
 
     /// Sends one event, again and again after growing pauses while that may help.
-    async fn deliver(&self, sink: &'static str, event: Event) {
+    async fn deliver(&self, event: Event) {
         let message = Bytes::from(audit::cloud_event(&event.detection, self.tells_client).to_string());
         let (began, mut pause) = (Instant::now(), SHORTEST_PAUSE);
         let problem = loop {
             match timeout(self.timeout, self.send(message.clone())).await {
-                Ok(Ok(())) => {
-                    telemetry::detections_delivered(sink, Delivery::Delivered, 1);
-                    if self.is_failing.swap(false, Ordering::Relaxed) {
-                        tracing::info!(sink, "audit events arrive again");
-                    }
-                    return;
-                }
+                Ok(Ok(())) => return self.sink.delivered(),
                 Ok(Err(Failure::Final(problem))) => break problem,
-                Ok(Err(Failure::Passing(problem))) => self.say(sink, &problem),
-                Err(_) => self.say(sink, "no answer in time"),
+                Ok(Err(Failure::Passing(problem))) => self.sink.in_trouble(&problem),
+                Err(_) => self.sink.in_trouble("no answer in time"),
             }
             if began.elapsed() + pause > self.give_up_after {
                 break "given up".to_owned();
@@ -101,8 +95,7 @@ impl Collector {
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(LONGEST_PAUSE);
         };
-        telemetry::detections_delivered(sink, Delivery::Failed, 1);
-        self.say(sink, &problem);
+        self.sink.failed(&problem);
     }
 
     async fn send(&self, message: Bytes) -> Result<(), Failure> {
@@ -124,13 +117,6 @@ impl Collector {
             }
             status if status.is_server_error() => Err(Failure::Passing(problem)),
             _ => Err(Failure::Final(problem)),
-        }
-    }
-
-    /// Says so once, until it works again.
-    fn say(&self, sink: &'static str, problem: &str) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(sink, problem, "audit events do not arrive; requests are served as ever");
         }
     }
 }

@@ -16,7 +16,6 @@ use crate::evidence::{Feed, Interest, Keeper, Store};
 /// Names of the sinks, in metrics.
 const FILE: &str = "file";
 const STDOUT: &str = "stdout";
-const HTTP: &str = "http";
 
 /// The sinks of a configuration, ready to begin.
 pub(crate) struct Sinks {
@@ -83,7 +82,7 @@ impl Sinks {
             running.spawn(audit::tell(STDOUT, StandardOutput, records(STDOUT), audit.clients));
         }
         if let Some(collector) = collector {
-            running.spawn(collector.run(HTTP, records(HTTP)));
+            running.spawn(collector.run(records(collector::SINK)));
         }
         Running(running)
     }
