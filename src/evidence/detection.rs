@@ -72,6 +72,31 @@ pub struct Prediction {
     pub probability: f64,
 }
 
+/// Who made a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// The classifier, of the input itself.
+    Classifier,
+    /// The classifier, of a squeezed copy.
+    Copy,
+    /// A student.
+    Student,
+    /// A sentinel, whose classes are not the classifier's.
+    Sentinel,
+}
+
+impl Prediction {
+    /// Who made it.
+    pub fn voice(&self) -> Voice {
+        match self.source.as_str() {
+            "original" => Voice::Classifier,
+            source if source.starts_with("student ") => Voice::Student,
+            source if source.starts_with("sentinel ") => Voice::Sentinel,
+            _ => Voice::Copy,
+        }
+    }
+}
+
 impl Detection {
     /// The most suspicious of its items that were examined.
     pub fn worst(&self) -> Option<(&Item, &Verdict)> {
@@ -94,13 +119,21 @@ impl Detection {
 }
 
 impl Item {
+    /// What the classifier says of the input itself.
+    pub fn original(&self) -> Option<&Prediction> {
+        self.predictions.iter().find(|prediction| prediction.voice() == Voice::Classifier)
+    }
+
+    /// What of squeezed copies and by students is said of the classifier's classes.
+    pub fn second_opinions(&self) -> impl Iterator<Item = &Prediction> {
+        self.predictions.iter().filter(|prediction| matches!(prediction.voice(), Voice::Copy | Voice::Student))
+    }
+
     /// The class that squeezed copies and students together give the most probability, as far as the record tells; nothing
     /// where there are none.
     pub fn consensus(&self) -> Option<usize> {
-        let is_asked =
-            |prediction: &&Prediction| prediction.source != "original" && !prediction.source.starts_with("sentinel ");
         let mut classes: BTreeMap<usize, f64> = BTreeMap::new();
-        for prediction in self.predictions.iter().filter(is_asked) {
+        for prediction in self.second_opinions() {
             *classes.entry(prediction.class).or_default() += prediction.probability;
         }
         classes.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)).map(|(class, _)| class)

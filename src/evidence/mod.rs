@@ -10,7 +10,7 @@ mod queue;
 mod store;
 mod time;
 
-pub use detection::{Client, Detection, Item, Prediction, SCHEMA_VERSION};
+pub use detection::{Client, Detection, Item, Prediction, SCHEMA_VERSION, Voice};
 pub use feed::{Event, Feed, Input, Interest, Subscription};
 pub use id::{DetectionId, NoDetectionId};
 pub use queue::Queue;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::history::History;
 use super::overview::done;
-use super::reading::{Classes, Loud, Opinions, Said, evidence, is_copy, original};
+use super::reading::{Classes, Loud, Opinions, Said, evidence, is_copy};
 use super::store::Found;
 use super::words::rfc3339;
 use super::{Page, shown};
@@ -94,7 +94,7 @@ fn sentence(detection: &Detection, classes: Classes<'_>) -> String {
             None => "The input could not be examined.".to_owned(),
         };
     };
-    let Some(original) = original(item) else { return String::new() };
+    let Some(original) = item.original() else { return String::new() };
     let own = Said::new(original, Some(original.class), classes);
     let Opinions { asked, differing, instead } = Opinions::of(item);
     let others = match instead {
@@ -122,7 +122,7 @@ fn items(event: &Event, classes: Classes<'_>, history: Option<&History>) -> Vec<
 impl ItemView {
     fn new(event: &Event, place: usize, item: &Item, classes: Classes<'_>, history: Option<&History>) -> Self {
         let base = format!("/detections/{}/items/{place}", event.detection.id);
-        let own = original(item).map(|prediction| prediction.class);
+        let own = item.original().map(|prediction| prediction.class);
         let input = event.inputs.get(place).and_then(Option::as_ref);
         let copies = item.predictions.iter().enumerate().filter(|(_, prediction)| is_copy(prediction));
         let copies = copies.map(|(at, prediction)| {

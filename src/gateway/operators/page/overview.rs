@@ -9,10 +9,9 @@ use axum::response::Response;
 
 use super::filter::{self, Filter};
 use super::history::{Histories, Span};
-use super::reading::{Classes, Loud, Opinions, loudest, original};
+use super::reading::{Classes, Loud, Opinions, loudest};
 use super::words::{clock, moment, percent, rfc3339, score};
 use super::{Page, shown, words};
-use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason};
 use crate::evidence::Event;
 use crate::gateway::examine::guarded::GuardedModel;
@@ -158,18 +157,12 @@ impl Between {
 
 impl Model {
     fn new(model: &GuardedModel) -> Self {
-        let policy = match model.policy {
-            Policy::Monitor => "monitor",
-            Policy::Annotate => "annotate",
-            Policy::Block => "block",
-            Policy::Restore => "restore",
-        };
         let detectors = model
             .history
             .scores()
             .iter()
             .map(|scores| Detector { name: scores.detector.clone(), threshold: scores.scale.threshold().map(score) });
-        Self { name: model.name, policy, detectors: detectors.collect() }
+        Self { name: model.name, policy: model.policy.name(), detectors: detectors.collect() }
     }
 }
 
@@ -201,7 +194,7 @@ impl Row {
         let worst = detection.worst();
         let opinions = worst.map(|(item, _)| Opinions::of(item));
         let said = worst
-            .and_then(|(item, _)| original(item))
+            .and_then(|(item, _)| item.original())
             .map(|prediction| format!("{}, {} sure", classes.name(prediction.class), percent(prediction.probability)));
         // The worst item's picture, or any.
         let of_worst = worst.and_then(|(worst, _)| detection.items.iter().position(|item| item.index == worst.index));

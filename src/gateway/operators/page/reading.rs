@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::history::History;
 use super::words::{self, percent, score};
 use crate::detect::{COMBINED, Verdict};
-use crate::evidence::{Item, Prediction};
+use crate::evidence::{Item, Prediction, Voice};
 use crate::squeeze;
 
 /// How loudly a detector spoke about an item.
@@ -61,31 +61,6 @@ pub(super) fn loudest(verdict: &Verdict, history: Option<&History>) -> Option<Lo
     evidence(verdict, history).into_iter().nth(1)
 }
 
-/// Who predicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Voice {
-    Classifier,
-    Copy,
-    Student,
-    Sentinel,
-}
-
-impl Voice {
-    pub(super) fn of(prediction: &Prediction) -> Self {
-        match prediction.source.as_str() {
-            "original" => Self::Classifier,
-            source if source.starts_with("student ") => Self::Student,
-            source if source.starts_with("sentinel ") => Self::Sentinel,
-            _ => Self::Copy,
-        }
-    }
-
-    /// Whether it names one of the classifier's classes, and is not the classifier itself on the input.
-    fn is_second_opinion(self) -> bool {
-        matches!(self, Self::Copy | Self::Student)
-    }
-}
-
 /// Names of a model's classes, as far as they are known.
 #[derive(Clone, Copy)]
 pub(super) struct Classes<'a>(pub(super) &'a [String]);
@@ -97,17 +72,12 @@ impl Classes<'_> {
 
     /// What is predicted, in words.
     pub(super) fn reading(&self, prediction: &Prediction) -> String {
-        match (Voice::of(prediction), prediction.class) {
+        match (prediction.voice(), prediction.class) {
             (Voice::Sentinel, 0) => "benign".to_owned(),
             (Voice::Sentinel, _) => "adversarial".to_owned(),
             (_, class) => self.name(class),
         }
     }
-}
-
-/// What the classifier reads.
-pub(super) fn original(item: &Item) -> Option<&Prediction> {
-    item.predictions.iter().find(|prediction| Voice::of(prediction) == Voice::Classifier)
 }
 
 /// Second opinions on an item: how many there are, how many differ from the classifier's, and the class that most of these
@@ -120,9 +90,8 @@ pub(super) struct Opinions {
 
 impl Opinions {
     pub(super) fn of(item: &Item) -> Self {
-        let opinions: Vec<&Prediction> =
-            item.predictions.iter().filter(|prediction| Voice::of(prediction).is_second_opinion()).collect();
-        let own = original(item).map(|prediction| prediction.class);
+        let opinions: Vec<&Prediction> = item.second_opinions().collect();
+        let own = item.original().map(|prediction| prediction.class);
         let differing = opinions.iter().filter(|prediction| Some(prediction.class) != own);
         let mut votes: BTreeMap<usize, (usize, f64)> = BTreeMap::new();
         for prediction in differing.clone() {
@@ -150,7 +119,7 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn new(prediction: &Prediction, own: Option<usize>, classes: Classes<'_>) -> Self {
-        let voice = Voice::of(prediction);
+        let voice = prediction.voice();
         let who = match voice {
             Voice::Classifier => "classifier".to_owned(),
             Voice::Copy => format!("classifier after {}", prediction.source),
@@ -172,7 +141,7 @@ impl Said {
 
 /// Whether a prediction was made of a copy that can be made again.
 pub(super) fn is_copy(prediction: &Prediction) -> bool {
-    Voice::of(prediction) == Voice::Copy && squeeze::parse(&prediction.source).is_ok()
+    prediction.voice() == Voice::Copy && squeeze::parse(&prediction.source).is_ok()
 }
 
 #[cfg(test)]
