@@ -70,7 +70,7 @@ fn folder_of(root: &Path, classes: &[String], sample: &Sample) -> Result<PathBuf
 }
 
 /// Writes a grey or coloured picture as PNG, its pixels rounded to 8 bits.
-pub(super) fn write_png(file: impl Write, picture: &Picture) -> io::Result<()> {
+pub(crate) fn write_png(file: impl Write, picture: &Picture) -> io::Result<()> {
     let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut file = BufWriter::new(file);
     let (width, height) = (picture.width() as u32, picture.height() as u32);

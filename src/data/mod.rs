@@ -25,6 +25,7 @@ pub use dataset::{Dataset, Format, Options, Sample, Samples, Split};
 pub use encoded::{DecodeError, decode_picture};
 pub use error::DataError;
 pub use exact::{ExactFormat, decode_exactly, encode_exactly};
+pub(crate) use export::write_png;
 pub use export::{write_folders, write_npz};
 pub use file::write_atomically;
 pub use messages::{Message, Messages};

@@ -1,15 +1,13 @@
 //! An assessment as one page that needs nothing else.
 
-use std::io::Cursor;
-
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use image::{ExtendedColorType, ImageEncoder};
 use plotters::style::RGBColor;
 
 use super::tables::{auc, distortion, percent, rate_name, with_interval};
 use super::{Assessment, FEWEST_SUCCESSES, Finding, Trial};
+use crate::data::write_png;
 use crate::report::lines::{Axis, Line, draw};
 use crate::report::plot::{COLOURS, FAINT};
 use crate::report::scale::Scale;
@@ -264,11 +262,7 @@ fn ends(lines: &[Line]) -> Option<(f64, f64)> {
 }
 
 fn data_uri(picture: &Picture) -> Result<String, ReportError> {
-    let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
-    let mut png = Cursor::new(Vec::new());
-    let (width, height) = (picture.width() as u32, picture.height() as u32);
-    image::codecs::png::PngEncoder::new(&mut png)
-        .write_image(&picture.to_interleaved_u8(), width, height, colour)
-        .map_err(|error| ReportError::Png(error.to_string()))?;
-    Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png.into_inner())))
+    let mut png = Vec::new();
+    write_png(&mut png, picture).map_err(|error| ReportError::Png(error.to_string()))?;
+    Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)))
 }

@@ -1,15 +1,15 @@
 //! What was examined, as pictures: as it was, squeezed, and what squeezing changed. Copies are made anew when one looks.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, ImageResult};
 use tokio::sync::Semaphore;
 
 use super::Page;
+use crate::data::write_png;
 use crate::evidence::Input;
 use crate::squeeze::{self, Squeezer};
 use crate::tensor::Picture;
@@ -26,7 +26,7 @@ impl Darkroom {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    async fn develop(&self, make: impl FnOnce() -> ImageResult<Vec<u8>> + Send + 'static) -> Response {
+    async fn develop(&self, make: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static) -> Response {
         // It is never closed.
         let _turn = self.0.acquire().await.ok();
         match tokio::task::spawn_blocking(make).await {
@@ -97,16 +97,9 @@ fn difference(before: &Picture, after: &Picture) -> Picture {
     before.with_pixels(changes().map(|change| GREY + GREY * change / largest).collect())
 }
 
-fn png(picture: &Picture) -> ImageResult<Vec<u8>> {
-    let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+fn png(picture: &Picture) -> io::Result<Vec<u8>> {
     let mut file = Vec::new();
-    let (width, height) = (picture.width() as u32, picture.height() as u32);
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive).write_image(
-        &picture.to_interleaved_u8(),
-        width,
-        height,
-        colour,
-    )?;
+    write_png(&mut file, picture)?;
     Ok(file)
 }
 
