@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use portcullis::config::{ClientTls, Endpoint, Identity, Located, Location};
+use portcullis::gateway::tokens_in;
 
 use super::Common;
 
@@ -75,8 +76,7 @@ impl Peer {
 /// The token of an operator: the first line of a file that is neither empty nor a remark.
 pub fn token(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    tokens.next().map(str::to_owned).with_context(|| format!("{} holds no token", path.display()))
+    tokens_in(&text).next().map(str::to_owned).with_context(|| format!("{} holds no token", path.display()))
 }
 
 fn typed<T>(flag: &str, value: T) -> Located<T> {

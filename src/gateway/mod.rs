@@ -31,6 +31,7 @@ use tonic_health::server::health_reporter;
 pub use assemble::{check, lineup_with_profile};
 pub use client::operator::{Detected, Inspected, Operator};
 pub use client::{Answer, Client};
+pub use credentials::tokens_in;
 pub use examine::copies::UpstreamTeacher;
 pub use examine::observer::{Observer, OfflineTeacher};
 pub use lifecycle::control::{Control, Phase};

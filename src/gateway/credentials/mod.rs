@@ -16,6 +16,7 @@ pub(crate) use kept::{Kept, Refresh};
 pub(crate) use pem::subject;
 pub(crate) use sessions::Sessions;
 pub(crate) use tls::{H2, HTTP_1, client, server_name};
+pub use tokens::tokens_in;
 pub(crate) use tokens::{Tokens, bearer};
 
 use super::lifecycle::serving::Current;
@@ -52,10 +53,10 @@ impl Credentials {
         let operators = admin.listen.tls.as_ref().map(|tls| tls::server("admin", tls, &[tls::H2, tls::HTTP_1]));
         let tokens = admin.token_file.clone().map(tokens::keep);
         let loaded = Self {
-            server: settled(clients, &mut mistakes),
+            server: settled(clients, &mut mistakes).map(Arc::new),
             rest: rest.map(Arc::new),
-            admin: settled(operators, &mut mistakes),
-            tokens: settled(tokens, &mut mistakes),
+            admin: settled(operators, &mut mistakes).map(Arc::new),
+            tokens: settled(tokens, &mut mistakes).map(Arc::new),
         };
         if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
     }
@@ -81,12 +82,7 @@ impl Credentials {
     }
 }
 
-fn settled<T>(loaded: Option<Result<Kept<T>, Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<Arc<Kept<T>>> {
-    match loaded? {
-        Ok(kept) => Some(Arc::new(kept)),
-        Err(mistake) => {
-            mistakes.push(mistake);
-            None
-        }
-    }
+/// What was loaded; a mistake goes to the others.
+pub(super) fn settled<T>(loaded: Option<Result<T, Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    loaded?.map_err(|mistake| mistakes.push(mistake)).ok()
 }

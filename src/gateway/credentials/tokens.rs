@@ -24,8 +24,7 @@ pub(super) fn keep(file: Located<PathBuf>) -> Result<Kept<Tokens>, Mistake> {
 pub(crate) fn bearer(file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistake> {
     Kept::new("audit_token", vec![file], |contents| {
         let text = String::from_utf8_lossy(&contents[0]);
-        let token = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-        let token = token.ok_or_else(|| Flaw(0, "holds no token: write it on a line".to_owned()))?;
+        let token = tokens_in(&text).next().ok_or_else(|| Flaw(0, "holds no token: write it on a line".to_owned()))?;
         let credentials = HeaderValue::try_from(format!("Bearer {token}"));
         let mut credentials = credentials.map_err(|_| Flaw(0, "holds a token that is not ASCII".to_owned()))?;
         credentials.set_sensitive(true);
@@ -33,12 +32,16 @@ pub(crate) fn bearer(file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistak
     })
 }
 
+/// The tokens in a file: its lines that are neither empty nor a remark.
+pub fn tokens_in(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 impl Tokens {
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(text).map_err(|_| "is no text: it must hold tokens, one a line".to_owned())?;
-        let tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut digests = Vec::new();
-        for token in tokens {
+        for token in tokens_in(text) {
             if token.len() < SHORTEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(format!("holds a token that is not {SHORTEST} or more printable ASCII characters"));
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use self::collector::Collector;
-use super::credentials::Refresh;
+use super::credentials::{Refresh, settled};
 use crate::audit::{self, RotatingFile, StandardOutput};
 use crate::config::{self, AuditFile, Config, Mistake, Storage};
 use crate::evidence::{Feed, Interest, Keeper, Store};
@@ -96,8 +96,4 @@ impl Running {
             tracing::warn!("the last detections were not all written or told in time");
         }
     }
-}
-
-fn settled<T>(loaded: Option<Result<T, Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
-    loaded?.map_err(|mistake| mistakes.push(mistake)).ok()
 }
