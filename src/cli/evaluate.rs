@@ -10,10 +10,11 @@ use portcullis::gateway::lineup_with_profile;
 use portcullis::model::{InputSpec, PictureSpec};
 use portcullis::profile::{InputId, Profile};
 use portcullis::report::{Assessment, BenignOutcome, Trial};
-use portcullis::tensor::Picture;
+use portcullis::tensor::{Kind, Picture};
 
 use super::assess::{self, Judge, Made};
 use super::pictures::{self, BenignArguments, Watcher};
+use super::sets::sets_in;
 use super::texts::{self, set};
 use super::{Common, setup};
 
@@ -81,7 +82,7 @@ impl Bench<'_> {
         let dataset = arguments.benign.open(input)?;
         let classes = assess::class_names(dataset.classes().as_deref(), profile.model.output.classes);
         let judge = self.judge(&classes);
-        let sets = pictures::sets_in(&arguments.adversarial)?;
+        let sets = sets_in(&arguments.adversarial, Kind::Picture)?;
         let seeds = pictures::seeds_of(&sets)?;
         let used = |picture: &Picture| profile.has_seen(picture) || seeds.contains(&InputId::from(picture));
         let benign = judge.benign(arguments.benign.read(&dataset, used)?.collect::<Result<Vec<_>>>()?)?;
@@ -118,7 +119,7 @@ impl Bench<'_> {
     fn texts(&self) -> Result<Measured> {
         let (profile, arguments) = (self.profile, self.arguments);
         let messages = texts::read(&arguments.benign.data)?;
-        let sets = set::sets_in(&arguments.adversarial)?;
+        let sets = sets_in(&arguments.adversarial, Kind::Text)?;
         let seeds = texts::seeds_of(&sets)?;
         let used = |text: &str| profile.has_seen(text) || seeds.contains(&InputId::from(text));
         let benign = texts::choose(&messages, &arguments.benign, used)?;

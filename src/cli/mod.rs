@@ -25,6 +25,7 @@ mod reference;
 #[cfg(feature = "train")]
 mod sentinel;
 mod serve;
+mod sets;
 mod setup;
 mod status;
 mod tail;

@@ -122,27 +122,6 @@ impl<I> Drop for NamingTheSkipped<'_, I> {
     }
 }
 
-/// The adversarial sets among files and in folders, by name.
-pub fn sets_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut sets = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            sets.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read the folder {}", path.display()))?;
-        let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        let is_set = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "npz");
-        let mut found: Vec<PathBuf> = files.into_iter().filter(is_set).collect();
-        if found.is_empty() {
-            bail!("there is no adversarial set (.npz) in the folder {}", path.display());
-        }
-        found.sort();
-        sets.append(&mut found);
-    }
-    Ok(sets)
-}
-
 /// The seeds of adversarial sets: what must not be calibrated on if they are to tell anything.
 pub fn seeds_of(sets: &[PathBuf]) -> Result<HashSet<InputId>> {
     let mut seeds = HashSet::new();

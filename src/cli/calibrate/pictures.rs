@@ -4,11 +4,12 @@ use anyhow::Result;
 use portcullis::model::{Classifier, PictureSpec};
 use portcullis::profile::{InputId, Lineup};
 use portcullis::squeeze::Catalogue;
-use portcullis::tensor::Picture;
+use portcullis::tensor::{Kind, Picture};
 
 use super::auto::Chooser;
 use super::{Bench, Observations};
 use crate::cli::pictures;
+use crate::cli::sets::sets_in;
 
 /// Observes benign pictures. If there is a detector whose squeezers are to be chosen, at the position `squeezing`, some of
 /// the pictures make that choice first, by attacks on the `classifier` where its file is at hand.
@@ -21,7 +22,7 @@ pub fn observe(
 ) -> Result<Observations> {
     let (benign, sets) = (&bench.arguments.benign, &bench.arguments.exclude);
     let dataset = benign.open(input)?;
-    let excluded = pictures::seeds_of(&pictures::sets_in(sets)?)?;
+    let excluded = pictures::seeds_of(&sets_in(sets, Kind::Picture)?)?;
     let mut samples = benign.samples(&dataset, |picture| excluded.contains(&InputId::from(picture)))?;
     let mut expected = benign.expected(&dataset);
 

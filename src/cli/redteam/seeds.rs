@@ -6,10 +6,11 @@ use anyhow::{Result, bail};
 use portcullis::attack::Target;
 use portcullis::data::{Dataset, Sample, split};
 use portcullis::profile::{InputId, Profile};
-use portcullis::tensor::Picture;
+use portcullis::tensor::{Kind, Picture};
 
 use super::Arguments;
 use crate::cli::pictures::{self, BenignArguments, Watcher};
+use crate::cli::sets::sets_in;
 
 /// Benign pictures that scores are held against, if --count does not say.
 const BENIGN: usize = 500;
@@ -32,7 +33,7 @@ pub fn choose(
     arguments: &Arguments,
 ) -> Result<Chosen> {
     let (wanted, benign_wanted) = (arguments.seeds(), arguments.benign.count.unwrap_or(BENIGN));
-    let excluded = pictures::seeds_of(&pictures::sets_in(&arguments.exclude)?)?;
+    let excluded = pictures::seeds_of(&sets_in(&arguments.exclude, Kind::Picture)?)?;
     let BenignArguments { seed, strict, data, .. } = &arguments.benign;
     let order = split(dataset.len(), *seed, &[dataset.len()])?.concat();
     let is_fresh = |picture: &Picture| !profile.has_seen(picture) && !excluded.contains(&InputId::from(picture));

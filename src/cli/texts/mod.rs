@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use portcullis::data::{Message, Messages, split};
 use portcullis::profile::InputId;
+use portcullis::tensor::Kind;
 
 use super::pictures::BenignArguments;
+use super::sets::sets_in;
 use set::AdversarialText;
 
 /// The messages of a file.
@@ -44,7 +46,7 @@ pub fn choose(
 /// Fingerprints of the seeds of adversarial sets, or of all messages in files that are none.
 pub fn seeds_of(files: &[PathBuf]) -> Result<HashSet<InputId>> {
     let mut ids = HashSet::new();
-    for file in set::sets_in(files)? {
+    for file in sets_in(files, Kind::Text)? {
         match set::read(&file) {
             Ok(texts) => ids.extend(texts.iter().map(|AdversarialText { seed, .. }| InputId::from(seed.as_str()))),
             Err(_) => ids.extend(read(&file)?.all().iter().map(|message| InputId::from(message.text.as_str()))),

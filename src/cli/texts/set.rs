@@ -1,8 +1,8 @@
 //! Adversarial texts in a file: JSON lines, one a text, that read as messages too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use portcullis::attack::Goal;
 use serde::{Deserialize, Serialize};
 
@@ -49,24 +49,4 @@ pub fn lines(texts: &[AdversarialText]) -> Result<Vec<u8>> {
         lines.push(b'\n');
     }
     Ok(lines)
-}
-
-/// The sets among files and in folders, by name.
-pub fn sets_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut sets = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            sets.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read the folder {}", path.display()))?;
-        let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        let mut found: Vec<_> = files.into_iter().filter(|file| file.extension() == Some("jsonl".as_ref())).collect();
-        if found.is_empty() {
-            bail!("there are no adversarial texts (.jsonl) in the folder {}", path.display());
-        }
-        found.sort();
-        sets.append(&mut found);
-    }
-    Ok(sets)
 }
