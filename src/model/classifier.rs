@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
@@ -130,7 +132,7 @@ impl Classifier {
     fn run(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
         let tensor = match (&self.input, item) {
             (InputSpec::Picture(spec), Item::Picture(picture)) => spec.batch([spec.fit(picture)?.as_ref()])?,
-            (InputSpec::Text(spec), Item::Text(text)) => spec.batch([text.as_ref()])?,
+            (InputSpec::Text(spec), Item::Text(text)) => spec.batch([Bytes::copy_from_slice(text.as_bytes())])?,
             (input, item) => return Err(PredictError::Kind { expected: input.kind(), actual: item.kind() }),
         };
         let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;

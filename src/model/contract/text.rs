@@ -36,12 +36,12 @@ impl TextSpec {
         Ok(text.into())
     }
 
-    /// The input tensor of a batch of texts.
+    /// The input tensor of a batch of texts, in UTF-8.
     ///
     /// # Errors
     /// Never: there is an element for each of them.
-    pub fn batch<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<Tensor, TensorError> {
-        let elements: Vec<Bytes> = texts.into_iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
+    pub fn batch(&self, texts: impl IntoIterator<Item = Bytes>) -> Result<Tensor, TensorError> {
+        let elements: Vec<Bytes> = texts.into_iter().collect();
         let items = elements.len();
         let shape = if self.in_rows { vec![items, 1] } else { vec![items] };
         Tensor::new(&self.name, shape, Elements::Bytes(elements))
@@ -67,7 +67,7 @@ mod tests {
     fn a_batch_has_the_models_rank() {
         for (in_rows, shape) in [(true, vec![2, 1]), (false, vec![2])] {
             let spec = TextSpec { name: "text".into(), in_rows };
-            assert_eq!(spec.batch(["one", ""]).unwrap().shape, shape);
+            assert_eq!(spec.batch(["one", ""].map(Bytes::from)).unwrap().shape, shape);
         }
     }
 }

@@ -145,23 +145,22 @@ pub(crate) fn pack(item: Item, input: &InputSpec) -> Result<Packed, CodecError> 
 /// # Errors
 /// When the input takes no numbers.
 pub(crate) fn batch(packed: &[Packed], input: &InputSpec, in_rows: bool) -> Result<Tensor, TensorError> {
-    let in_rows = match input {
-        InputSpec::Picture(spec) if spec.encoded.is_none() => {
-            let pictures = packed.iter().filter_map(|packed| match packed {
-                Packed::Picture(picture) => Some(picture.as_ref()),
-                Packed::Element(_) => None,
-            });
-            return spec.batch(pictures);
-        }
-        InputSpec::Picture(_) => in_rows,
-        InputSpec::Text(spec) => spec.in_rows,
-    };
+    let pictures = packed.iter().filter_map(|packed| match packed {
+        Packed::Picture(picture) => Some(picture.as_ref()),
+        Packed::Element(_) => None,
+    });
     let elements = packed.iter().filter_map(|packed| match packed {
         Packed::Element(element) => Some(element.clone()),
         Packed::Picture(_) => None,
     });
-    let shape = if in_rows { vec![packed.len(), 1] } else { vec![packed.len()] };
-    Tensor::new(input.sent_name(), shape, Elements::Bytes(elements.collect()))
+    match input {
+        InputSpec::Text(spec) => spec.batch(elements),
+        InputSpec::Picture(spec) if spec.encoded.is_none() => spec.batch(pictures),
+        InputSpec::Picture(spec) => {
+            let shape = if in_rows { vec![packed.len(), 1] } else { vec![packed.len()] };
+            Tensor::new(spec.sent_name(), shape, Elements::Bytes(elements.collect()))
+        }
+    }
 }
 
 #[cfg(test)]
