@@ -1,5 +1,6 @@
 //! `portcullis evidence`
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -199,7 +200,7 @@ fn print_item(item: &Item) {
 async fn export(common: &Common, arguments: &ExportArguments) -> Result<()> {
     let store = arguments.place.open(common)?;
     let ids = if arguments.ids.is_empty() { store.ids().await? } else { arguments.ids.clone() };
-    let (mut seeds, mut successful, mut models) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut seeds, mut successful, mut models) = (Vec::new(), Vec::new(), BTreeSet::new());
     for id in ids {
         let kept = match store.read(id).await {
             Ok(kept) if is_wanted(&kept, arguments.model.as_deref()) => kept,
@@ -210,14 +211,11 @@ async fn export(common: &Common, arguments: &ExportArguments) -> Result<()> {
         for (picture, class, label) in captured(&store, id, &kept).await? {
             seeds.push(Sample { picture, label: Some(label), name: id.to_string() });
             successful.push(class != label);
-            models.push(kept.detection.model.clone());
+            models.insert(kept.detection.model.clone());
         }
     }
-    models.dedup();
-    models.sort();
-    models.dedup();
     if models.len() > 1 {
-        bail!("inputs of several models were kept; choose one with --model: {}", models.join(", "));
+        bail!("inputs of several models were kept; choose one with --model: {}", Vec::from_iter(models).join(", "));
     }
     if seeds.is_empty() {
         bail!("no suspicious input was kept that could be exported");

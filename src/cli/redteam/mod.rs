@@ -35,8 +35,8 @@ pub struct Arguments {
     /// A first answer within two minutes: few attacks, few pictures. The same as --suite quick.
     #[arg(long, conflicts_with = "suite")]
     quick: bool,
-    /// Which attacks on pictures; on text there is one suite. full, quick, library (those of docs/attacks.md), or those of the paper of feature squeezing for a
-    /// data set: squeezing-mnist, squeezing-cifar10, squeezing-imagenet.
+    /// Which attacks on pictures; on text there is one suite. full, quick, library (those of docs/attacks.md), or those of
+    /// the paper of feature squeezing for a data set: squeezing-mnist, squeezing-cifar10, squeezing-imagenet.
     #[arg(long, default_value_t = Suite::Full)]
     suite: Suite,
     /// Largest change of a pixel, in 8-bit steps, where an attack has one and the suite leaves it open.
