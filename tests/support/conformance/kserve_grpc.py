@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+from cancellation import cancelled
 from kserve_package import VERSION, InferenceGRPCClient, read, request_of
 
 NAME = "kserve.InferenceGRPCClient"
@@ -49,14 +50,7 @@ class Client:
         return read(self.ask(lambda client: client.infer(request, timeout=timeout), channel))
 
     def cancel(self, model, array):
-        async def cancel(client):
-            call = asyncio.create_task(client.infer(request_of(model, array)))
-            await asyncio.sleep(0)
-            call.cancel()
-            await asyncio.wait([call])
-            assert call.cancelled()
-
-        self.ask(cancel)
+        self.ask(lambda client: cancelled(client.infer(request_of(model, array))))
 
     def stream(self, model, arrays):
         raise NotImplementedError

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+from cancellation import cancelled
 from kserve_package import VERSION, InferenceRESTClient, RESTConfig, read, request_of
 
 NAME = "kserve.InferenceRESTClient"
@@ -51,14 +52,7 @@ class Client:
         return read(self.ask(lambda client: client.infer(self.url, request, model_name=model, timeout=timeout)))
 
     def cancel(self, model, array):
-        async def cancel(client):
-            call = asyncio.create_task(client.infer(self.url, request_of(model, array, typed=True), model_name=model))
-            await asyncio.sleep(0)
-            call.cancel()
-            await asyncio.wait([call])
-            assert call.cancelled()
-
-        self.ask(cancel)
+        self.ask(lambda client: cancelled(client.infer(self.url, request_of(model, array, typed=True), model_name=model)))
 
     def stream(self, model, arrays):
         raise NotImplementedError

@@ -3,6 +3,7 @@
 import asyncio
 
 import tritonclient.grpc.aio as triton
+from cancellation import cancelled
 from triton_grpc import VERSION, options, read, status, tensor
 from tritonclient.utils import InferenceServerException
 
@@ -43,14 +44,7 @@ class Client:
         return read(self.ask(lambda client: client.infer(**options(model, array, **wishes))))
 
     def cancel(self, model, array):
-        async def cancel(client):
-            call = asyncio.create_task(client.infer(**options(model, array)))
-            await asyncio.sleep(0)
-            call.cancel()
-            await asyncio.wait([call])
-            assert call.cancelled()
-
-        self.ask(cancel)
+        self.ask(lambda client: cancelled(client.infer(**options(model, array))))
 
     def stream(self, model, arrays):
         async def requests():
