@@ -46,14 +46,23 @@ function prepareList() {
   };
 }
 
-// Asks the server for the page as it is now and takes over what is marked as fresh.
-async function refresh() {
+// The page as the server has it now; where it has none, `refused` is told the status.
+async function latest(refused) {
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (response.status === 401) return location.reload();
-  if (!response.ok) return;
+  if (!response.ok) {
+    refused(response.status);
+    return null;
+  }
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   tellTimes(page);
   document.title = page.title;
+  return page;
+}
+
+// Takes over what is marked as fresh.
+async function refresh() {
+  const page = await latest((status) => status === 401 && location.reload());
+  if (!page) return;
   for (const part of all("[data-fresh]")) {
     const fresh = find(`#${part.id}`, page);
     if (!fresh) continue;
@@ -116,13 +125,10 @@ function filterBy(form) {
 }
 
 async function show() {
-  const response = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!response.ok) return location.reload();
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  tellTimes(page);
+  const page = await latest(() => location.reload());
+  if (!page) return;
   const focused = document.activeElement?.name;
   for (const place of ["#lead", "#filters", ".models", ".columns"]) find(place).replaceWith(find(place, page));
-  document.title = page.title;
   prepareFilters();
   prepareList();
   if (focused) find(`#filters [name="${CSS.escape(focused)}"]`)?.focus();
