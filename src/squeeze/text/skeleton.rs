@@ -31,8 +31,9 @@ impl TextSqueezer for Skeleton {
             let is_latin = |letter: char| letter.script() == Script::Latin || is_stranger(letter, &written);
             let has_latin = text[word.clone()].chars().any(is_latin);
             for (at, letter) in text[word.clone()].char_indices().filter(|(_, letter)| !letter.is_ascii()) {
-                let is_disguise = has_latin && !stands_beside_latin(letter.script()) || is_stranger(letter, &written);
-                if let Some(latin) = is_disguise.then(|| look_alike(letter)).flatten() {
+                let script = letter.script();
+                let may_be_disguise = has_latin && !stands_beside_latin(script) || !written.contains(&script);
+                if let Some(latin) = may_be_disguise.then(|| look_alike(letter)).flatten() {
                     let start = word.start + at;
                     edited.replace(start..start + letter.len_utf8(), latin.as_str());
                 }
