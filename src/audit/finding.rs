@@ -88,9 +88,9 @@ fn severity(detection: &Detection) -> Named {
 
 fn action(action: Action) -> Named {
     match action {
-        Action::Pass | Action::Annotate => (3, "Observed"),
+        Action::Pass => (3, "Observed"),
         Action::Block => (2, "Denied"),
-        Action::Restore => (4, "Modified"),
+        Action::Annotate | Action::Restore => (4, "Modified"),
     }
 }
 
@@ -147,7 +147,7 @@ fn evidence(detection: &Detection, client: Option<&Client>) -> Value {
         evidence["src_endpoint"] = json!({ "ip": address.ip(), "port": address.port() });
     }
     if let Some(subject) = client.and_then(|client| client.subject.as_ref()) {
-        evidence["user"] = json!({ "name": subject });
+        evidence["actor"] = json!({ "user": { "name": subject } });
     }
     evidence
 }
