@@ -1,7 +1,7 @@
 //! No bytes break what reads bytes: the fuzz targets of `tests/fuzz`, each on its corpus and on inputs that are like it.
 //!
-//! `EXECUTIONS` says on how many inputs, `SEED` on which; `make fuzz` runs the same targets under libFuzzer. An input that
-//! breaks one is named: it belongs into the corpus, and what it broke mended.
+//! `EXECUTIONS` says on how many inputs, `SEED` on which, `FUZZ_SECONDS` for how long at least; `make fuzz` runs the same
+//! targets under libFuzzer. An input that breaks one is named: it belongs into the corpus, and what it broke mended.
 #![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::any::Any;
@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 #[path = "fuzz/mutator.rs"]
 mod mutator;
@@ -40,9 +41,10 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a whole number"))
 }
 
-/// Executes a target on its corpus, then on `executions` inputs that are made from it.
+/// Executes a target on its corpus, then on `executions` inputs that are made from it, or on more until the time is over.
 fn fuzz(name: &str, executions: u64) {
     let (executions, seed) = (variable("EXECUTIONS", executions), variable("SEED", 1));
+    let (begin, least) = (Instant::now(), Duration::from_secs(variable("FUZZ_SECONDS", 0)));
     let files = files(&folder().join("corpus").join(name));
     let corpus: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).expect("readable")).collect();
     let execute = |input: &[u8], place: &dyn Fn() -> String| -> u64 {
@@ -56,12 +58,14 @@ fn fuzz(name: &str, executions: u64) {
     assert!(accepted > 0, "{name} accepts nothing of its corpus");
     let kept = Kept::new(name);
     let mut mutator = Mutator::new(&corpus, seed);
-    for execution in 0..executions {
+    let mut execution = 0;
+    while execution < executions || begin.elapsed() < least {
         let input = mutator.input();
         kept.keep(&input);
         accepted += execute(&input, &|| format!("{} (execution {execution} of seed {seed})", kept.path.display()));
+        execution += 1;
     }
-    println!("{name}: {executions} executions, {accepted} inputs accepted");
+    println!("{name}: {execution} executions in {:.0?}, {accepted} inputs accepted", begin.elapsed());
 }
 
 fn in_words(problem: &(dyn Any + Send)) -> &str {
