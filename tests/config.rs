@@ -114,6 +114,8 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("audit.file", "audit.file"),
         ("audit.http", "audit.http"),
         ("audit.http.tls", "audit.http.tls"),
+        ("tracing", "tracing"),
+        ("tracing.tls", "tracing.tls"),
         ("models.0", "models"),
         ("models.0.input", "models.input"),
         ("models.0.input.encoded", "models.input.encoded"),
@@ -139,7 +141,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
     }
     assert_eq!(documented(), all);
     let top: BTreeSet<String> =
-        ["server", "admin", "upstream", "workers", "evidence", "audit", "models"].map(str::to_owned).into();
+        ["server", "admin", "upstream", "workers", "evidence", "audit", "tracing", "models"].map(str::to_owned).into();
     let mistakes = parse_with(EXAMPLE, &[], &[("zzzz", "1")]).expect_err("nobody knows zzzz");
     assert!(top.iter().all(|section| mistakes[0].message.contains(section)), "{mistakes:?}");
 }
@@ -589,4 +591,40 @@ fn evidence_and_audit_are_checked_as_all_else_is() {
     assert_eq!(store("s3://bucket/prefix"), Storage::Url("s3://bucket/prefix".into()));
     assert_eq!(store("file:///var/evidence"), Storage::Folder("/var/evidence".into()));
     assert!(matches!(store("kept"), Storage::Folder(path) if path.ends_with("kept") && path.is_absolute()));
+}
+
+#[test]
+fn traces_go_where_the_configuration_says_and_else_where_opentelemetrys_variables_say() {
+    assert_eq!(parse(SMALLEST).expect("valid").tracing, None, "off unless asked for");
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317/"), ("OTEL_SERVICE_NAME", "007")];
+    let read = |more: &[(&str, &str)], flags| {
+        let config = parse_with(SMALLEST, &[&variables[..], more].concat(), flags).expect("valid");
+        config.tracing.map(|tracing| (tracing.endpoint.to_string(), tracing.service_name, tracing.ratio))
+    };
+    let told = |endpoint: &str, service: &str, ratio| Some((endpoint.to_owned(), service.to_owned(), ratio));
+    assert_eq!(read(&[], &[]), told("http://127.0.0.1:4317", "007", 1.0));
+    let narrower = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:1"), ("PORTCULLIS_TRACING__RATIO", "0.1")];
+    assert_eq!(read(&narrower, &[]), told("http://localhost:1", "007", 0.1));
+    let ours = [("tracing.endpoint", "unix:/run/collector.sock"), ("tracing.service_name", "edge")];
+    assert_eq!(read(&narrower, &ours), told("unix:/run/collector.sock", "edge", 0.1));
+    assert_eq!(read(&[("OTEL_SDK_DISABLED", "true")], &[]), None);
+    assert_eq!(parse_with(SMALLEST, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], &[]).expect("valid").tracing, None);
+}
+
+#[test]
+fn tracing_is_checked_as_all_else_is() {
+    let elsewhere = parse_with(SMALLEST, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317")], &[]);
+    let told = printed(elsewhere.expect_err("plain text to another host"));
+    assert!(told[0].starts_with("variable OTEL_EXPORTER_OTLP_ENDPOINT: tracing.endpoint is another host"), "{told:?}");
+    for (key, value, words) in [
+        ("tracing.endpoint", "collector", "tracing.endpoint must look like http://HOST:PORT"),
+        ("tracing.endpoint", "https://collector:4317", "give their certificates as ca"),
+        ("tracing.ratio", "1.5", "tracing.ratio must lie between 0 and 1"),
+        ("tracing.max_pending_spans", "0", "tracing.max_pending_spans must be at least 1"),
+        ("tracing.token_file", "nowhere", "which is no file"),
+        ("tracing.tls.server_name", "collector", "tracing.tls.ca is missing"),
+    ] {
+        let problem = setting(key, value).expect_err(key);
+        assert!(problem.contains(words), "{key}: {problem}");
+    }
 }

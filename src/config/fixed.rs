@@ -8,7 +8,7 @@ use super::types::{Admin, Config, Server, Workers};
 impl Config {
     /// The keys that differ in `next` and can't be taken up while the process runs, each as a mistake.
     pub fn fixed_keys_changed(&self, next: &Self) -> Vec<Mistake> {
-        let Self { path: _, server, admin, upstream: _, workers, evidence, audit, models: _ } = self;
+        let Self { path: _, server, admin, upstream: _, workers, evidence, audit, tracing, models: _ } = self;
         let Server {
             listen,
             rest_listen,
@@ -48,6 +48,7 @@ impl Config {
             ("workers.onnxruntime", *onnxruntime != next.workers.onnxruntime),
             ("evidence", *evidence != next.evidence),
             ("audit", *audit != next.audit),
+            ("tracing", *tracing != next.tracing),
         ];
         let changed = keys.into_iter().filter_map(|(key, changed)| changed.then_some(key));
         let message = |key| format!("{key} has changed, which takes a restart");

@@ -12,6 +12,7 @@ mod mistake;
 mod read;
 mod reference;
 mod section;
+mod tracing;
 mod transport;
 mod tree;
 mod types;
@@ -21,17 +22,20 @@ pub use address::{Address, Endpoint, Reach, Target};
 pub use evidence::{Audit, AuditFile, AuditHttp, Contents, Evidence, Storage};
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use reference::{EXAMPLE, configuration_reference};
+pub use tracing::Tracing;
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
     Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
     OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
 };
 
+use std::collections::HashMap;
 use std::path::Path;
 
 impl Config {
     /// Reads the file at `path`; `environment` holds all variables, of which those named `PORTCULLIS_SECTION__KEY`
-    /// override the file, and `flags` holds `section.key`, value pairs, which override both.
+    /// override the file, and `flags` holds `section.key`, value pairs, which override both. Where nothing of these says
+    /// anything of traces, OpenTelemetry's own variables do.
     ///
     /// # Errors
     /// When the file can't be read, or every mistake in it at once.
@@ -61,11 +65,14 @@ impl Config {
     ) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut root = tree::parse(text, &mut mistakes);
+        let environment: HashMap<String, String> = environment.into_iter().collect();
+        let standard = tracing::standard(&environment);
         for (key, value, at) in tree::overrides(environment, flags) {
             if let Err(message) = root.set(&key, &value, &at) {
                 mistakes.push(Mistake { at, message });
             }
         }
+        standard.into_iter().for_each(|(key, value)| root.fill("tracing", key, value));
         let config = read::config(root, folder, &mut mistakes);
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),

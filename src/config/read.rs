@@ -11,6 +11,7 @@ use super::encoded::encoded;
 use super::evidence;
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
+use super::tracing;
 use super::transport;
 use super::tree::Node;
 use super::types::{
@@ -35,6 +36,7 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     let workers = workers(root.section("workers"), folder);
     let evidence = evidence::evidence(root.section("evidence"), folder);
     let audit = evidence::audit(root.section("audit"), folder);
+    let tracing = tracing::tracing(root.section("tracing"), folder);
     if let (Some(rest), Some(upstream)) = (&server.rest_listen, &upstream)
         && let Some(problem) = server.rest_problem(upstream)
     {
@@ -48,7 +50,7 @@ pub(super) fn config(root: Node, folder: &Path, mistakes: &mut Vec<Mistake>) -> 
     }
     unique("model", models.iter().map(|model| (&model.name.value, &model.name.at)), root.mistakes);
     root.end();
-    Some(Config { path: None, server, admin, upstream: upstream?, workers, evidence, audit, models })
+    Some(Config { path: None, server, admin, upstream: upstream?, workers, evidence, audit, tracing, models })
 }
 
 fn server(mut section: Section<'_>, folder: &Path) -> Server {

@@ -135,6 +135,15 @@ impl Node {
         self.set_part(key, text, at)
     }
 
+    /// Sets the value of a key of a table at the top, unless there is one.
+    pub(super) fn fill(&mut self, table: &str, key: &str, value: Self) {
+        let Value::Table(root) = &mut self.value else { return };
+        let empty = || Self { value: Value::Table(BTreeMap::new()), at: value.at.clone() };
+        if let Value::Table(table) = &mut root.entry(table.to_owned()).or_insert_with(empty).value {
+            table.entry(key.to_owned()).or_insert(value);
+        }
+    }
+
     fn set_part(&mut self, key: &[String], text: &str, at: &Location) -> Result<(), String> {
         let Some((part, rest)) = key.split_first() else {
             *self = typed(text, at)?;

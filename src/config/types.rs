@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::address::{Address, Endpoint, Reach};
 use super::evidence::{Audit, Evidence};
 use super::mistake::{Located, Location};
+use super::tracing::Tracing;
 use super::transport::Listen;
 use crate::tensor::{Colour, Datatype, Layout, OutputKind, Preparation};
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub evidence: Evidence,
     /// Who is told of detections.
     pub audit: Audit,
+    /// Where traces go; nowhere if not given.
+    pub tracing: Option<Tracing>,
     /// The models under guard; at least one.
     pub models: Vec<GuardedModel>,
 }
