@@ -17,7 +17,7 @@
 //! | [`audit`] | detections as OCSF findings: lines of files, CloudEvents |
 //! | [`profile`] | calibration on benign inputs, and the profile that comes of it |
 //! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
-//! | [`telemetry`] | every metric, log line and event, one function each |
+//! | [`telemetry`] | every metric, log line, span and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs that are drawn |
 //! | [`squeeze`] | one file a squeezer, of pictures and of text |
@@ -31,7 +31,8 @@
 //!
 //! # What always holds
 //!
-//! 1. Under the policy `monitor`, requests and answers cross the gateway byte for byte, metadata and trailers included.
+//! 1. Under the policy `monitor`, requests and answers cross the gateway byte for byte, metadata and trailers included;
+//!    where requests are traced, but for the trace's context.
 //! 2. The same input gets the same decision alone, in a batch, and at any concurrency.
 //! 3. No client input panics the process or makes it unready; hostile sizes are refused before memory is taken.
 //! 4. A refusal under `block` carries neither prediction nor scores: scores are an oracle for the attacker.

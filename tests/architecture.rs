@@ -25,7 +25,7 @@ const ONLINE: &[&str] = &["gateway"];
 const OFFLINE: &[&str] = &["train", "ngram", "attack", "report"];
 
 /// Crates, each with its family (`hyper`, `hyper_util`), that only these modules may name.
-const CONFINED: [(&str, &[&str]); 7] = [
+const CONFINED: [(&str, &[&str]); 8] = [
     ("tonic", &["gateway", "proto"]),
     ("hyper", &["gateway"]),
     ("ort", &["model"]),
@@ -33,6 +33,7 @@ const CONFINED: [(&str, &[&str]); 7] = [
     ("clap", &["main", "cli"]),
     ("anyhow", &["main", "cli"]),
     ("metrics", &["telemetry"]),
+    ("opentelemetry", &["telemetry", "gateway"]),
 ];
 
 /// Crates, each with its family, that these modules must not name.

@@ -69,6 +69,9 @@ pub fn finding(detection: &Detection, tells_client: bool) -> Value {
         "evidences": [evidence(detection, client)],
         "observables": observables(detection),
     });
+    if let Some(trace_id) = &detection.trace_id {
+        finding["metadata"]["correlation_uid"] = json!(trace_id);
+    }
     if is_suspicious {
         finding["attacks"] = finding["finding_info"]["attacks"].clone();
     }

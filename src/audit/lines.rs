@@ -42,8 +42,8 @@ pub async fn tell(sink: &'static str, mut lines: impl LineSink, events: Subscrip
         };
         lines = back;
         match written {
-            Ok(()) => health.delivered(),
-            Err(error) => health.failed(&error.to_string()),
+            Ok(()) => health.delivered(1),
+            Err(error) => health.failed(1, &error.to_string()),
         }
     }
 }

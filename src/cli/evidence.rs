@@ -167,6 +167,9 @@ fn print(Kept { detection, inputs }: &Kept) {
         let subject = client.subject.as_ref().map_or(String::new(), |subject| format!(", {subject}"));
         println!("  from {}{subject}", client.address);
     }
+    if let Some(trace_id) = &detection.trace_id {
+        println!("  in the trace {trace_id}");
+    }
     if let Some(reason) = detection.reason {
         println!("  {}", reason.name());
     }

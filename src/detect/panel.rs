@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::underway::{Copies, Prediction, Underway, predict_waiting};
 use super::{Detector, Disagreement, FeatureSqueezing, Margin, Observation, Plan, Sentinel};
 use crate::config::{CascadeConfig, DetectorConfig, DetectorKind, Located, Mistake};
-use crate::model::{Classifier, Distribution};
+use crate::model::{Classifier, Distribution, Noted};
 use crate::squeeze::{Catalogue, ItemSqueezer};
 use crate::tensor::Item;
 
@@ -246,33 +246,39 @@ impl Panel {
         Distribution::mean(copies.iter().chain(students))
     }
 
-    /// Queues what the companions of one part have to say of `item`.
-    pub fn ask_companions(&self, part: Part, item: &Item, deadline: Option<Instant>) -> Vec<Prediction> {
+    /// Queues what the companions of one part have to say of `item`; `noted` says who is told how long each took.
+    pub fn ask_companions(
+        &self,
+        part: Part,
+        item: &Item,
+        deadline: Option<Instant>,
+        noted: impl Fn(&Companion) -> Option<Noted>,
+    ) -> Vec<Prediction> {
         self.companions_of(part)
             .iter()
             .map(|companion| {
                 let item = item.clone();
-                companion.classifier.predict(deadline, move || item)
+                companion.classifier.noting(noted(companion)).predict(deadline, move || item)
             })
             .collect()
     }
 
     /// Queues what `teacher` has to say of `item`'s squeezed copies of one part; each is squeezed on the worker that
-    /// predicts. `squeezed` is told how long each squeezing took.
+    /// predicts. `squeezed` is told by which squeezer and how long each squeezing took.
     pub fn ask_about_copies(
         &self,
         part: Part,
         teacher: &Classifier,
         item: &Item,
         deadline: Option<Instant>,
-        squeezed: fn(Duration),
+        squeezed: impl Fn(&ItemSqueezer, Duration) + Clone + Send + 'static,
     ) -> Copies {
         let copying = |squeezer: &ItemSqueezer| {
-            let (squeezer, item) = (squeezer.clone(), item.clone());
+            let (squeezer, item, squeezed) = (squeezer.clone(), item.clone(), squeezed.clone());
             move || {
                 let began = Instant::now();
                 let copy = squeezer.squeeze(&item);
-                squeezed(began.elapsed());
+                squeezed(&squeezer, began.elapsed());
                 copy
             }
         };

@@ -31,6 +31,8 @@ pub struct Detection {
     pub action: Action,
     /// Who sent it, where that is known.
     pub client: Option<Client>,
+    /// The trace of the request in hexadecimal (W3C), where it is collected.
+    pub trace_id: Option<String>,
     /// How many items the request had, as far as it could be read.
     pub batch: usize,
     /// The items in their order: all of the batch or, of a large one, the first that are not clean.
@@ -114,7 +116,8 @@ impl Detection {
                 item.predictions.iter().map(|prediction| size_of::<[f64; 2]>() + text(&prediction.source)).sum();
             size_of::<Item>() + item.sha256.as_ref().map_or(0, text) + detectors + sources
         };
-        size_of::<Self>() + self.id.len() + self.model.len() + self.items.iter().map(item).sum::<usize>()
+        let trace = self.trace_id.as_ref().map_or(0, String::len);
+        size_of::<Self>() + trace + self.id.len() + self.model.len() + self.items.iter().map(item).sum::<usize>()
     }
 }
 
@@ -171,6 +174,7 @@ pub(super) mod tests {
             reason: None,
             action: Action::Block,
             client: Some(Client { address: "192.0.2.7:4711".into(), subject: Some("CN=camera".into()) }),
+            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
             batch: 1,
             items: vec![item],
         }

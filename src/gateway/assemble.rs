@@ -43,7 +43,7 @@ impl Gateway {
         let (Ok(credentials), Ok(loaded)) = (Credentials::load(&config), Loaded::load(config.clone(), &loader)) else {
             return Err(check(&config, &loader));
         };
-        let sinks = Sinks::load(&config)?;
+        let (sinks, tracer) = Sinks::load(&config)?;
         let serving = loaded.into_serving(files, &loader, &detections, &histories, &room);
         telemetry::configuration_in_force();
         Ok(Self {
@@ -53,6 +53,7 @@ impl Gateway {
             exposition,
             detections,
             sinks,
+            tracer,
             histories,
             room,
             max_connections,

@@ -48,6 +48,7 @@ impl Detections {
         model: &Arc<GuardedModel>,
         outcome: &Outcome,
         client: Option<&Client>,
+        trace_id: Option<String>,
         examined: Vec<Examined>,
     ) {
         if !self.feed.is_watched() {
@@ -62,6 +63,7 @@ impl Detections {
             reason: outcome.reason,
             action: outcome.action,
             client: client.cloned(),
+            trace_id,
             batch: examined.len(),
             items: Vec::new(),
         };

@@ -15,6 +15,7 @@ mod operators;
 mod rest;
 mod sinks;
 mod stream;
+mod trace;
 mod upstream;
 
 use std::sync::Arc;
@@ -53,7 +54,7 @@ use self::sinks::Sinks;
 use crate::config::{Config, ConfigError, Server};
 use crate::profile::Loader;
 use crate::proto::portcullis::v1::inspector_server::InspectorServer;
-use crate::telemetry::Exposition;
+use crate::telemetry::{Exposition, Tracer};
 
 /// The build's revision, where the build knew it.
 pub const REVISION: &str = match option_env!("PORTCULLIS_REVISION") {
@@ -89,6 +90,7 @@ pub struct Gateway {
     exposition: Exposition,
     detections: Detections,
     sinks: Sinks,
+    tracer: Tracer,
     histories: Histories,
     room: Room,
     max_connections: usize,
@@ -117,6 +119,7 @@ impl Gateway {
             exposition,
             detections,
             sinks,
+            tracer,
             histories,
             room,
             max_connections,
@@ -168,11 +171,12 @@ impl Gateway {
         let admission = Admission::new(max_connections, max_inflight_requests, max_inflight_bytes);
         let closing = lifecycle::drain::closing(control.clone(), readiness, current.clone()).shared();
         let rest = rest.map(|listener| {
-            let dispatch = rest::Dispatch { current: current.clone(), admission: admission.clone() };
+            let dispatch =
+                rest::Dispatch { current: current.clone(), admission: admission.clone(), tracer: tracer.clone() };
             listen::serve_rest(listen::Port { listener, tls: rest_tls }, dispatch, closing.clone())
         });
         let clients = listen::Port { listener: clients, tls: server };
-        let grpc = listen::serve_grpc(clients, listen::Dispatch { current, own, admission }, closing);
+        let grpc = listen::serve_grpc(clients, listen::Dispatch { current, own, admission, tracer }, closing);
         tokio::select! {
             _ = join(grpc, OptionFuture::from(rest)) => {}
             () = control.reached(Phase::Cut) => tracing::warn!("told to end at once: calls under way are cut"),

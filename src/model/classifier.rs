@@ -1,7 +1,8 @@
 //! A classifier that runs here: a picture or a text goes in, a distribution comes out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -39,6 +40,9 @@ pub enum PredictError {
     },
 }
 
+/// Is told how long each prediction took, once there is one or none will be, on the thread that made it.
+pub type Noted = Arc<dyn Fn(Duration) + Send + Sync>;
+
 /// An ONNX model together with the meaning of its input and output.
 #[derive(Clone)]
 pub struct Classifier {
@@ -46,12 +50,21 @@ pub struct Classifier {
     workers: Arc<Workers>,
     input: InputSpec,
     output: OutputSpec,
+    noted: Option<Noted>,
 }
 
 impl Classifier {
     /// Puts the parts together; `input` and `output` must name tensors of `model`.
     pub fn new(model: Arc<OnnxModel>, workers: Arc<Workers>, input: impl Into<InputSpec>, output: OutputSpec) -> Self {
-        Self { model, workers, input: input.into(), output }
+        Self { model, workers, input: input.into(), output, noted: None }
+    }
+
+    /// The same, whose predictions are `noted`, if somebody is to be told.
+    pub fn noting(&self, noted: Option<Noted>) -> Cow<'_, Self> {
+        match noted {
+            Some(noted) => Cow::Owned(Self { noted: Some(noted), ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// The model itself.
@@ -130,6 +143,14 @@ impl Classifier {
     }
 
     fn run(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
+        let Some(noted) = &self.noted else { return self.run_unnoted(worker, item) };
+        let began = Instant::now();
+        let predicted = self.run_unnoted(worker, item);
+        noted(began.elapsed());
+        predicted
+    }
+
+    fn run_unnoted(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
         let tensor = match (&self.input, item) {
             (InputSpec::Picture(spec), Item::Picture(picture)) => spec.batch([spec.fit(picture)?.as_ref()])?,
             (InputSpec::Text(spec), Item::Text(text)) => spec.batch([Bytes::copy_from_slice(text.as_bytes())])?,

@@ -8,7 +8,7 @@ mod resolve;
 mod runtime;
 mod workers;
 
-pub use classifier::{Classifier, PredictError};
+pub use classifier::{Classifier, Noted, PredictError};
 pub use contract::{
     ContractError, EncodedSpec, InputSpec, NotPictures, OutputSpec, PictureSpec, TextSpec, fingerprint,
 };

@@ -24,7 +24,7 @@ pub fn start_logs(filter: &str, format: LogFormat) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused: tests that start one twice keep the first.
     let _ = if format == LogFormat::Json || (format == LogFormat::Auto && !on_terminal) {
-        builder.json().flatten_event(true).try_init()
+        builder.json().flatten_event(true).with_span_list(false).try_init()
     } else {
         builder.with_ansi(on_terminal).with_target(false).try_init()
     };

@@ -1,4 +1,4 @@
-//! Metrics, logs and events: one function an event, labels from bounded sets.
+//! Metrics, logs, traces and events: one function an event, labels from bounded sets.
 
 mod detector_metrics;
 mod drift;
@@ -8,6 +8,7 @@ mod names;
 mod recorder;
 mod reference;
 mod sink;
+mod trace;
 mod traffic_metrics;
 
 pub use drift::Traffic;
@@ -15,7 +16,8 @@ pub use logs::{LogFormat, start_logs};
 pub use model_metrics::{ModelMetrics, Outcome};
 pub use recorder::{Exposition, install};
 pub use reference::{Described, described, metrics_reference};
-pub use sink::{Delivery, FallibleSink, detections_delivered, sink_opened};
+pub use sink::{Delivery, FallibleSink, detections_delivered, sink_opened, spans_delivered};
+pub use trace::{Batch, CLASSIFIER, Ending, Operation, Parent, Span, Spans, Trace, Tracer};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -45,8 +47,24 @@ impl Stage {
     }
 }
 
-/// A stage of an examination has ended.
-pub fn stage_ended(stage: Stage, took: Duration) {
+/// A stage of an examination, whose spans belong into `trace`, has ended.
+pub fn stage_ended(trace: &Trace, stage: Stage, took: Duration) {
+    stage_duration(stage, took);
+    trace.stage_ended(stage, None, took);
+}
+
+/// A copy of an input was squeezed by this squeezer, for an examination whose spans belong into `trace`.
+pub fn squeezed(trace: &Trace, squeezer: impl FnOnce() -> String, took: Duration) {
+    stage_duration(Stage::Squeeze, took);
+    trace.stage_ended(Stage::Squeeze, trace.id().map(|_| squeezer()), took);
+}
+
+/// All predictions of an examination have been waited for. Its spans are those of the models.
+pub fn inferred(took: Duration) {
+    stage_duration(Stage::Infer, took);
+}
+
+fn stage_duration(stage: Stage, took: Duration) {
     histogram!(names::STAGE_DURATION, "stage" => stage.name()).record(took.as_secs_f64());
 }
 

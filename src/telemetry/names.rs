@@ -29,6 +29,7 @@ pub(super) const QUEUE_DEPTH: &str = "portcullis_queue_depth";
 pub(super) const WORKERS_BUSY: &str = "portcullis_workers_busy_seconds";
 pub(super) const ONNXRUNTIME_BUSY: &str = "portcullis_onnxruntime_busy_seconds";
 pub(super) const AUDIT_EVENTS: &str = "portcullis_audit_events_total";
+pub(super) const SPANS: &str = "portcullis_spans_total";
 pub(super) const EVIDENCE_BYTES: &str = "portcullis_evidence_bytes";
 pub(super) const EVIDENCE_REMOVED: &str = "portcullis_evidence_removed_total";
 pub(super) const UPSTREAM_CONNECTIONS: &str = "portcullis_upstream_connections_total";
@@ -80,6 +81,7 @@ pub(super) fn describe() {
     describe_gauge!(WORKERS_BUSY, Unit::Seconds, "Time that all workers together have spent, ever growing.");
     describe_gauge!(ONNXRUNTIME_BUSY, Unit::Seconds, "The part of it that was spent in ONNX Runtime.");
     describe_counter!(AUDIT_EVENTS, "Detections by sink: delivered, dropped because it was too slow, or failed.");
+    describe_counter!(SPANS, "Spans of traces: delivered, dropped because too many waited, or failed.");
     describe_gauge!(EVIDENCE_BYTES, Unit::Bytes, "Evidence that is kept.");
     describe_counter!(EVIDENCE_REMOVED, "Detections whose evidence was removed, by reason: age or size.");
     describe_counter!(UPSTREAM_CONNECTIONS, "Connections to the upstream, made or failed.");

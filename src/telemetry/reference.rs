@@ -76,7 +76,7 @@ fn labels(name: &str) -> &'static [&'static str] {
         names::TRAFFIC => &["model", "state"],
         names::AUDIT_EVENTS => &["sink", "result"],
         names::EVIDENCE_REMOVED => &["reason"],
-        names::UPSTREAM_CONNECTIONS | names::RELOADS => &["result"],
+        names::UPSTREAM_CONNECTIONS | names::RELOADS | names::SPANS => &["result"],
         names::CERTIFICATE_EXPIRY => &["role"],
         _ => &[],
     }

@@ -39,41 +39,52 @@ pub fn detections_delivered(sink: &'static str, delivery: Delivery, count: usize
     counter!(names::AUDIT_EVENTS, "sink" => sink, "result" => delivery.name()).increment(count as u64);
 }
 
-/// A sink that may fail. What becomes of detections is counted; that it fails is said once, until it works again.
+/// So many spans have arrived at a collector, or were lost on the way.
+pub fn spans_delivered(delivery: Delivery, count: usize) {
+    counter!(names::SPANS, "result" => delivery.name()).increment(count as u64);
+}
+
+/// A sink that may fail. What becomes of what it is given is counted; that it fails is said once, until it works again.
 #[derive(Debug)]
 pub struct FallibleSink {
     name: &'static str,
+    count: fn(&'static str, Delivery, usize),
     trouble: &'static str,
     relief: &'static str,
     is_in_trouble: AtomicBool,
 }
 
 impl FallibleSink {
-    /// The sink of this name. `trouble` says that nothing arrives, `relief` that it does again.
+    /// The sink of detections of this name. `trouble` says that nothing arrives, `relief` that it does again.
     pub fn new(name: &'static str, trouble: &'static str, relief: &'static str) -> Self {
-        Self { name, trouble, relief, is_in_trouble: AtomicBool::new(false) }
+        Self { name, count: detections_delivered, trouble, relief, is_in_trouble: AtomicBool::new(false) }
+    }
+
+    /// The sink of spans of this name; likewise.
+    pub fn of_spans(name: &'static str, trouble: &'static str, relief: &'static str) -> Self {
+        Self { count: |_, delivery, count| spans_delivered(delivery, count), ..Self::new(name, trouble, relief) }
     }
 
     /// It is there: its counters show from now on.
     pub fn opened(&self) {
-        sink_opened(self.name);
+        Delivery::ALL.into_iter().for_each(|delivery| (self.count)(self.name, delivery, 0));
     }
 
-    /// A detection has arrived.
-    pub fn delivered(&self) {
-        detections_delivered(self.name, Delivery::Delivered, 1);
+    /// So much has arrived.
+    pub fn delivered(&self, count: usize) {
+        (self.count)(self.name, Delivery::Delivered, count);
         if self.is_in_trouble.swap(false, Ordering::Relaxed) {
             tracing::info!(sink = self.name, "{}", self.relief);
         }
     }
 
-    /// A detection was lost.
-    pub fn failed(&self, problem: &str) {
-        detections_delivered(self.name, Delivery::Failed, 1);
+    /// So much was lost.
+    pub fn failed(&self, count: usize, problem: &str) {
+        (self.count)(self.name, Delivery::Failed, count);
         self.in_trouble(problem);
     }
 
-    /// Something went wrong of which no detection is lost yet.
+    /// Something went wrong by which nothing is lost yet.
     pub fn in_trouble(&self, problem: &str) {
         if !self.is_in_trouble.swap(true, Ordering::Relaxed) {
             tracing::error!(sink = self.name, problem, "{}; requests are served as ever", self.trouble);

@@ -42,5 +42,6 @@ mod streams;
 mod text;
 mod tls;
 mod tokens;
+mod tracing;
 mod traffic;
 mod transparency;

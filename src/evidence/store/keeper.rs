@@ -66,12 +66,12 @@ impl Keeper {
         let record = self.told(&event.detection);
         match timeout(PATIENCE, self.store.keep(id, record, &event.inputs)).await {
             Ok(Ok(bytes)) => {
-                self.sink.delivered();
+                self.sink.delivered(1);
                 self.stock.add(id, bytes);
                 self.make_room().await;
             }
-            Ok(Err(error)) => self.sink.failed(&error.to_string()),
-            Err(_) => self.sink.failed("the store does not answer"),
+            Ok(Err(error)) => self.sink.failed(1, &error.to_string()),
+            Err(_) => self.sink.failed(1, "the store does not answer"),
         }
     }
 

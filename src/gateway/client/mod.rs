@@ -14,7 +14,7 @@ use crate::gateway::guard::answer::DECISION_HEADER;
 use crate::gateway::listen::code_name;
 use crate::gateway::message::codec;
 use crate::gateway::message::view;
-use crate::gateway::upstream::{Channel, RemoteError};
+use crate::gateway::upstream::{Channel, Peer, RemoteError};
 use crate::model::Distribution;
 use crate::profile::ModelIdentity;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
@@ -112,7 +112,8 @@ impl Client {
 
 /// A channel to `endpoint` that has been tried.
 async fn connected(endpoint: &Endpoint) -> Result<Channel, RemoteError> {
-    let channel = Channel::new(endpoint).map_err(|mistake| RemoteError::Unreachable(mistake.message))?;
+    let channel =
+        Channel::http_2(endpoint, Peer::Upstream).map_err(|mistake| RemoteError::Unreachable(mistake.message))?;
     match channel.reach().await {
         Ok(()) => Ok(channel),
         Err(cause) => Err(RemoteError::Unreachable(format!("no gateway answers on {endpoint}: {cause}"))),

@@ -15,7 +15,7 @@ use crate::model::{Distribution, InputSpec, JobError, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::proto::inference::ModelMetadataResponse;
 use crate::squeeze::ItemSqueezer;
-use crate::telemetry::{Stage, stage_ended};
+use crate::telemetry::{CLASSIFIER, Trace, squeezed};
 use crate::tensor::{Item, Tensor, TensorError};
 
 /// Copies of one request that are squeezed at a time, so that one large batch does not fill the workers' queue.
@@ -56,7 +56,7 @@ impl UpstreamTeacher {
     /// When the upstream or a companion has no prediction for them.
     pub async fn observe(&self, panel: &Panel, items: &[Item]) -> Result<Vec<Observation>, Reason> {
         let companions: Vec<_> = items.iter().map(|item| panel.begin_companions(item)).collect();
-        let copies = self.predict(panel.squeezers(), items, true, None, None).await?;
+        let copies = self.predict(panel.squeezers(), items, true, None, None, &Trace::default()).await?;
         let mut observations = Vec::with_capacity(items.len());
         for (copies, companions) in copies.into_iter().zip(companions) {
             let mut said = Vec::new();
@@ -70,7 +70,7 @@ impl UpstreamTeacher {
     }
 
     /// Predictions on the squeezed copies of `items`, and on the items themselves if `with_originals`.
-    /// `request` is the client's, whose other inputs ride along.
+    /// `request` is the client's, whose other inputs ride along. Spans belong into `trace`.
     pub(crate) async fn predict(
         &self,
         squeezers: &[ItemSqueezer],
@@ -78,19 +78,22 @@ impl UpstreamTeacher {
         with_originals: bool,
         request: Option<&ModelInferRequest>,
         deadline: Option<Instant>,
+        trace: &Trace,
     ) -> Result<Vec<CopiesOfItem>, Reason> {
         if squeezers.is_empty() && !with_originals {
             return Ok(items.iter().map(|_| CopiesOfItem { original: None, squeezed: Vec::new() }).collect());
         }
-        let variants = self.variants(squeezers, items, with_originals, deadline).await?;
+        let variants = self.variants(squeezers, items, with_originals, deadline, trace).await?;
         let items = items.len();
+        let asking = trace.inference_begun(&self.name, CLASSIFIER);
+        let trace = &asking.trace();
         let habits = self.habits().await;
         let template = self.template(request, habits)?;
         let whole = if habits.one_at_a_time { 1 } else { variants.len() };
-        let predictions = match self.ask_in_parts(&template, &variants, items, whole).await {
+        let predictions = match self.ask_in_parts(&template, &variants, items, whole, trace).await {
             // The upstream may take a batch of the client's size, but not one of ours.
             Err(Reason::UpstreamError) if whole > items => {
-                self.ask_in_parts(&template, &variants, items, items).await?
+                self.ask_in_parts(&template, &variants, items, items, trace).await?
             }
             predictions => predictions?,
         };
@@ -104,12 +107,13 @@ impl UpstreamTeacher {
         variants: &[Packed],
         items: usize,
         part: usize,
+        trace: &Trace,
     ) -> Result<Vec<Distribution>, Reason> {
         let mut predictions = Vec::with_capacity(variants.len());
         for (index, variants) in variants.chunks(part.max(1)).enumerate() {
             let only = (part == 1).then_some(index % items);
             let request = copies_request(template, &self.input, variants, items, only)?;
-            predictions.append(&mut self.ask(&request, variants.len()).await?);
+            predictions.append(&mut self.ask(&request, variants.len(), trace).await?);
         }
         Ok(predictions)
     }
@@ -121,18 +125,19 @@ impl UpstreamTeacher {
         items: &[Item],
         with_originals: bool,
         deadline: Option<Instant>,
+        trace: &Trace,
     ) -> Result<Vec<Packed>, Reason> {
         let input = Arc::new(self.input.clone());
         let original = with_originals.then_some(None);
         let runs: Vec<Option<ItemSqueezer>> = original.into_iter().chain(squeezers.iter().cloned().map(Some)).collect();
         let packing = |variant: usize| {
             let squeezer = runs[variant / items.len()].clone();
-            let (item, input) = (items[variant % items.len()].clone(), input.clone());
+            let (item, input, trace) = (items[variant % items.len()].clone(), input.clone(), trace.clone());
             let packed = self.workers.submit(deadline, move |_| {
                 let began = Instant::now();
                 let Some(squeezer) = squeezer else { return codec::pack(item, &input) };
                 let copy = codec::pack(squeezer.squeeze(&item), &input);
-                stage_ended(Stage::Squeeze, began.elapsed());
+                squeezed(&trace, || squeezer.name(), began.elapsed());
                 copy
             });
             packed.ready()
@@ -171,8 +176,8 @@ impl UpstreamTeacher {
         self.habits.get_or_try_init(ask).await.copied().unwrap_or_default()
     }
 
-    async fn ask(&self, request: &ModelInferRequest, items: usize) -> Result<Vec<Distribution>, Reason> {
-        let response = self.remote.infer(request).await.map_err(|error| {
+    async fn ask(&self, request: &ModelInferRequest, items: usize, trace: &Trace) -> Result<Vec<Distribution>, Reason> {
+        let response = self.remote.infer(request, trace).await.map_err(|error| {
             tracing::debug!(%error, "the upstream refused the squeezed copies");
             Reason::UpstreamError
         })?;

@@ -12,13 +12,17 @@ use crate::detect::Reason;
 use crate::gateway::message::codec;
 use crate::gateway::message::view::Sent;
 use crate::model::JobError;
-use crate::telemetry::{Stage, stage_ended};
+use crate::telemetry::{Stage, Trace, stage_ended};
 
 /// The items that were sent. However long a file takes, it is decoded: were it given up, it would pass.
-pub(super) async fn items(model: &Arc<GuardedModel>, sent: Vec<Result<Sent, Reason>>) -> Vec<ItemResult> {
+pub(super) async fn items(
+    model: &Arc<GuardedModel>,
+    sent: Vec<Result<Sent, Reason>>,
+    trace: &Trace,
+) -> Vec<ItemResult> {
     let item = async |sent: Result<Sent, Reason>| match sent? {
         Sent::Item(item, _) => Ok(item),
-        Sent::File(file) => decode(model, file).await,
+        Sent::File(file) => decode(model, file, trace.clone()).await,
     };
     let mut items = Vec::with_capacity(sent.len());
     let mut underway = stream::iter(sent).map(item).buffered(ITEMS_UNDER_WAY);
@@ -28,12 +32,12 @@ pub(super) async fn items(model: &Arc<GuardedModel>, sent: Vec<Result<Sent, Reas
     items
 }
 
-async fn decode(model: &Arc<GuardedModel>, file: Bytes) -> ItemResult {
+async fn decode(model: &Arc<GuardedModel>, file: Bytes, trace: Trace) -> ItemResult {
     let at_work = model.clone();
     let decoding = model.workers.submit(None, move |_| {
         let began = Instant::now();
         let picture = codec::decode(&file, &at_work.input, at_work.max_pixels);
-        stage_ended(Stage::Decode, began.elapsed());
+        stage_ended(&trace, Stage::Decode, began.elapsed());
         picture
     });
     match decoding.ready().await {

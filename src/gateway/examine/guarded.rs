@@ -14,7 +14,7 @@ use crate::gateway::message::view::{self, Most, Sent, ViewError};
 use crate::gateway::operators::page::history::History;
 use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
-use crate::telemetry::{ModelMetrics, Stage, stage_ended};
+use crate::telemetry::{ModelMetrics, Stage, Trace, stage_ended};
 
 /// What a prediction takes beside its numbers, in bytes: rounded up.
 const PREDICTION: usize = 256;
@@ -91,7 +91,7 @@ impl GuardedModel {
     }
 
     /// Starts everything that has to be predicted about the items of a request that came in `length` bytes. What that
-    /// takes is added to what is `held` for the request.
+    /// takes is added to what is `held` for the request. Spans belong into `trace`.
     ///
     /// # Errors
     /// When the guarded tensor can't be read, or there is no room for it.
@@ -102,6 +102,7 @@ impl GuardedModel {
         permit: OwnedSemaphorePermit,
         held: Held,
         original: Original,
+        trace: Trace,
     ) -> Result<Examination, Reason> {
         let began = Instant::now();
         // The message itself, as it came and decompressed.
@@ -112,10 +113,10 @@ impl GuardedModel {
             error.reason()
         })?;
         held.take_for_request(sent.len().saturating_mul(self.item()), message)?;
-        stage_ended(Stage::Decode, began.elapsed());
+        stage_ended(&trace, Stage::Decode, began.elapsed());
         let answer_tells = original == Original::InAnswer && view::asks_for_plain_output(&request, &self.output);
         let sent = sent.into_iter().map(|item| item.map_err(|error| error.reason())).collect();
-        Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held))))
+        Ok(Examination::begin(self, sent, answer_tells, Some(request), Some((permit, held)), trace))
     }
 
     /// What was sent in the place of each item.
@@ -155,7 +156,7 @@ impl GuardedModel {
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.
     pub(crate) fn inspect(self: &Arc<Self>, sent: Vec<Sent>) -> Examination {
-        Examination::begin(self, sent.into_iter().map(Ok).collect(), false, None, None)
+        Examination::begin(self, sent.into_iter().map(Ok).collect(), false, None, None, Trace::default())
     }
 
     /// Whether an observation of what the first detectors of a cascade look at makes it ask the others.

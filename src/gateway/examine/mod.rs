@@ -12,15 +12,17 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use self::copies::CopiesOfItem;
 use self::guarded::{GuardedModel, Teacher};
-use crate::detect::{Decision, Observation, Part, Prediction, Reason, Verdict};
+use crate::detect::{Companion, Decision, Observation, Part, Prediction, Reason, Verdict};
 use crate::gateway::message::room::Held;
 use crate::gateway::message::view::{Origin, Predictions, Sent};
 use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
-use crate::telemetry::{Stage, stage_ended};
+use crate::squeeze::ItemSqueezer;
+use crate::telemetry::{CLASSIFIER, Stage, Trace, inferred, squeezed, stage_ended};
 use crate::tensor::{Item, Picture};
 
 /// Items of one request that are predicted at a time: enough to keep the workers busy, too few for one large batch to
@@ -68,6 +70,8 @@ pub(crate) struct Examination {
     predicted: AbortOnDropHandle<Vec<(Specimen, Result<Predicted, Reason>)>>,
     /// What is held for it until it has been decided.
     held: Option<Held>,
+    /// Where its spans belong.
+    trace: Trace,
 }
 
 /// An item of a request, or why it cannot be read.
@@ -83,35 +87,38 @@ struct Predicted {
 impl Examination {
     /// Starts to predict what has to be known of what was `sent`. The time budget is an item's, once it is decoded: a
     /// batch has as many times that, lest its size let it pass. `answer_tells` says that the upstream's answer will hold
-    /// f(x); `request` is the client's, if there is one; the permit is given back when nothing is predicted any more.
+    /// f(x); `request` is the client's, if there is one; the permit is given back when nothing is predicted any more. Spans
+    /// belong into `trace`.
     pub(crate) fn begin(
         model: &Arc<GuardedModel>,
         sent: Vec<Result<Sent, Reason>>,
         answer_tells: bool,
         request: Option<ModelInferRequest>,
         granted: Option<(OwnedSemaphorePermit, Held)>,
+        trace: Trace,
     ) -> Self {
         let (permit, held) = granted.unzip();
         let items = sent.len();
         let budget = model.time_budget.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
-        let guarded = model.clone();
-        let predicted = tokio::spawn(async move {
+        let (guarded, place) = (model.clone(), trace.clone());
+        let predicted = async move {
             let origins: Vec<_> = sent.iter().map(|sent| sent.as_ref().ok().and_then(Sent::origin)).collect();
-            let items = decoding::items(&guarded, sent).await;
+            let items = decoding::items(&guarded, sent, &place).await;
             let specimen = |(origin, item): (_, &ItemResult)| {
                 let picture = item.as_ref().ok().and_then(Item::picture).cloned();
                 Specimen { origin, picture }
             };
             let specimens: Vec<Specimen> = origins.into_iter().zip(&items).map(specimen).collect();
             let began = Instant::now();
-            let subject = Subject { model: guarded, answer_tells, deadline: began + budget };
+            let subject = Subject { model: guarded, answer_tells, deadline: began + budget, trace: place };
             let predicted = subject.predict(items, request).await;
             // Whoever reads his answer slowly keeps nobody else from being examined.
             drop(permit);
-            stage_ended(Stage::Infer, began.elapsed());
+            inferred(began.elapsed());
             specimens.into_iter().zip(predicted).collect()
-        });
-        Self { model: model.clone(), items, predicted: AbortOnDropHandle::new(predicted), held }
+        };
+        let predicted = AbortOnDropHandle::new(tokio::spawn(predicted.instrument(trace.log())));
+        Self { model: model.clone(), items, predicted, held, trace }
     }
 
     /// How many items it has.
@@ -123,7 +130,7 @@ impl Examination {
     /// originals, one an item. The answer is not looked at where the originals were predicted otherwise, except to
     /// notice that replica and upstream disagree.
     pub(crate) async fn decide(self, answer: impl Future<Output = Result<Predictions, Reason>>) -> Vec<Examined> {
-        let Self { model, items, predicted, held: _held } = self;
+        let Self { model, items, predicted, held: _held, trace } = self;
         let (predicted, answer) = tokio::join!(predicted, answer);
         let scoring = Instant::now();
         let answers: Predictions = match answer {
@@ -138,7 +145,7 @@ impl Examination {
             specimen,
         });
         let examined = examined.collect();
-        stage_ended(Stage::Score, scoring.elapsed());
+        stage_ended(&trace, Stage::Score, scoring.elapsed());
         examined
     }
 }
@@ -164,6 +171,7 @@ struct Subject {
     model: Arc<GuardedModel>,
     answer_tells: bool,
     deadline: Instant,
+    trace: Trace,
 }
 
 impl Subject {
@@ -232,21 +240,26 @@ impl Subject {
             Teacher::Embedded(classifier) => (Some(classifier), self.needs_original()),
             Teacher::Upstream(_) => (None, false),
         };
+        let noted = |name: &str, role| self.trace.inference_noted(name, role);
+        let classifier = classifier.map(|classifier| classifier.noting(noted(self.model.name, CLASSIFIER)));
         let original = classifier
+            .as_deref()
             .filter(|_| part == Part::First && needs_original)
             .map(|classifier| predict(classifier, item, deadline));
-        let squeezed = classifier.map(|classifier| {
-            let noted = |took| stage_ended(Stage::Squeeze, took);
+        let copies = classifier.as_deref().map(|classifier| {
+            let trace = self.trace.clone();
+            let noted = move |squeezer: &ItemSqueezer, took| squeezed(&trace, || squeezer.name(), took);
             panel.ask_about_copies(part, classifier, item, deadline, noted)
         });
-        let companions = panel.ask_companions(part, item, deadline);
+        let asked = |companion: &Companion| noted(&companion.name, companion.role.name());
+        let companions = panel.ask_companions(part, item, deadline, asked);
         self.model.metrics.predictions_asked(panel.extra_predictions(part) + usize::from(original.is_some()));
         let original = match original {
             Some(original) => Some(ready(original).await?),
             None => None,
         };
-        let squeezed = match squeezed {
-            Some(squeezed) => squeezed.ready().await.map_err(|error| reason(&error))?,
+        let squeezed = match copies {
+            Some(copies) => copies.ready().await.map_err(|error| reason(&error))?,
             None => Vec::new(),
         };
         Ok(Predicted { original, squeezed, companions: all_ready(companions).await? })
@@ -285,7 +298,7 @@ impl Subject {
             items.iter().map(|item| item.clone().unwrap_or_else(|_| self.model.input.blank())).collect();
         let squeezers = self.model.panel.squeezers_of(part);
         let with_originals = part == Part::First && self.needs_original();
-        let copies = teacher.predict(squeezers, &items, with_originals, request, Some(self.deadline));
+        let copies = teacher.predict(squeezers, &items, with_originals, request, Some(self.deadline), &self.trace);
         timeout_at(self.deadline.into(), copies).await.unwrap_or(Err(Reason::Timeout))
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use http::Extensions;
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -18,7 +19,7 @@ use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
-use crate::telemetry::{self, Outcome};
+use crate::telemetry::{self, Outcome, Span, Trace};
 
 /// Reads requests. Cheap to clone.
 #[derive(Clone)]
@@ -58,16 +59,30 @@ pub(crate) struct Guarded {
     pub(crate) pledge: Pledge,
 }
 
+/// What is known of a call beside its messages.
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    /// Who has made it, where that is known.
+    client: Option<Arc<Client>>,
+    /// Where its spans belong.
+    trace: Trace,
+}
+
+impl Caller {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self { client: extensions.get().cloned(), trace: extensions.get().cloned().unwrap_or_default() }
+    }
+}
+
 /// A call that has arrived. If it goes away before anybody has taken it up, it is counted as cancelled.
 pub(crate) struct Arrival {
     is_taken_up: Arc<AtomicBool>,
-    /// Who has sent it, where that is known.
-    client: Option<Arc<Client>>,
+    caller: Caller,
 }
 
 impl Arrival {
-    pub(crate) fn new(client: Option<Arc<Client>>) -> Self {
-        Self { is_taken_up: Arc::new(AtomicBool::new(false)), client }
+    pub(crate) fn new(caller: Caller) -> Self {
+        Self { is_taken_up: Arc::new(AtomicBool::new(false)), caller }
     }
 
     /// Takes the call up, so that whoever called counts it; once only.
@@ -76,7 +91,7 @@ impl Arrival {
     }
 
     fn share(&self) -> Self {
-        Self { is_taken_up: self.is_taken_up.clone(), client: self.client.clone() }
+        Self { is_taken_up: self.is_taken_up.clone(), caller: self.caller.clone() }
     }
 }
 
@@ -93,10 +108,17 @@ pub(crate) struct Pledge {
     model: Arc<GuardedModel>,
     client: Option<Arc<Client>>,
     detections: Detections,
+    /// The examination's, which ends as the decision is counted.
+    span: Span,
     kept: bool,
 }
 
 impl Pledge {
+    /// What log lines tell of the request.
+    pub(crate) fn log(&self) -> tracing::Span {
+        self.span.trace().log()
+    }
+
     /// Counts the request's decision.
     pub(crate) fn keep(
         mut self,
@@ -109,15 +131,25 @@ impl Pledge {
         self.record(decision, reason, action, examined)
     }
 
-    fn record(&self, decision: Decision, reason: Option<Reason>, action: Action, examined: Vec<Examined>) -> Outcome {
+    fn record(
+        &mut self,
+        decision: Decision,
+        reason: Option<Reason>,
+        action: Action,
+        examined: Vec<Examined>,
+    ) -> Outcome {
         let verdict = |item: &Examined| item.outcome.as_ref().ok().map(|(verdict, _)| verdict.clone());
         let verdicts = examined.iter().filter_map(verdict).collect();
         let id = id_at(SystemTime::now());
         let outcome = Outcome { id, decision, reason, action, verdicts };
+        let mut span = std::mem::take(&mut self.span);
+        let (trace, log) = (span.trace(), span.trace().log());
+        let _inside = log.enter();
+        span.examined(&outcome);
         self.model.metrics.decided(&outcome);
         self.model.history.decided(&outcome);
         if decision != Decision::Clean {
-            self.detections.publish(&self.model, &outcome, self.client.as_deref(), examined);
+            self.detections.publish(&self.model, &outcome, self.client.as_deref(), trace.id(), examined);
         }
         outcome
     }
@@ -197,17 +229,19 @@ impl Intake {
         arrival: &Arrival,
         original: Original,
     ) -> Ticket {
+        let log = arrival.caller.trace.log();
         if captured.cut_off.is_some() || transport.is_light(&captured) {
-            return self.0.read(&transport, &captured, arrival, original);
+            return log.in_scope(|| self.0.read(&transport, &captured, arrival, original));
         }
         let (desk, arrival) = (self.0.clone(), arrival.share());
-        let read = move || desk.read(&transport, &captured, &arrival, original);
+        let read = move || log.in_scope(|| desk.read(&transport, &captured, &arrival, original));
         tokio::task::spawn_blocking(read).await.unwrap_or(Ticket::Unattributed(Reason::Malformed))
     }
 }
 
 impl Desk {
     fn read(&self, transport: &impl Transport, captured: &Captured, arrival: &Arrival, original: Original) -> Ticket {
+        let began = Instant::now();
         let is_unguarded = |model: &str| !self.models.contains_key(model);
         if transport.model().is_some_and(is_unguarded) {
             return Ticket::Unguarded;
@@ -226,11 +260,13 @@ impl Desk {
             return Ticket::BrokenOff;
         }
         let id = read.as_ref().map_or_else(|_| String::new(), |read| read.request.id.clone());
-        let (client, detections) = (arrival.client.clone(), self.detections.clone());
-        let pledge = Pledge { model: model.clone(), client, detections, kept: false };
+        let Caller { client, trace } = arrival.caller.clone();
+        let span = trace.examination_begun(model.name, began);
+        let trace = span.trace();
+        let pledge = Pledge { model: model.clone(), client, detections: self.detections.clone(), span, kept: false };
         let examination = read.and_then(|Read { request, length, held }| {
             let permit = self.permits.clone().try_acquire_owned().map_err(|_| Reason::Overload)?;
-            model.examine(request, length, permit, held, original)
+            model.examine(request, length, permit, held, original, trace)
         });
         Ticket::Guarded(Guarded { model: model.clone(), id, examination, surplus: captured.surplus.clone(), pledge })
     }

@@ -16,13 +16,13 @@ use futures_util::future::{Either, select};
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
+use tracing::Instrument;
 
 use self::answer::{Refusal, Whole, predictions, sign};
-use self::intake::{Arrival, Guarded, Intake, Pledge, Ticket};
+use self::intake::{Arrival, Caller, Guarded, Intake, Pledge, Ticket};
 use self::transport::{Head, Transport};
 use crate::config::{OnUndecided, Policy};
 use crate::detect::{Action, Decision, Reason, worst};
-use crate::evidence::Client;
 use crate::gateway::ModelLabel;
 use crate::gateway::detections::Detections;
 use crate::gateway::examine::guarded::GuardedModel;
@@ -74,7 +74,7 @@ impl Guard {
         forward: impl FnOnce(Request<Body>) -> F,
     ) -> Response<Body> {
         let arrived = Instant::now();
-        let arrival = Arrival::new(request.extensions().get::<Arc<Client>>().cloned());
+        let arrival = Arrival::new(Caller::of(request.extensions()));
         let (parts, body) = request.into_parts();
         let (tee, captured) = Tee::new(body, T::UNTIL, self.intake.limits(), self.intake.room().nothing());
         let forwarded = forward(Request::from_parts(parts, Body::new(tee)));
@@ -188,7 +188,8 @@ impl Guard {
         let room = self.intake.room().clone();
         let (tee, captured) = Tee::new(body, Until::End, limits, room.nothing());
         guarded.model.metrics.answered(waited, arrived.elapsed().saturating_sub(waited));
-        tokio::spawn(async move {
+        let log = guarded.pledge.log();
+        let concluded = async move {
             let Guarded { model, examination, pledge, .. } = guarded;
             let items = examination.as_ref().map_or(0, Examination::items);
             let answer = async {
@@ -200,7 +201,8 @@ impl Guard {
             };
             let (decision, reason, examined) = conclude(examination, answer).await;
             pledge.keep(decision, reason, Action::Pass, examined);
-        });
+        };
+        tokio::spawn(concluded.instrument(log));
         Response::from_parts(parts, Body::new(tee))
     }
 

@@ -27,6 +27,7 @@ use tonic::Code;
 use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 pub use socket::Listener;
 
@@ -42,7 +43,8 @@ use crate::gateway::message::deadline::Deadline;
 use crate::gateway::message::tee::Watched;
 use crate::gateway::rest;
 use crate::gateway::stream::Stream;
-use crate::telemetry::{self, Call};
+use crate::gateway::trace;
+use crate::telemetry::{self, Call, Ending, Operation, Span, Tracer};
 
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
@@ -53,6 +55,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+const SERVICE: &str = "inference.GRPCInferenceService";
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 const MODEL_INFER: &str = "ModelInfer";
 const MODEL_STREAM_INFER: &str = "ModelStreamInfer";
@@ -69,35 +72,47 @@ pub(crate) struct Dispatch {
     /// Services that the gateway itself answers.
     pub(crate) own: tonic::service::Routes,
     pub(crate) admission: Admission,
+    pub(crate) tracer: Tracer,
 }
 
 impl Dispatch {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    /// Answers within a span, but what the gateway is asked about itself.
+    async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let serving = self.current.get();
+        let span = if serving.is_own(request.uri().path()) {
+            Span::default()
+        } else {
+            trace::received(&self.tracer, &mut request, |request| operation(request.uri().path()))
+        };
+        let log = span.trace().log();
+        Ok(self.counted(&serving, request, span).instrument(log).await)
+    }
+
+    async fn counted(self, serving: &Serving, request: Request<Incoming>, span: Span) -> Response<Body> {
         let mut request = request.map(Body::new);
-        let name = request.uri().path().strip_prefix(INFERENCE);
-        let method = METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other");
+        let method = method(request.uri().path()).unwrap_or("other");
         let mut call = Call::begin(method);
         let (place, deadline) = (self.admission.call(), Deadline::of(request.headers()));
         let response = match deadline {
             _ if place.is_none() => turned_away(method),
-            None => self.route(&serving, request, method).await,
+            None => self.route(serving, request, method).await,
             Some(deadline) => {
                 request.extensions_mut().insert(deadline);
-                deadline.keep(self.route(&serving, request, method)).await
+                deadline.keep(self.route(serving, request, method)).await
             }
         };
         if let Some(ModelLabel(model)) = response.extensions().get() {
             call.asked(model);
         }
-        let in_headers = status_of(response.headers());
-        Ok(response.map(|body| {
+        let (in_headers, log) = (status_of(response.headers()), span.trace().log());
+        response.map(|body| {
             Body::new(Watched::new(body, move |trailers| {
                 let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
-                call.ended(code_name(code));
+                log.in_scope(|| call.ended(code_name(code)));
+                span.ended(Ending::Grpc(code.into()));
                 drop(place);
             }))
-        }))
+        })
     }
 
     async fn route(self, serving: &Serving, request: Request<Body>, method: &str) -> Response<Body> {
@@ -131,6 +146,17 @@ impl Dispatch {
             Err(never) => match never {},
         }
     }
+}
+
+/// The method of this path, where it has a label of its own.
+fn method(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix(INFERENCE)?;
+    METHODS.into_iter().find(|method| *method == name)
+}
+
+/// What a call of this path is to those who trace.
+pub(crate) fn operation(path: &str) -> Operation {
+    Operation::Grpc(method(path).map(|method| (SERVICE, method)))
 }
 
 /// What a call is told for which there is no place.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use crate::proto::inference::{
     ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse,
     ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
+use crate::telemetry::Trace;
 
 /// Serves what a gRPC upstream in this process serves.
 pub(crate) struct Embedded {
@@ -48,9 +50,7 @@ impl Embedded {
         let path = head.uri.path();
         let get = [Method::GET, Method::HEAD].contains(&head.method);
         match model_path(path) {
-            Some((model, Some("infer"))) if head.method == Method::POST => {
-                self.infer(&model, &head.headers, body).await
-            }
+            Some((model, Some("infer"))) if head.method == Method::POST => self.infer(&model, &head, body).await,
             Some((model, Some("ready"))) if get => self.model_ready(model).await,
             Some((model, None)) if get => self.model_metadata(model).await,
             _ if get => match path {
@@ -93,14 +93,17 @@ impl Embedded {
         })))
     }
 
-    async fn infer(&self, model: &Model, headers: &HeaderMap, body: Body) -> Result<Response<Body>, Status> {
+    async fn infer(&self, model: &Model, head: &Parts, body: Body) -> Result<Response<Body>, Status> {
         let (limit, body) = (self.max_message_bytes, self.take_in(body).await?);
-        let read = Layout::of(headers).and_then(|layout| message::request(model, &layout, &body, limit, &self.room));
+        let trace = head.extensions.get().cloned().unwrap_or_default();
+        let read =
+            Layout::of(&head.headers).and_then(|layout| message::request(model, &layout, &body, limit, &self.room));
         let Read { request, held: _held, .. } = read.map_err(|reason| match reason {
             Reason::Overload => no_room(),
             _ => Status::invalid_argument(format!("the body is no request that can be read ({})", reason.name())),
         })?;
-        let response: ModelInferResponse = self.ask("/inference.GRPCInferenceService/ModelInfer", &request).await?;
+        let response: ModelInferResponse =
+            self.ask_within(&trace, "/inference.GRPCInferenceService/ModelInfer", &request).await?;
         let written = message::written(&response, |output| message::asks_for_binary(&request, output));
         let Written { body, document } = written.map_err(|error| {
             Status::invalid_argument(format!("the answer cannot be written ({error}): ask for binary data"))
@@ -130,7 +133,17 @@ impl Embedded {
 
     /// Asks over gRPC.
     async fn ask<A: Message + Default>(&self, path: &'static str, message: &impl Message) -> Result<A, Status> {
-        unary(&*self.upstream, path, message).await.map_err(|error| match error {
+        self.ask_within(&Trace::default(), path, message).await
+    }
+
+    /// As [`Embedded::ask`], within `trace`.
+    async fn ask_within<A: Message + Default>(
+        &self,
+        trace: &Trace,
+        path: &'static str,
+        message: &impl Message,
+    ) -> Result<A, Status> {
+        unary(&*self.upstream, path, message, trace).await.map_err(|error| match error {
             RemoteError::Status(status) => status,
             other => Status::internal(other.to_string()),
         })

@@ -17,6 +17,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tonic::Status;
 use tonic::body::Body;
+use tracing::Instrument;
 
 pub(super) use self::embedded::Embedded;
 use self::route::Route;
@@ -29,19 +30,28 @@ use super::listen::admission::Admission;
 use super::listen::code_name;
 use super::message::room::Room;
 use super::message::tee::Watched;
+use super::trace;
 use crate::detect::{Action, Reason};
 use crate::proto::inference::ModelInferRequest;
-use crate::telemetry::{self, Call};
+use crate::telemetry::{self, Call, Ending, Span, Tracer};
 
 /// Sends each request where it belongs: inference to the guard, all else to the upstream.
 #[derive(Clone)]
 pub(crate) struct Dispatch {
     pub(crate) current: Current,
     pub(crate) admission: Admission,
+    pub(crate) tracer: Tracer,
 }
 
 impl Dispatch {
-    pub(crate) async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    /// Answers within a span.
+    pub(crate) async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let span = trace::received(&self.tracer, &mut request, route::operation);
+        let log = span.trace().log();
+        Ok(self.counted(request, span).instrument(log).await)
+    }
+
+    async fn counted(self, request: Request<Incoming>, span: Span) -> Response<Body> {
         let mut request = request.map(Body::new);
         upstream::drop_hop_by_hop(request.headers_mut());
         let (route, place) = (Route::of(&request), self.admission.call());
@@ -58,13 +68,14 @@ impl Dispatch {
         if let Some(ModelLabel(model)) = response.extensions().get() {
             call.asked(model);
         }
-        let code = code_name(error::code(response.status()));
-        Ok(response.map(|body| {
+        let (status, log) = (response.status(), span.trace().log());
+        response.map(|body| {
             Body::new(Watched::new(body, move |_| {
-                call.ended(code);
+                log.in_scope(|| call.ended(code_name(error::code(status))));
+                span.ended(Ending::Http(status.as_u16()));
                 drop(place);
             }))
-        }))
+        })
     }
 }
 

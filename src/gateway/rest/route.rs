@@ -3,9 +3,15 @@
 use http::{Method, Request};
 use percent_encoding::percent_decode_str;
 
+use crate::telemetry::Operation;
+
 /// The last part of paths that infer: examined, and not examined.
 const EXAMINED: &str = "infer";
 const UNEXAMINED: [&str; 3] = ["infer_stream", "generate", "generate_stream"];
+/// The pattern of the former's paths, a version left out.
+const INFER: &str = "/v2/models/{model}/infer";
+/// The methods of HTTP.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 /// Parts of paths that register a region of memory which client and server share.
 const SHARED_MEMORY: [&str; 2] = ["systemsharedmemory", "cudasharedmemory"];
 const REGISTER: &str = "register";
@@ -57,6 +63,13 @@ impl Route {
             Self::Sharing | Self::Other => "rest_other",
         }
     }
+}
+
+/// What a request is to those who trace.
+pub(super) fn operation<B>(request: &Request<B>) -> Operation {
+    let method = METHODS.into_iter().find(|method| request.method() == method);
+    let route = matches!(Route::of(request), Route::Infer(_)).then_some(INFER);
+    Operation::Http { method, route }
 }
 
 /// The model in `/v2/models/NAME[/versions/VERSION][/REST]`, where every server reads the same in it, and the rest.

@@ -7,9 +7,10 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::embedded::Embedded;
-use super::error;
+use super::{error, route};
 use crate::config::{Endpoint, Mistake};
 use crate::gateway::credentials::Refresh;
+use crate::gateway::trace;
 use crate::gateway::upstream::{Channel, Peer};
 
 /// What a message's headers say about one connection only.
@@ -63,11 +64,11 @@ impl Server {
     }
 
     async fn call(&self, request: Request<Body>) -> Response<Body> {
-        match self.channel.send(request).await {
+        match trace::send(&self.channel, request, route::operation).await {
             Ok(mut response) => {
                 *response.version_mut() = Version::HTTP_11;
                 drop_hop_by_hop(response.headers_mut());
-                response.map(Body::new)
+                response
             }
             Err(cause) => {
                 tracing::debug!(error = %cause, "request to the upstream failed");

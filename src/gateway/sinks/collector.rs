@@ -84,7 +84,7 @@ impl Collector {
         let (began, mut pause) = (Instant::now(), SHORTEST_PAUSE);
         let problem = loop {
             match timeout(self.timeout, self.send(message.clone())).await {
-                Ok(Ok(())) => return self.sink.delivered(),
+                Ok(Ok(())) => return self.sink.delivered(1),
                 Ok(Err(Failure::Final(problem))) => break problem,
                 Ok(Err(Failure::Passing(problem))) => self.sink.in_trouble(&problem),
                 Err(_) => self.sink.in_trouble("no answer in time"),
@@ -95,7 +95,7 @@ impl Collector {
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(LONGEST_PAUSE);
         };
-        self.sink.failed(&problem);
+        self.sink.failed(1, &problem);
     }
 
     async fn send(&self, message: Bytes) -> Result<(), Failure> {

@@ -59,6 +59,8 @@ pub(crate) enum Peer {
     Upstream,
     /// One that is told of detections.
     Collector,
+    /// One that takes traces.
+    Tracing,
 }
 
 impl Peer {
@@ -67,6 +69,7 @@ impl Peer {
         match self {
             Self::Upstream => "upstream_client",
             Self::Collector => "audit_client",
+            Self::Tracing => "tracing_client",
         }
     }
 
@@ -74,7 +77,7 @@ impl Peer {
     fn dialled(self, made: bool) {
         match self {
             Self::Upstream => telemetry::upstream_dialled(made),
-            Self::Collector => {}
+            Self::Collector | Self::Tracing => {}
         }
     }
 }
@@ -96,14 +99,14 @@ impl Channel {
     ///
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
-    pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Self::speaking(Version::HTTP_2, endpoint, Peer::Upstream)
+    pub(crate) fn http_2(endpoint: &Endpoint, peer: Peer) -> Result<Self, Mistake> {
+        Self::speaking(Version::HTTP_2, endpoint, peer)
     }
 
     /// The same over HTTP/1.1.
     ///
     /// # Errors
-    /// As [`Channel::new`].
+    /// As [`Channel::http_2`].
     pub(crate) fn http_1(endpoint: &Endpoint, peer: Peer) -> Result<Self, Mistake> {
         Self::speaking(Version::HTTP_11, endpoint, peer)
     }
@@ -147,6 +150,16 @@ impl Channel {
     /// What its TLS is made of, to be kept up to date.
     pub(crate) fn credentials(&self) -> Option<Arc<dyn Refresh>> {
         self.credentials.clone().map(|kept| kept as Arc<dyn Refresh>)
+    }
+
+    /// The server's host.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    /// The server's port, where it has one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.authority.port_u16()
     }
 
     /// Whether a connection can be made, and why not.

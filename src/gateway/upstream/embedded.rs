@@ -27,6 +27,7 @@ use crate::proto::inference::{
     ModelReadyResponse, ModelStreamInferResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
     ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
+use crate::telemetry::{CLASSIFIER, Trace};
 use crate::tensor::{Datatype, Tensor};
 
 /// The version that a model has where the configuration gives none.
@@ -197,10 +198,13 @@ impl Models {
         Ok(batch)
     }
 
-    async fn infer(&self, request: ModelInferRequest) -> Result<ModelInferResponse, Status> {
+    /// Answers one request, whose spans belong into `trace`.
+    async fn infer(&self, request: ModelInferRequest, trace: &Trace) -> Result<ModelInferResponse, Status> {
         let model = self.find(&request.model_name, &request.model_version)?;
         let (inputs, wanted) = (model.inputs(&request)?, model.wanted(&request)?);
+        let asking = trace.inference_begun(&model.name, CLASSIFIER);
         let outputs = self.run(&model.model, inputs, wanted).await?;
+        drop(asking);
         let raw = !request.raw_input_contents.is_empty() || outputs.iter().any(travels_raw_only);
         Ok(ModelInferResponse {
             model_name: request.model_name,
@@ -217,9 +221,10 @@ impl Models {
         &self,
         request: ModelInferRequest,
         ends_on_error: bool,
+        trace: &Trace,
     ) -> Result<ModelStreamInferResponse, Status> {
         let id = request.id.clone();
-        match self.infer(request).await {
+        match self.infer(request, trace).await {
             Ok(mut response) => {
                 response.parameters.extend([stream::final_parameter()]);
                 Ok(ModelStreamInferResponse { infer_response: Some(response), ..Default::default() })
@@ -379,7 +384,8 @@ impl GrpcInferenceService for Models {
         &self,
         request: tonic::Request<ModelInferRequest>,
     ) -> Result<tonic::Response<ModelInferResponse>, Status> {
-        self.infer(request.into_inner()).await.map(tonic::Response::new)
+        let trace = request.extensions().get().cloned().unwrap_or_default();
+        self.infer(request.into_inner(), &trace).await.map(tonic::Response::new)
     }
 
     type ModelStreamInferStream = Pin<Box<dyn Stream<Item = Result<ModelStreamInferResponse, Status>> + Send>>;
@@ -390,9 +396,10 @@ impl GrpcInferenceService for Models {
     ) -> Result<tonic::Response<Self::ModelStreamInferStream>, Status> {
         let models = self.clone();
         let ends_on_error = stream::errors_end_it(request.metadata().as_ref());
+        let trace: Trace = request.extensions().get().cloned().unwrap_or_default();
         let answers = request.into_inner().map(move |request| {
-            let models = models.clone();
-            async move { models.answer(request?, ends_on_error).await }
+            let (models, trace) = (models.clone(), trace.clone());
+            async move { models.answer(request?, ends_on_error, &trace).await }
         });
         Ok(tonic::Response::new(Box::pin(answers.buffered(REQUESTS_UNDER_WAY))))
     }

@@ -9,19 +9,22 @@ use tokio::sync::OnceCell;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::channel::Channel;
+use super::channel::{Channel, Peer};
 use super::{Answer, Upstream};
 use crate::config::{Endpoint, Mistake};
 use crate::gateway::credentials::Refresh;
+use crate::gateway::listen::operation;
 use crate::gateway::message::room::Room;
 use crate::gateway::message::stream::StreamForm;
 use crate::gateway::message::wire;
+use crate::gateway::trace;
 use crate::model::{Port, Signature};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ServerMetadataRequest,
     ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
+use crate::telemetry::Trace;
 
 /// Why a call of our own to the upstream has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,7 +53,7 @@ impl Remote {
     /// # Errors
     /// When the endpoint names no host, or a file of its TLS is not what it should be.
     pub fn new(endpoint: &Endpoint) -> Result<Self, Mistake> {
-        Channel::new(endpoint).map(|channel| Self { channel, stream_form: OnceCell::new() })
+        Channel::http_2(endpoint, Peer::Upstream).map(|channel| Self { channel, stream_form: OnceCell::new() })
     }
 
     /// What its TLS is made of, to be kept up to date.
@@ -58,12 +61,12 @@ impl Remote {
         self.channel.credentials()
     }
 
-    /// Asks for a prediction on our own account.
+    /// Asks for a prediction on our own account, within `trace`.
     ///
     /// # Errors
     /// When the upstream refuses or its answer can't be read.
-    pub async fn infer(&self, request: &ModelInferRequest) -> Result<ModelInferResponse, RemoteError> {
-        unary(self, "/inference.GRPCInferenceService/ModelInfer", request).await
+    pub async fn infer(&self, request: &ModelInferRequest, trace: &Trace) -> Result<ModelInferResponse, RemoteError> {
+        unary(self, "/inference.GRPCInferenceService/ModelInfer", request, trace).await
     }
 
     /// Asks what a model takes and answers.
@@ -72,7 +75,7 @@ impl Remote {
     /// When the upstream refuses or its answer can't be read.
     pub async fn metadata(&self, name: &str, version: &str) -> Result<ModelMetadataResponse, RemoteError> {
         let request = ModelMetadataRequest { name: name.to_owned(), version: version.to_owned() };
-        unary(self, "/inference.GRPCInferenceService/ModelMetadata", &request).await
+        unary(self, "/inference.GRPCInferenceService/ModelMetadata", &request, &Trace::default()).await
     }
 
     /// What a model takes and answers.
@@ -86,7 +89,7 @@ impl Remote {
     }
 }
 
-/// Asks an upstream on our own account.
+/// Asks an upstream on our own account, within `trace`.
 ///
 /// # Errors
 /// When it refuses or its answer can't be read.
@@ -94,11 +97,13 @@ pub(in crate::gateway) async fn unary<A: Message + Default>(
     upstream: &dyn Upstream,
     path: &'static str,
     message: &impl Message,
+    trace: &Trace,
 ) -> Result<A, RemoteError> {
     let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
     let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    trace::attach(trace, &mut request);
     let response = upstream.call(request).await;
     if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != tonic::Code::Ok)
     {
@@ -127,8 +132,8 @@ fn unreadable(error: impl std::fmt::Display) -> RemoteError {
 impl Upstream for Remote {
     fn call(&self, request: Request<Body>) -> Answer<'_, Response<Body>> {
         Box::pin(async move {
-            match self.channel.send(request).await {
-                Ok(response) => response.map(Body::new),
+            match trace::send(&self.channel, request, |request| operation(request.uri().path())).await {
+                Ok(response) => response,
                 Err(cause) => {
                     tracing::debug!(error = %cause, "call to the upstream failed");
                     Status::unavailable(format!("the classifier behind this gateway cannot be reached: {cause}"))
@@ -141,7 +146,8 @@ impl Upstream for Remote {
     fn ready(&self) -> Answer<'_, bool> {
         Box::pin(async {
             let path = "/inference.GRPCInferenceService/ServerReady";
-            let answer: Result<ServerReadyResponse, _> = unary(self, path, &ServerReadyRequest {}).await;
+            let answer: Result<ServerReadyResponse, _> =
+                unary(self, path, &ServerReadyRequest {}, &Trace::default()).await;
             answer.is_ok_and(|answer| answer.ready)
         })
     }
@@ -150,7 +156,8 @@ impl Upstream for Remote {
         Box::pin(async {
             let ask = || async {
                 let path = "/inference.GRPCInferenceService/ServerMetadata";
-                let metadata: ServerMetadataResponse = unary(self, path, &ServerMetadataRequest {}).await?;
+                let metadata: ServerMetadataResponse =
+                    unary(self, path, &ServerMetadataRequest {}, &Trace::default()).await?;
                 Ok::<_, RemoteError>(StreamForm::of_server(&metadata.name))
             };
             self.stream_form.get_or_try_init(ask).await.copied().unwrap_or(StreamForm::Bare)

@@ -25,7 +25,8 @@ pub fn portcullis() -> Command {
 
 /// The command with nobody's settings but the test's.
 fn without_settings(mut command: Command) -> Command {
-    let settings = std::env::vars().map(|(key, _)| key).filter(|key| key.starts_with("PORTCULLIS_"));
+    let settings =
+        std::env::vars().map(|(key, _)| key).filter(|key| key.starts_with("PORTCULLIS_") || key.starts_with("OTEL_"));
     settings.for_each(|key| {
         command.env_remove(key);
     });

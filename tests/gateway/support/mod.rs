@@ -1,5 +1,6 @@
 //! What the promises are tested with.
 
+pub mod collector;
 pub mod gateway;
 pub mod http1;
 pub mod line;

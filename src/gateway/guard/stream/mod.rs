@@ -16,16 +16,16 @@ use http::{HeaderMap, Request, Response};
 use tokio::sync::mpsc;
 use tonic::Status;
 use tonic::body::Body;
+use tracing::Instrument;
 
 use self::answers::Answers;
 use self::requests::{Piece, held, watched};
 use super::answer::Refusal;
 use super::grpc::Grpc;
-use super::intake::{Guarded, Intake, Ticket};
+use super::intake::{Caller, Guarded, Intake, Ticket};
 use super::{Guard, conclude, unattributed};
 use crate::config::Policy;
 use crate::detect::{Action, Decision, Reason};
-use crate::evidence::Client;
 use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::message::room::NO_ROOM;
 use crate::gateway::message::stream::{StreamForm, error, errors_end_it};
@@ -44,7 +44,7 @@ struct Stream {
     upstream: Arc<dyn Upstream>,
     intake: Intake,
     transport: Grpc,
-    client: Option<Arc<Client>>,
+    caller: Caller,
     /// Whether the client wants an error to end the stream.
     errors_end_it: bool,
     /// Whether requests are held until they are let pass.
@@ -93,10 +93,10 @@ impl Guard {
         let (upstream, intake) = (self.upstream.clone(), self.intake.clone());
         let (limits, room) = (intake.limits(), intake.room().clone());
         let transport = Grpc::of(&parts.headers);
-        let client = parts.extensions.get::<Arc<Client>>().cloned();
+        let caller = Caller::of(&parts.extensions);
         let holds = !intake.only_monitors();
         let errors_end_it = errors_end_it(&parts.headers);
-        let stream = Arc::new(Stream { upstream: upstream.clone(), intake, transport, client, errors_end_it, holds });
+        let stream = Arc::new(Stream { upstream: upstream.clone(), intake, transport, caller, errors_end_it, holds });
         let (orders, ordered) = mpsc::channel(AHEAD);
         let body = if holds {
             // Not everything that was announced may be sent.
@@ -129,7 +129,8 @@ impl Stream {
         arrival.take_up();
         match ticket {
             Ticket::Guarded(guarded) if guarded.model.policy == Policy::Monitor => {
-                tokio::spawn(decide(guarded));
+                let log = guarded.pledge.log();
+                tokio::spawn(decide(guarded).instrument(log));
                 Passage::Open(bytes, None)
             }
             Ticket::Guarded(guarded) => self.passage(bytes, decide(guarded).await).await,

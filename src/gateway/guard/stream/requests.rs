@@ -13,8 +13,7 @@ use tonic::body::Body;
 
 use super::{AHEAD, Order, Passage, Stream, Word};
 use crate::detect::Reason;
-use crate::evidence::Client;
-use crate::gateway::guard::intake::Arrival;
+use crate::gateway::guard::intake::{Arrival, Caller};
 use crate::gateway::message::body::unfolded;
 use crate::gateway::message::cutter::Cutter;
 use crate::gateway::message::tee::{Captured, Limits};
@@ -35,13 +34,13 @@ struct Inlet {
     cutter: Cutter,
     /// The request under way, which is counted as cancelled if the rest of it never comes.
     arrival: Option<Arrival>,
-    client: Option<Arc<Client>>,
+    caller: Caller,
 }
 
 impl Inlet {
     fn new(stream: &Stream, body: Body, limits: Limits) -> Self {
         let cutter = Cutter::new(limits, stream.intake.room().nothing());
-        Self { body, cutter, arrival: None, client: stream.client.clone() }
+        Self { body, cutter, arrival: None, caller: stream.caller.clone() }
     }
 
     /// The next frame, and the requests that it completes; `None` for the frame once the stream has ended.
@@ -60,7 +59,7 @@ impl Inlet {
     fn cut(&mut self, mut data: Bytes) -> Vec<Piece> {
         let mut pieces = Vec::new();
         while !data.is_empty() {
-            let arrival = self.arrival.take().unwrap_or_else(|| Arrival::new(self.client.clone()));
+            let arrival = self.arrival.take().unwrap_or_else(|| Arrival::new(self.caller.clone()));
             match self.cutter.take(&mut data) {
                 Ok(Some(message)) => pieces.push(Piece::Message(message, arrival)),
                 Ok(None) => self.arrival = Some(arrival),

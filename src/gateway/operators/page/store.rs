@@ -99,6 +99,7 @@ mod tests {
             reason: None,
             action: Action::Pass,
             client: None,
+            trace_id: None,
             batch: 1,
             items: Vec::new(),
         };
