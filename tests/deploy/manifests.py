@@ -81,6 +81,27 @@ def unguarded(manifest, where):
             yield f"{where}: gateway and classifier wait for each other"
 
 
+def tracing_problems():
+    """Whether the gateway is told where traces go, and of nowhere where nobody said."""
+    plain = yaml.safe_load((RECIPES / "triton/values.yaml").read_text())
+    told = {"endpoint": "http://collector.monitoring:4317", "plaintext": "anywhere"}
+    traced = {**plain, "gateway": {**plain["gateway"], "tracing": told}}
+    yield from chart_problems(traced, "traced")
+    for values, expected in [(plain, {}), (traced, told)]:
+        with helm.Chart.load(CHART) as chart:
+            rendered = chart.render(values, name="signs", namespace="vision")
+        (deployment,) = (yaml.safe_load(text) for template, text in rendered.items() if template.endswith("/deployment.yaml"))
+        environment = deployment["spec"]["template"]["spec"]["initContainers"][0]["env"]
+        prefix = "PORTCULLIS_TRACING__"
+        found = {
+            variable["name"].removeprefix(prefix).lower(): variable["value"]
+            for variable in environment
+            if variable["name"].startswith(prefix)
+        }
+        if found != expected:
+            yield f"the gateway is told {found} of tracing instead of {expected}"
+
+
 def composition_problems():
     """What Compose would refuse, and files that are mounted and not there."""
     composition = ROOT / "deploy/compose/docker-compose.yml"
@@ -104,6 +125,7 @@ def all_problems():
     for manifest in sorted(RECIPES.glob("kserve/*.yaml")):
         for document in documents(manifest.read_text()):
             yield from problems(document, manifest.name)
+    yield from tracing_problems()
     yield from composition_problems()
 
 
