@@ -295,8 +295,8 @@ async fn a_context_that_cannot_be_read_begins_a_trace_anew() {
 }
 
 /// Requests are answered as ever, and that some spans are lost is counted.
-async fn loses_spans_only(collector: SocketAddr) {
-    let Some(shared) = shared() else { return };
+async fn loses_spans_only(collector: SocketAddr) -> Option<Gateway> {
+    let shared = shared()?;
     let digits = Model::squeezed_digits(shared);
     let model = digits.guarded("time_budget = \"1m\"\npolicy = \"block\"");
     let tracing = section(collector, "max_pending_spans = 8\ntimeout = \"1m\"");
@@ -311,12 +311,16 @@ async fn loses_spans_only(collector: SocketAddr) {
     })
     .await;
     assert_eq!(gateway.metrics().await.sum(SPANS, &[("result", "delivered")]), 0.0);
+    Some(gateway)
 }
 
 #[tokio::test]
 async fn a_collector_that_is_away_costs_nothing_but_spans() {
     let away = nobody_on("127.0.0.1:0".parse().expect("an address"));
-    loses_spans_only(away.local_addr().expect("an address")).await;
+    let Some(mut gateway) = loses_spans_only(away.local_addr().expect("an address")).await else { return };
+    gateway.signal("INT");
+    assert!(gateway.end().await.success());
+    assert!(gateway.log().iter().all(|line| !line.contains("in time")), "it does not wait for who is away");
 }
 
 #[tokio::test]

@@ -72,14 +72,14 @@ impl Collector {
                 }
             };
             match batch {
-                Some(batch) => self.deliver(batch).await,
+                Some(batch) => self.deliver(batch, &ending).await,
                 None => return,
             }
         }
     }
 
-    /// Sends a batch, again and again after growing pauses while that may help.
-    async fn deliver(&self, Batch { spans, count }: Batch) {
+    /// Sends a batch, again and again after growing pauses while that may help; from `ending` on once more.
+    async fn deliver(&self, Batch { spans, count }: Batch, ending: &CancellationToken) {
         let request = ExportTraceServiceRequest { resource_spans: spans };
         let (began, mut pause) = (Instant::now(), SHORTEST_PAUSE);
         let problem = loop {
@@ -93,10 +93,11 @@ impl Collector {
                 Err(status) if !PASSING.contains(&status.code()) => break status.message().to_owned(),
                 Err(status) => self.sink.in_trouble(status.message()),
             }
-            if began.elapsed() + pause > GIVE_UP_AFTER {
+            if ending.is_cancelled() || began.elapsed() + pause > GIVE_UP_AFTER {
                 break "given up".to_owned();
             }
-            tokio::time::sleep(pause).await;
+            // Either way it is sent again.
+            let _ = ending.run_until_cancelled(tokio::time::sleep(pause)).await;
             pause *= 2;
         };
         self.sink.failed(count, &problem);
