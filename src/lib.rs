@@ -19,6 +19,7 @@
 //! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
 //! | [`telemetry`] | every metric, log line, span and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
+//! | [`difference`] | what differs between two messages, for people: words, characters, what nobody sees |
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs that are drawn |
 //! | [`squeeze`] | one file a squeezer, of pictures and of text |
 //! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
@@ -46,6 +47,7 @@ pub mod audit;
 pub mod config;
 pub mod data;
 pub mod detect;
+pub mod difference;
 pub mod evidence;
 pub mod gateway;
 pub mod model;

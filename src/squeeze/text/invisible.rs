@@ -1,6 +1,7 @@
 //! What nobody sees.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use unicode_properties::UnicodeEmoji;
 use unicode_script::{Script, UnicodeScript};
@@ -22,34 +23,39 @@ impl TextSqueezer for Invisible {
     }
 
     fn squeeze<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !text.contains(is_invisible) {
-            return Cow::Borrowed(text);
-        }
         let mut edited = Edited::new(text);
-        let mut before = Before { base: None, kept: None, script: Script::Common };
-        let mut at = 0;
-        while let Some(character) = text[at..].chars().next() {
-            if !is_invisible(character) {
-                before.see(character);
-                at += character.len_utf8();
-                continue;
-            }
-            let end = text[at..].find(|character| !is_invisible(character)).map_or(text.len(), |len| at + len);
-            let next = text[end..].chars().next();
-            while let Some(character) = text[at..end].chars().next() {
-                let part = at..at + character.len_utf8();
-                at = part.end;
-                if let Some(tags) = flag_tags(&text[part.start..end]).filter(|_| before.kept == Some(FLAG)) {
-                    at = part.start + tags;
-                    before.kept = Some(TAGS_END);
-                } else if before.gives_sense_to(character, next) {
-                    before.kept = Some(character);
-                } else {
-                    edited.replace(part, "");
-                }
+        hidden(text, |part| edited.replace(part, ""));
+        edited.finish()
+    }
+}
+
+/// Tells `found` of each invisible character that makes no difference to see, from front to back.
+pub fn hidden(text: &str, mut found: impl FnMut(Range<usize>)) {
+    if !text.contains(is_invisible) {
+        return;
+    }
+    let mut before = Before { base: None, kept: None, script: Script::Common };
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        if !is_invisible(character) {
+            before.see(character);
+            at += character.len_utf8();
+            continue;
+        }
+        let end = text[at..].find(|character| !is_invisible(character)).map_or(text.len(), |len| at + len);
+        let next = text[end..].chars().next();
+        while let Some(character) = text[at..end].chars().next() {
+            let part = at..at + character.len_utf8();
+            at = part.end;
+            if let Some(tags) = flag_tags(&text[part.start..end]).filter(|_| before.kept == Some(FLAG)) {
+                at = part.start + tags;
+                before.kept = Some(TAGS_END);
+            } else if before.gives_sense_to(character, next) {
+                before.kept = Some(character);
+            } else {
+                found(part);
             }
         }
-        edited.finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Letters that look like Latin ones.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::confusable_detection::skeleton;
@@ -22,24 +23,30 @@ impl TextSqueezer for Skeleton {
     }
 
     fn squeeze<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if text.is_ascii() {
-            return Cow::Borrowed(text);
-        }
-        let written = scripts_written(text);
         let mut edited = Edited::new(text);
-        for word in words(text).filter(|word| !text[word.clone()].is_ascii()) {
-            let is_latin = |letter: char| letter.script() == Script::Latin || is_stranger(letter, &written);
-            let has_latin = text[word.clone()].chars().any(is_latin);
-            for (at, letter) in text[word.clone()].char_indices().filter(|(_, letter)| !letter.is_ascii()) {
-                let script = letter.script();
-                let may_be_disguise = has_latin && !stands_beside_latin(script) || !written.contains(&script);
-                if let Some(latin) = may_be_disguise.then(|| look_alike(letter)).flatten() {
-                    let start = word.start + at;
-                    edited.replace(start..start + letter.len_utf8(), latin.as_str());
-                }
+        disguises(text, |part, latin| edited.replace(part, latin));
+        edited.finish()
+    }
+}
+
+/// Tells `found` of each letter that is taken for a disguise, and of the ASCII letters that it looks like, from front to
+/// back.
+pub fn disguises(text: &str, mut found: impl FnMut(Range<usize>, &str)) {
+    if text.is_ascii() {
+        return;
+    }
+    let written = scripts_written(text);
+    for word in words(text).filter(|word| !text[word.clone()].is_ascii()) {
+        let is_latin = |letter: char| letter.script() == Script::Latin || is_stranger(letter, &written);
+        let has_latin = text[word.clone()].chars().any(is_latin);
+        for (at, letter) in text[word.clone()].char_indices().filter(|(_, letter)| !letter.is_ascii()) {
+            let script = letter.script();
+            let may_be_disguise = has_latin && !stands_beside_latin(script) || !written.contains(&script);
+            if let Some(latin) = may_be_disguise.then(|| look_alike(letter)).flatten() {
+                let start = word.start + at;
+                found(start..start + letter.len_utf8(), &latin);
             }
         }
-        edited.finish()
     }
 }
 

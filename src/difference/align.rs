@@ -1,0 +1,188 @@
+//! Which words of two texts are the same, and which characters of those that are not.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// The share of characters that two stretches have in common from which on it helps to see which they are.
+const ALIKE: f64 = 0.4;
+
+/// What became of a part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Both texts have it.
+    Same,
+    /// Only the former text has it.
+    Gone,
+    /// Only the latter text has it.
+    Come,
+}
+
+/// A stretch of one of two texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// What became of it.
+    pub change: Change,
+    /// Whether it is what differs within words that are alike.
+    pub stressed: bool,
+    /// Its bytes: of the latter text where it has come, else of the former.
+    pub bytes: Range<usize>,
+}
+
+/// How two texts differ: stretches of both in reading order, what is gone before what has come in its place. Words are
+/// whole; the characters in which they differ are stressed.
+///
+/// The alignment is that of Myers: "An O(ND) Difference Algorithm and Its Variations" (Algorithmica 1, 1986).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference<'a> {
+    before: &'a str,
+    after: &'a str,
+    stretches: Vec<Stretch>,
+}
+
+impl<'a> Difference<'a> {
+    /// From `before` to `after`. What is not aligned by the deadline counts as replaced as a whole.
+    pub fn between(before: &'a str, after: &'a str, deadline: Instant) -> Self {
+        let mut stretches = Vec::new();
+        let words = [before, after].map(|text| Cut::new(0, text.split_word_bounds()));
+        for step in aligned(&words, deadline) {
+            let (gone, come) = (words[0].bytes(step.old_range()), words[1].bytes(step.new_range()));
+            match step.tag() {
+                DiffTag::Equal => stretches.push(Stretch { change: Change::Same, stressed: false, bytes: gone }),
+                _ => replaced((before, gone), (after, come), deadline, &mut stretches),
+            }
+        }
+        Self { before, after, stretches }
+    }
+
+    /// One text, of which nothing changes.
+    pub fn none(text: &'a str) -> Self {
+        let whole = Stretch { change: Change::Same, stressed: false, bytes: 0..text.len() };
+        Self { before: text, after: text, stretches: vec![whole] }
+    }
+
+    /// Both texts, the former first.
+    pub fn texts(&self) -> [&'a str; 2] {
+        [self.before, self.after]
+    }
+
+    /// What both texts are made of, in reading order.
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.stretches
+    }
+
+    /// The text that a stretch is of.
+    pub fn text_of(&self, stretch: &Stretch) -> &'a str {
+        if stretch.change == Change::Come { self.after } else { self.before }
+    }
+}
+
+/// A text, or a part of one, in units.
+struct Cut<'a> {
+    units: Vec<&'a str>,
+    /// Where each begins, and where the last ends.
+    bounds: Vec<usize>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(start: usize, units: impl Iterator<Item = &'a str>) -> Self {
+        let units: Vec<&str> = units.collect();
+        let mut end = start;
+        let ends = units.iter().map(|unit| {
+            end += unit.len();
+            end
+        });
+        let bounds = std::iter::once(start).chain(ends).collect();
+        Self { units, bounds }
+    }
+
+    fn bytes(&self, units: Range<usize>) -> Range<usize> {
+        self.bounds[units.start]..self.bounds[units.end]
+    }
+}
+
+/// What is done with which units of the former text and of the latter one.
+fn aligned([old, new]: &[Cut<'_>; 2], deadline: Instant) -> Vec<DiffOp> {
+    capture_diff_slices_deadline(Algorithm::Myers, &old.units, &new.units, Some(deadline))
+}
+
+/// Words in the place of others; if these are alike, with a stress on the characters that differ.
+fn replaced(
+    (before, gone): (&str, Range<usize>),
+    (after, come): (&str, Range<usize>),
+    deadline: Instant,
+    stretches: &mut Vec<Stretch>,
+) {
+    let characters =
+        [(before, &gone), (after, &come)].map(|(text, part)| Cut::new(part.start, text[part.clone()].graphemes(true)));
+    let steps = aligned(&characters, deadline);
+    let equal = steps.iter().filter(|step| step.tag() == DiffTag::Equal);
+    let same: usize = equal.map(|step| step.old_range().len()).sum();
+    let all: usize = characters.iter().map(|cut| cut.units.len()).sum();
+    let mut push = |change, stressed, bytes: Range<usize>| {
+        if !bytes.is_empty() {
+            stretches.push(Stretch { change, stressed, bytes });
+        }
+    };
+    if 2.0 * (same as f64) < ALIKE * all as f64 {
+        push(Change::Gone, false, gone);
+        push(Change::Come, false, come);
+        return;
+    }
+    for step in &steps {
+        push(Change::Gone, step.tag() != DiffTag::Equal, characters[0].bytes(step.old_range()));
+    }
+    for step in &steps {
+        push(Change::Come, step.tag() != DiffTag::Equal, characters[1].bytes(step.new_range()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// `-` before what is gone, `+` before what has come, in capitals where it is stressed.
+    fn told(before: &str, after: &str) -> String {
+        let difference = Difference::between(before, after, Instant::now() + Duration::from_secs(60));
+        let tell = |stretch: &Stretch| {
+            let text = &difference.text_of(stretch)[stretch.bytes.clone()];
+            let text = if stretch.stressed { text.to_uppercase() } else { text.to_owned() };
+            let sign = match stretch.change {
+                Change::Same => "",
+                Change::Gone => "-",
+                Change::Come => "+",
+            };
+            format!("{sign}{text}|")
+        };
+        difference.stretches().iter().map(tell).collect()
+    }
+
+    #[test]
+    fn words_are_whole_and_the_characters_in_which_they_differ_are_stressed() {
+        for (before, after, expected) in [
+            ("so free now", "so free now", "so free now|"),
+            ("so frxe now", "so free now", "so |-fr|-X|-e|+fr|+E|+e| now|"),
+            ("win a f.r.e.e entry", "win a free entry", "win a |-f|-.|-r|-.|-e|-.|-e|+free| entry|"),
+            ("call now", "hello now", "-call|+hello| now|"),
+            ("one two three", "one three", "one |-two |three|"),
+            ("", "new", "+new|"),
+        ] {
+            assert_eq!(told(before, after), expected);
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_counts_as_replaced() {
+        let (before, after) = ("a b ".repeat(500), "b c ".repeat(500));
+        let difference = Difference::between(&before, &after, Instant::now());
+        let side = |left_out: Change| {
+            let stretches = difference.stretches().iter().filter(|stretch| stretch.change != left_out);
+            stretches.map(|stretch| &difference.text_of(stretch)[stretch.bytes.clone()]).collect::<String>()
+        };
+        assert_eq!((side(Change::Come), side(Change::Gone)), (before.clone(), after.clone()));
+    }
+}
