@@ -84,15 +84,13 @@ proptest! {
 #[test]
 fn a_disguise_is_seen_on_both_sides_of_what_it_hides() {
     let marks = Marks::between("Frее en\u{200b}try", "Free entry", leisure());
-    assert_eq!(marks.in_line(false), "[-Frее-]{+Free+} [-en<U+200B>try-]{+entry+}");
+    assert_eq!(marks.in_line(false), "[-Frее en<U+200B>try-]{+Free entry+}");
     assert_eq!(
         Page { message: marks.clone() }.render().unwrap(),
         "<bdi class=\"marked\" dir=\"auto\"><del>Fr<mark>\
          <bdi class=\"disguised\" title=\"U+0435, Cyrillic, looks like e\">е</bdi>\
-         <bdi class=\"disguised\" title=\"U+0435, Cyrillic, looks like e\">е</bdi></mark></del>\
-         <ins>Fr<mark>ee</mark></ins><span> </span>\
-         <del>en<mark><bdi class=\"hidden-character\" title=\"invisible\">U+200B</bdi></mark>try</del>\
-         <ins>entry</ins></bdi>"
+         <bdi class=\"disguised\" title=\"U+0435, Cyrillic, looks like e\">е</bdi></mark> en<mark><bdi class=\"hidden-character\" title=\"invisible\">U+200B</bdi></mark>try</del>\
+         <ins>Fr<mark>ee</mark> entry</ins></bdi>"
     );
     assert!(marks.in_line(true).contains("\u{1b}[31mFr\u{1b}[0m\u{1b}[31m\u{1b}[1;4m\u{1b}[33;4mе"));
     assert_eq!(signs("Frее en\u{200b}try").iter().map(|sign| sign.count).collect::<Vec<_>>(), [2, 1]);

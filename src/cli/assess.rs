@@ -7,7 +7,7 @@ use portcullis::attack::Goal;
 use portcullis::data::Sample;
 use portcullis::detect::{Observation, Part, scores};
 use portcullis::profile::{InputId, Profile};
-use portcullis::report::{Assessment, BenignOutcome, Distortion, Effort, Exhibit, Outcome, Trial};
+use portcullis::report::{Assessment, BenignOutcome, Distortion, Effort, Exhibit, Outcome, TextExhibit, Trial};
 use portcullis::tensor::{Item, Picture};
 
 use super::Common;
@@ -59,7 +59,7 @@ impl Judge<'_> {
         let observed = self.watcher.observe("judging", made.pictures.len(), made.pictures.iter().cloned().map(Ok))?;
         let mut outcomes = Vec::with_capacity(seeds.len());
         let mut exhibits: Vec<Exhibit> = Vec::new();
-        let threshold = self.profile.rates.first().map_or(f64::INFINITY, |rate| rate.threshold);
+        let threshold = self.first_threshold();
         for (index, (_, observation)) in observed.iter().enumerate() {
             let (seed, picture) = (&seeds[index], &made.pictures[index]);
             let reading = observation.as_ref().map(|seen| seen.original.top());
@@ -92,7 +92,7 @@ impl Judge<'_> {
             }
             outcomes.push(outcome);
         }
-        Ok(Trial { level, attack, definition, outcomes, exhibits })
+        Ok(Trial { level, attack, definition, outcomes, exhibits, texts: Vec::new() })
     }
 
     /// What became of texts that an attack made; `labels` are level, attack and definition.
@@ -110,8 +110,37 @@ impl Judge<'_> {
                 queries: Some(made.queries),
             }
         };
-        let outcomes = made.iter().enumerate().zip(&observed).map(outcome).collect();
-        Ok(Trial { level, attack, definition, outcomes, exhibits: Vec::new() })
+        let outcomes: Vec<Outcome> = made.iter().enumerate().zip(&observed).map(outcome).collect();
+        let readings = observed.iter().map(|(_, seen)| Some(seen.as_ref()?.original.top()));
+        let texts = self.strongest(made.iter().zip(readings).zip(&outcomes));
+        Ok(Trial { level, attack, definition, outcomes, exhibits: Vec::new(), texts })
+    }
+
+    /// The texts that get through of which the classifier is surest.
+    fn strongest<'t>(
+        &self,
+        judged: impl Iterator<Item = ((&'t AdversarialText, Option<(usize, f64)>), &'t Outcome)>,
+    ) -> Vec<TextExhibit> {
+        let through = judged.filter(|(_, outcome)| outcome.gets_through(self.first_threshold()));
+        let exhibit = |((made, reading), _): ((&AdversarialText, Option<(usize, f64)>), _)| {
+            let (class, confidence) = reading?;
+            Some(TextExhibit {
+                seed: made.seed.clone(),
+                text: made.text.clone(),
+                truth: self.name(made.label),
+                reading: self.name(class),
+                confidence,
+            })
+        };
+        let mut texts: Vec<TextExhibit> = through.filter_map(exhibit).collect();
+        texts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+        texts.truncate(EXHIBITS);
+        texts
+    }
+
+    /// The threshold of the profile's first rate, which flags most.
+    fn first_threshold(&self) -> f64 {
+        self.profile.rates.first().map_or(f64::INFINITY, |rate| rate.threshold)
     }
 
     /// The class that squeezed copies and students together read.
@@ -172,7 +201,7 @@ pub fn publish(common: &Common, assessment: &Assessment, folder: Option<&Path>) 
         println!("\nnot made: {attack}: {reason}");
     }
     if let Some(page) = page {
-        println!("\ncurves and pictures: {}", page.display());
+        println!("\ncurves and what gets through: {}", page.display());
     }
     Ok(())
 }

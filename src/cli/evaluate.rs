@@ -123,7 +123,8 @@ impl Bench<'_> {
         let seeds = texts::seeds_of(&sets)?;
         let used = |text: &str| profile.has_seen(text) || seeds.contains(&InputId::from(text));
         let benign = texts::choose(&messages, &arguments.benign, used)?;
-        let judge = self.judge(&[]);
+        let classes = assess::class_names(messages.classes(), profile.model.output.classes);
+        let judge = self.judge(&classes);
         let benign = judge.benign(benign.into_iter().map(|message| message.text).collect())?;
         let (mut trials, mut seeds_left_out) = (Vec::new(), 0);
         let mut numbers: HashMap<String, usize> = HashMap::new();

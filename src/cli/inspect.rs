@@ -1,10 +1,12 @@
 //! `portcullis inspect`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use portcullis::data::decode_picture;
 use portcullis::detect::{Decision, Observation, Panel};
+use portcullis::evidence::SqueezedText;
 use portcullis::gateway::{Inspected, Operator, lineup_with_profile};
 use portcullis::model::InputSpec;
 use portcullis::profile::Profile;
@@ -14,6 +16,7 @@ use serde_json::json;
 
 use super::peer::{self, Peer};
 use super::pictures::Watcher;
+use super::texts::copies;
 use super::{Common, evidence, setup};
 
 #[derive(clap::Args)]
@@ -123,15 +126,25 @@ fn here(common: &Common, arguments: &Arguments, subjects: &[Subject]) -> Result<
     let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
     let items = subjects.iter().map(|subject| subject.item(&lineup.identity.input)).collect::<Result<Vec<Item>>>()?;
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
-    let observed = watcher.observe("inspecting", items.len(), items.into_iter().map(Ok))?;
+    let observed = watcher.observe("inspecting", items.len(), items.iter().cloned().map(Ok))?;
     observed
         .into_iter()
-        .zip(subjects)
-        .map(|((_, observation), subject)| {
+        .zip(subjects.iter().zip(&items))
+        .map(|((_, observation), (subject, item))| {
             let observation = observation.with_context(|| format!("{} could not be examined", subject.name()))?;
-            judge(&lineup.panel, &profile, threshold, &observation)
+            let inspected = judge(&lineup.panel, &profile, threshold, &observation)?;
+            Ok(match item {
+                Item::Text(text) => with_text(inspected, text, &lineup.panel),
+                Item::Picture(_) => inspected,
+            })
         })
         .collect()
+}
+
+/// With the text that was examined, and what each squeezer makes of it.
+fn with_text(inspected: Inspected, text: &Arc<str>, panel: &Panel) -> Inspected {
+    let copies = panel.squeezers().iter().map(|squeezer| SqueezedText::by(squeezer, text)).collect();
+    Inspected { text: Some(text.as_ref().to_owned()), copies, ..inspected }
 }
 
 fn judge(panel: &Panel, profile: &Profile, threshold: f64, observation: &Observation) -> Result<Inspected> {
@@ -149,6 +162,8 @@ fn judge(panel: &Panel, profile: &Profile, threshold: f64, observation: &Observa
         p_value: profile.combination.combined.p_value(score),
         evidence,
         predictions: predictions.collect(),
+        text: None,
+        copies: Vec::new(),
     })
 }
 
@@ -173,5 +188,9 @@ fn show(name: &str, inspected: &Inspected) {
     for (source, class, probability) in &inspected.predictions {
         predictions.row([source.clone(), class.to_string(), format!("{probability:.4}")]);
     }
-    println!("{predictions}\n");
+    println!("{predictions}");
+    if let Some(text) = &inspected.text {
+        copies::print(text, &inspected.copies);
+    }
+    println!();
 }

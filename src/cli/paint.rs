@@ -16,8 +16,11 @@ pub fn health(is_good: bool, text: &str) -> String {
     in_colour(if is_good { 32 } else { 31 }, text)
 }
 
+/// Whether standard output is a terminal whose owner wants colours.
+pub fn is_wanted() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 fn in_colour(code: u8, text: &str) -> String {
-    let is_wanted =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if is_wanted { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if is_wanted() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }

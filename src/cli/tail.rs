@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use portcullis::gateway::{Detected, Inspected, Operator};
 
 use super::peer::Admin;
+use super::texts::copies;
 use super::{Common, paint, setup};
 
 #[derive(clap::Args)]
@@ -47,13 +48,15 @@ async fn tail(common: &Common, arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// A detection in a line: when, what, why, and under which id.
+/// A detection in a line: when, what, why, under which id, and of a text how it begins.
 fn line(detected: &Detected) -> String {
     let Detected { id, time, model, decision, reason, action, items } = detected;
     let worst =
         items.iter().filter(|item| item.reason.is_empty()).min_by(|one, other| one.p_value.total_cmp(&other.p_value));
     let why = worst.filter(|_| reason.is_empty()).map_or_else(|| reason.clone(), why);
-    format!("{time}  {}  {model}  {action}  {why}  {id}", paint::decision(decision))
+    let text = worst.or(items.first()).and_then(|item| item.text.as_deref());
+    let text = text.map_or(String::new(), |text| format!("  {}", copies::excerpt(text)));
+    format!("{time}  {}  {model}  {action}  {why}  {id}{text}", paint::decision(decision))
 }
 
 /// How suspicious an item is, and who says what of it.

@@ -47,12 +47,28 @@ impl<'a> Difference<'a> {
     pub fn between(before: &'a str, after: &'a str, deadline: Instant) -> Self {
         let mut stretches = Vec::new();
         let words = [before, after].map(|text| Cut::new(0, text.split_word_bounds()));
-        for step in aligned(&words, deadline) {
-            let (gone, come) = (words[0].bytes(step.old_range()), words[1].bytes(step.new_range()));
-            match step.tag() {
-                DiffTag::Equal => stretches.push(Stretch { change: Change::Same, stressed: false, bytes: gone }),
-                _ => replaced((before, gone), (after, come), deadline, &mut stretches),
+        let mut open: Option<[Range<usize>; 2]> = None;
+        let mut steps = aligned(&words, deadline).into_iter().peekable();
+        while let Some(step) = steps.next() {
+            let [gone, come] = [words[0].bytes(step.old_range()), words[1].bytes(step.new_range())];
+            // Words one after the other that are changed read better as one change than with the same space in between.
+            let goes_on = steps.peek().is_some() && before[gone.clone()].trim().is_empty();
+            match open.take() {
+                Some([old, new]) if step.tag() != DiffTag::Equal || goes_on => {
+                    open = Some([old.start..gone.end, new.start..come.end]);
+                    continue;
+                }
+                None if step.tag() != DiffTag::Equal => {
+                    open = Some([gone, come]);
+                    continue;
+                }
+                Some([old, new]) => replaced((before, old), (after, new), deadline, &mut stretches),
+                None => {}
             }
+            stretches.push(Stretch { change: Change::Same, stressed: false, bytes: gone });
+        }
+        if let Some([gone, come]) = open {
+            replaced((before, gone), (after, come), deadline, &mut stretches);
         }
         Self { before, after, stretches }
     }
@@ -170,6 +186,7 @@ mod tests {
             ("call now", "hello now", "-call|+hello| now|"),
             ("one two three", "one three", "one |-two |three|"),
             ("", "new", "+new|"),
+            ("so frxe cxsh now", "so free cash now", "so |-fr|-X|-e c|-X|-sh|+fr|+E|+e c|+A|+sh| now|"),
         ] {
             assert_eq!(told(before, after), expected);
         }

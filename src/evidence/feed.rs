@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures_util::{Stream, stream};
 
 use super::detection::Detection;
+use super::message::Message;
 use super::queue::Queue;
 use crate::telemetry::{self, Delivery};
 use crate::tensor::Picture;
@@ -14,6 +15,8 @@ use crate::tensor::Picture;
 pub enum Input {
     /// Pixels in [0, 1], as the classifier and the detectors were given them.
     Picture(Arc<Picture>),
+    /// A text.
+    Text(Arc<Message>),
 }
 
 impl Input {
@@ -21,7 +24,20 @@ impl Input {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Picture(picture) => size_of_val(picture.pixels()),
+            Self::Text(message) => message.bytes(),
         }
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Picture(_) => None,
+            Self::Text(message) => Some(message),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        self.text().is_some()
     }
 }
 
@@ -40,8 +56,14 @@ impl Event {
         self.detection.bytes() + self.inputs.iter().flatten().map(Input::bytes).sum::<usize>()
     }
 
-    fn without_inputs(&self) -> Self {
-        Self { detection: self.detection.clone(), inputs: Arc::new([]) }
+    /// As much of it as is of this interest.
+    fn of_interest(&self, interest: Interest) -> Self {
+        let inputs = match interest {
+            Interest::Inputs => return self.clone(),
+            Interest::Texts => self.inputs.iter().map(|input| input.clone().filter(Input::is_text)).collect(),
+            Interest::Records => Arc::new([]) as Arc<[_]>,
+        };
+        Self { detection: self.detection.clone(), inputs }
     }
 }
 
@@ -50,6 +72,8 @@ impl Event {
 pub enum Interest {
     /// The record alone.
     Records,
+    /// The record and those inputs that are texts.
+    Texts,
     /// The record and the inputs.
     Inputs,
 }
@@ -90,11 +114,11 @@ impl Feed {
 
     /// Hands an event to everybody, without waiting for anybody.
     pub fn publish(&self, event: &Event) {
-        let light = event.without_inputs();
         self.lock().present.retain(|Subscriber { sink, interest, queue }| {
             let Some(queue) = queue.upgrade() else { return false };
-            let event = if *interest == Interest::Inputs { event } else { &light };
-            telemetry::detections_delivered(sink, Delivery::Dropped, queue.push(event.clone(), event.bytes()));
+            let event = event.of_interest(*interest);
+            let bytes = event.bytes();
+            telemetry::detections_delivered(sink, Delivery::Dropped, queue.push(event, bytes));
             true
         });
     }
@@ -133,7 +157,8 @@ mod tests {
 
     fn event(id: &str) -> Event {
         let picture = Picture::new(1, 10, 100, vec![0.5; 1000]).unwrap();
-        let inputs = Arc::new([Some(Input::Picture(Arc::new(picture)))]);
+        let message = Message { text: "Free entry".into(), copies: Vec::new() };
+        let inputs = Arc::new([Some(Input::Picture(Arc::new(picture))), Some(Input::Text(Arc::new(message)))]);
         Event { detection: Arc::new(detection(id, 0.001)), inputs }
     }
 
@@ -161,18 +186,21 @@ mod tests {
     async fn inputs_go_to_those_who_want_them_and_their_memory_with_the_last_reader() {
         let feed = Feed::default();
         let records = feed.subscribe("records", Interest::Records, 1 << 20);
+        let texts = feed.subscribe("texts", Interest::Texts, 1 << 20);
         let inputs = feed.subscribe("inputs", Interest::Inputs, 1 << 20);
         let event = event("a");
         let picture = match &event.inputs[0] {
             Some(Input::Picture(picture)) => Arc::downgrade(picture),
-            None => unreachable!("it has one"),
+            _ => unreachable!("it has one"),
         };
         feed.publish(&event);
         drop(event);
         assert!(records.next().await.unwrap().inputs.is_empty());
+        let of_texts = texts.next().await.unwrap().inputs;
+        assert!(of_texts[0].is_none() && of_texts[1].is_some(), "each in its item's place");
         assert!(inputs.next().await.unwrap().inputs[0].is_some());
         assert_eq!(picture.strong_count(), 0);
-        drop((records, inputs));
+        drop((records, texts, inputs));
         assert!(!feed.is_watched(), "who has gone is forgotten");
     }
 }

@@ -6,6 +6,7 @@
 mod detection;
 mod feed;
 mod id;
+mod message;
 mod queue;
 mod store;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use detection::{Client, Detection, Item, Prediction, SCHEMA_VERSION, Voice};
 pub use feed::{Event, Feed, Input, Interest, Subscription};
 pub use id::{DetectionId, NoDetectionId};
+pub use message::{Message, SqueezedText};
 pub use queue::Queue;
-pub use store::{Keeper, Kept, KeptInput, Store, StoreError};
+pub use store::{Keeper, Kept, KeptFormat, KeptInput, Store, StoreError, TextFormat};
 pub(crate) use time::{to_the_millisecond, unix_millis};

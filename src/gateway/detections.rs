@@ -6,14 +6,20 @@ use std::time::SystemTime;
 use super::examine::Examined;
 use super::examine::guarded::GuardedModel;
 use crate::detect::{Decision, Observation};
-use crate::evidence::{Client, Detection, Event, Feed, Input, Item, Prediction, Queue, SCHEMA_VERSION};
+use crate::evidence::{
+    self, Client, Detection, Event, Feed, Input, Message, Prediction, Queue, SCHEMA_VERSION, SqueezedText,
+};
 use crate::model::Distribution;
 use crate::telemetry::{self, Delivery, Outcome};
+use crate::tensor::Item;
 
 /// What may wait until it is made a record, in bytes: the oldest are lost beyond.
 const BACKLOG: usize = 64 << 20;
 /// Items that a record tells of at most. Of a larger batch it tells of those that are not clean.
 const MOST_ITEMS: usize = 256;
+/// Bytes of text of which squeezed copies are told of one detection, those of each copy counted: no batch of long texts keeps
+/// its record waiting or fills what holds it.
+pub(crate) const MOST_SQUEEZED: usize = 256 << 10;
 /// The sink under which is counted what was lost to all.
 const RECORD: &str = "record";
 
@@ -57,7 +63,7 @@ impl Detections {
         let heading = Detection {
             schema_version: SCHEMA_VERSION,
             id: outcome.id.clone(),
-            time: crate::evidence::to_the_millisecond(SystemTime::now()),
+            time: evidence::to_the_millisecond(SystemTime::now()),
             model: model.name.to_owned(),
             decision: outcome.decision,
             reason: outcome.reason,
@@ -103,9 +109,12 @@ impl Decided {
         let is_large = examined.len() > MOST_ITEMS;
         let told = examined.iter().enumerate().filter(|(_, item)| !is_large || item.decision() != Decision::Clean);
         let told: Vec<_> = told.take(MOST_ITEMS).collect();
-        let input = |item: &Examined| item.specimen.picture.clone().filter(|_| item.decision() != Decision::Clean);
-        let inputs = told.iter().map(|(_, item)| input(item).map(Input::Picture)).collect();
-        let hashed = |&(index, examined): &(usize, &Examined)| Item {
+        let mut room = MOST_SQUEEZED;
+        let mut input = |item: &Examined| {
+            if item.decision() == Decision::Clean { None } else { input(&model, item, &mut room) }
+        };
+        let inputs = told.iter().map(|(_, item)| input(item)).collect();
+        let hashed = |&(index, examined): &(usize, &Examined)| evidence::Item {
             sha256: examined.specimen.origin.as_ref().map(|origin| origin.sha256()),
             ..item(&model, index, examined)
         };
@@ -114,13 +123,40 @@ impl Decided {
     }
 }
 
+/// What was examined, a text with its squeezed copies as far as there is `room` for them, in bytes of text.
+pub(crate) fn input(model: &GuardedModel, examined: &Examined, room: &mut usize) -> Option<Input> {
+    match examined.specimen.item.as_ref()? {
+        Item::Picture(picture) => Some(Input::Picture(picture.clone())),
+        Item::Text(text) => {
+            let copies = copies(model, examined, text, room);
+            Some(Input::Text(Arc::new(Message { text: text.clone(), copies })))
+        }
+    }
+}
+
+/// The copies of a text that were predicted, made once more: the request path keeps none.
+fn copies(model: &GuardedModel, examined: &Examined, text: &Arc<str>, room: &mut usize) -> Vec<SqueezedText> {
+    let predicted = examined.outcome.as_ref().map_or(0, |(_, observation)| observation.squeezed.len());
+    let mut copies = Vec::new();
+    for squeezer in model.panel.squeezers().iter().take(predicted) {
+        if text.len() > *room {
+            *room = 0;
+            break;
+        }
+        let copy = SqueezedText::by(squeezer, text);
+        *room = room.saturating_sub(text.len().max(copy.text.as_ref().map_or(0, String::len)));
+        copies.push(copy);
+    }
+    copies
+}
+
 /// What is told of an item, but for its hash.
-pub(crate) fn item(model: &GuardedModel, index: usize, examined: &Examined) -> Item {
+pub(crate) fn item(model: &GuardedModel, index: usize, examined: &Examined) -> evidence::Item {
     let (verdict, predictions, reason) = match &examined.outcome {
         Ok((verdict, observation)) => (Some(verdict.clone()), predictions(model, observation), None),
         Err(reason) => (None, Vec::new(), Some(*reason)),
     };
-    Item { index, verdict, reason, predictions, sha256: None }
+    evidence::Item { index, verdict, reason, predictions, sha256: None }
 }
 
 fn predictions(model: &GuardedModel, observation: &Observation) -> Vec<Prediction> {

@@ -59,6 +59,26 @@ pub struct Verdict {
     /// What the classifier says of the input, then of each squeezed copy, then what each student says.
     #[prost(message, repeated, tag = "7")]
     pub predictions: ::prost::alloc::vec::Vec<Prediction>,
+    /// The text that was examined, where the model takes texts; of a detection only of items that are not clean.
+    #[prost(message, optional, tag = "8")]
+    pub text: ::core::option::Option<Text>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Text {
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Its squeezed copies, in the order of their predictions; fewer or none where there is too much text.
+    #[prost(message, repeated, tag = "2")]
+    pub copies: ::prost::alloc::vec::Vec<SqueezedText>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SqueezedText {
+    /// The squeezer, as predictions name it.
+    #[prost(string, tag = "1")]
+    pub squeezer: ::prost::alloc::string::String,
+    /// What it made of the text; absent where it found nothing to change.
+    #[prost(string, optional, tag = "2")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Evidence {
@@ -221,7 +241,7 @@ pub mod inspector_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Examines one picture as a guarded model's input and returns the verdict. Nothing is forwarded.
+        /// Examines one picture or text as a guarded model's input and returns the verdict. Nothing is forwarded.
         pub async fn inspect(
             &mut self,
             request: impl tonic::IntoRequest<super::InspectRequest>,
@@ -286,7 +306,7 @@ pub mod inspector_server {
     /// Generated trait containing gRPC methods that should be implemented for use with InspectorServer.
     #[async_trait]
     pub trait Inspector: std::marker::Send + std::marker::Sync + 'static {
-        /// Examines one picture as a guarded model's input and returns the verdict. Nothing is forwarded.
+        /// Examines one picture or text as a guarded model's input and returns the verdict. Nothing is forwarded.
         async fn inspect(
             &self,
             request: tonic::Request<super::InspectRequest>,

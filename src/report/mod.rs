@@ -15,7 +15,7 @@ mod tally;
 
 pub use assessment::{
     Assessment, BenignOutcome, Cost, Detection, Distortion, Effort, Finding, MeasuredRate, Outcome, Restoration,
-    Summary, Trial, WorstAndMean,
+    Summary, TextExhibit, Trial, WorstAndMean,
 };
 pub use class_sheet::ClassSheet;
 pub use contact_sheet::{ContactSheet, Exhibit};

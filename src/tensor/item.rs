@@ -32,6 +32,14 @@ impl Item {
         }
     }
 
+    /// Memory that its contents take, in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Picture(picture) => size_of_val(picture.pixels()),
+            Self::Text(text) => text.len(),
+        }
+    }
+
     /// What it is.
     pub fn kind(&self) -> Kind {
         match self {

@@ -40,6 +40,7 @@ mod sources;
 mod story;
 mod streams;
 mod text;
+mod text_detections;
 mod tls;
 mod tokens;
 mod tracing;

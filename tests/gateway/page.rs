@@ -49,7 +49,7 @@ impl Guarded {
     async fn sent(&self, request: &ModelInferRequest) -> String {
         let answer = self.gateway.call(Call::infer(request)).await;
         let id = answer.metadata["portcullis-id"].to_str().expect("text").to_owned();
-        eventually("the page has it", async || (self.get(&detection(&id)).await.status() == 200).then_some(())).await;
+        remembers(&self.gateway, &id).await;
         id
     }
 
@@ -75,13 +75,29 @@ async fn get(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Respons
 }
 
 /// A page that is live, for as long as its connection is kept.
-async fn live(gateway: &Gateway) -> (SendRequest<Empty<Bytes>>, Response<Incoming>) {
+pub async fn live(gateway: &Gateway) -> (SendRequest<Empty<Bytes>>, Response<Incoming>) {
     let stream = TcpStream::connect(gateway.admin).await.expect("somebody listens");
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP/1");
     tokio::spawn(connection);
     let request = Request::get("/live").header("host", "localhost").body(Empty::new()).expect("a request");
     let response = sender.send_request(request).await.expect("an answer");
     (sender, response)
+}
+
+/// Waits until the page has this detection.
+pub async fn remembers(gateway: &Gateway, id: &str) {
+    eventually("the page has it", async || (gateway.get(&detection(id)).await.0 == 200).then_some(())).await;
+}
+
+/// What a live page is told until it hears of this detection.
+pub async fn heard(live: &mut Response<Incoming>, id: &str) -> String {
+    let mut told = String::new();
+    while !told.contains(&format!("\"id\":\"{id}\"")) {
+        let frame = tokio::time::timeout(Duration::from_secs(20), live.frame()).await.expect("it is told in time");
+        let data = frame.expect("it goes on").expect("no error").into_data().expect("data");
+        told.push_str(str::from_utf8(&data).expect("text"));
+    }
+    told
 }
 
 fn text(response: &Response<Bytes>) -> String {
@@ -224,12 +240,7 @@ async fn a_detection_arrives_at_pages_that_are_live() {
     let (_connection, mut live) = live(&guarded.gateway).await;
     assert_eq!(header(live.headers(), "content-type"), "text/event-stream");
     let id = guarded.detect().await;
-    let mut told = String::new();
-    while !told.contains(&format!("\"id\":\"{id}\"")) {
-        let frame = tokio::time::timeout(Duration::from_secs(20), live.frame()).await.expect("it is told in time");
-        let data = frame.expect("it goes on").expect("no error").into_data().expect("data");
-        told.push_str(str::from_utf8(&data).expect("text"));
-    }
+    let told = heard(&mut live, &id).await;
     assert!(told.contains("event: detection\ndata: {") && told.contains("\"decision\":\"suspicious\""), "{told}");
     guarded.gateway.signal("INT");
     let end = async { while live.frame().await.is_some_and(|frame| frame.is_ok()) {} };
@@ -289,7 +300,7 @@ async fn names_are_text_wherever_they_come_from() {
     let request = ModelInferRequest { model_name: HOSTILE.into(), ..model.request(&[suspicious]) };
     let answer = gateway.call(Call::infer(&request)).await;
     let path = detection(answer.metadata["portcullis-id"].to_str().expect("text"));
-    eventually("the page has it", async || (get(&gateway, &path, &[]).await.status() == 200).then_some(())).await;
+    remembers(&gateway, path.trim_start_matches("/detections/")).await;
     let query: String = HOSTILE.bytes().map(|byte| format!("%{byte:02x}")).collect();
     for path in ["/", &path, &format!("/?model={query}&detector={query}&from=1&to=2")] {
         let page = text(&get(&gateway, path, &[]).await);

@@ -1,5 +1,6 @@
 //! Pictures of the live page for the documentation: `make screenshots` takes them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use portcullis::attack::{Attack, Ball, Fgsm, Goal, Pgd, Seed, WhiteBox};
@@ -7,11 +8,12 @@ use portcullis::config::Endpoint;
 use portcullis::gateway::{Answer, Client};
 use portcullis::profile::ModelIdentity;
 use portcullis::tensor::Picture;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::signs;
 use crate::support::python::Browser;
-use crate::support::{Gateway, root};
+use crate::support::{Call, Gateway, root, shared};
+use crate::text::{calibrated_example, request};
+use crate::{page, signs};
 
 /// One grey level of 8 bits.
 const LEVEL: f32 = 1.0 / 255.0;
@@ -64,22 +66,16 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
     }
 
     let url = |path: &str| format!("{}{path}", gateway.admin_url());
-    let (large, phone) = (
-        json!({ "width": 1280, "height": 960, "scale": 1.5 }),
-        json!({ "width": 390, "height": 844, "scale": 2, "touch": true }),
-    );
+    let (large, phone) = (large(), json!({ "width": 390, "height": 844, "scale": 2, "touch": true }));
     let list = "/?span=quarter";
     let first = "document.querySelector('#detections a').pathname";
     let mut take = |name: &str, path: &str, scheme: &str, size: &serde_json::Value| {
-        let mut order = json!({ "do": "open", "url": url(path), "scheme": scheme });
-        order.as_object_mut().expect("an object").extend(size.as_object().expect("an object").clone());
-        browser.tell(&order);
+        open(&mut browser, &url(path), scheme, size);
         browser.tell(&json!({ "do": "until", "expression": IN_SIGHT_IS_LOADED }));
         if path == list {
             browser.tell(&json!({ "do": "wait", "selector": "[data-scores] canvas" }));
         }
-        let file = root().join("docs/images").join(name).with_extension("png");
-        browser.tell(&json!({ "do": "photograph", "path": file }));
+        photograph(&mut browser, name);
         if path == list { browser.tell(&json!({ "do": "tell", "expression": first })) } else { json!(path) }
     };
     let detection = take("page", list, "light", &large);
@@ -89,4 +85,46 @@ async fn the_page_by_day_by_night_and_on_a_phone() {
     take("detection", detection, "light", &large);
     take("detection-dark", detection, "dark", &large);
     take("detection-phone", detection, "dark", &phone);
+}
+
+/// Spam in disguise: letters of other scripts, and what nobody sees.
+const DISGUISED: &str = "URGENT! Yоur mоbilе numbеr wаs аwаrdеd а £2000 bоnus рrizе. \
+                         Ca\u{200b}ll 0906\u{2060}1701461 nоw tо cl\u{200b}аim, frее еntry";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a while; `make screenshots` runs it"]
+async fn a_text_that_was_detected_by_day_and_by_night() {
+    let shared = shared().expect("the spam filter");
+    let mut browser = Browser::start("screenshots_of_texts").expect("screenshots take a Chromium");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let classes = folder.path().join("classes.txt");
+    std::fs::write(&classes, "ham\nspam\n").expect("writable");
+    let (example, mut settings) = calibrated_example(shared, "screenshots_spam.json");
+    settings.push(format!("models.spam.classes={}", classes.display()));
+    let gateway = Gateway::of_file(&example, &settings).await.ready().await;
+    let answer = gateway.call(Call::infer(&request(&[DISGUISED], false))).await;
+    let (_, id) =
+        answer.error().rsplit_once("(id ").map(|(_, id)| ((), id.trim_end_matches(')').to_owned())).expect("an id");
+    let url = format!("{}/detections/{id}", gateway.admin_url());
+    page::remembers(&gateway, &id).await;
+    for (name, scheme) in [("text", "light"), ("text-dark", "dark")] {
+        open(&mut browser, &url, scheme, &large());
+        browser.tell(&json!({ "do": "wait", "selector": ".readings ins" }));
+        photograph(&mut browser, name);
+    }
+}
+
+fn large() -> Value {
+    json!({ "width": 1280, "height": 960, "scale": 1.5 })
+}
+
+fn open(browser: &mut Browser, url: &str, scheme: &str, size: &Value) {
+    let mut order = json!({ "do": "open", "url": url, "scheme": scheme });
+    order.as_object_mut().expect("an object").extend(size.as_object().expect("an object").clone());
+    browser.tell(&order);
+}
+
+fn photograph(browser: &mut Browser, name: &str) {
+    let file = root().join("docs/images").join(Path::new(name)).with_extension("png");
+    browser.tell(&json!({ "do": "photograph", "path": file }));
 }

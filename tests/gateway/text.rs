@@ -1,5 +1,7 @@
 //! A spam filter under guard: models that take text are guarded as those that take pictures.
 
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 use http::Request;
 use portcullis::proto::inference::model_infer_request::InferInputTensor;
@@ -17,16 +19,16 @@ use crate::support::gateway::{embedded, in_front_of, portcullis};
 use crate::support::python::mlserver;
 use crate::support::{Answer, Call, Gateway, Model, root, scratch, shared};
 
-const HAM: &str = "Ok, I will call you after lunch";
-const SPAM: &str = "Free entry to win a cash prize! Call 09061701461 now to claim";
+pub const HAM: &str = "Ok, I will call you after lunch";
+pub const SPAM: &str = "Free entry to win a cash prize! Call 09061701461 now to claim";
 /// Spam with Cyrillic letters in the place of Latin ones: the filter knows none of its words.
-const DISGUISED: &str = "Frее еntry tо wіn а cаsh рrіzе! Cаll nоw tо clаіm";
+pub const DISGUISED: &str = "Frее еntry tо wіn а cаsh рrіzе! Cаll nоw tо clаіm";
 
 const BLOCK: &str = "policy = \"block\"\non_undecided = \"pass\"\ntime_budget = \"60s\"";
 const ANNOTATE: &str = "policy = \"annotate\"\ntime_budget = \"60s\"";
 
 /// The request for these texts, with raw contents or typed ones.
-fn request(texts: &[impl AsRef<[u8]>], typed: bool) -> ModelInferRequest {
+pub fn request(texts: &[impl AsRef<[u8]>], typed: bool) -> ModelInferRequest {
     let elements: Vec<Bytes> = texts.iter().map(|text| Bytes::copy_from_slice(text.as_ref())).collect();
     let contents = InferTensorContents { bytes_contents: elements.clone(), ..Default::default() };
     ModelInferRequest {
@@ -256,11 +258,9 @@ fn squeezers_of_another_kind_than_the_model_takes_are_named() {
     }
 }
 
-#[tokio::test]
-async fn the_example_of_a_spam_filter_starts_once_it_is_calibrated() {
-    let Some(shared) = shared() else { return };
-    let example = root().join("deploy/examples/spam.toml");
-    let profile = scratch().join("example_spam.json");
+/// The example of a spam filter, and settings for a profile of its own, under `block`.
+pub fn calibrated_example(shared: &Path, profile: &str) -> (PathBuf, Vec<String>) {
+    let (example, profile) = (root().join("deploy/examples/spam.toml"), scratch().join(profile));
     let calibrated = portcullis()
         .args(["calibrate", "--log", "warn", "--count", "900", "--fpr", "0.01"])
         .arg("--config")
@@ -272,7 +272,13 @@ async fn the_example_of_a_spam_filter_starts_once_it_is_calibrated() {
         .output()
         .expect("the binary runs");
     assert!(calibrated.status.success(), "{}", String::from_utf8_lossy(&calibrated.stderr));
-    let settings = [format!("models.spam.profile={}", profile.display()), "models.spam.policy=block".to_owned()];
+    (example, vec![format!("models.spam.profile={}", profile.display()), "models.spam.policy=block".to_owned()])
+}
+
+#[tokio::test]
+async fn the_example_of_a_spam_filter_starts_once_it_is_calibrated() {
+    let Some(shared) = shared() else { return };
+    let (example, settings) = calibrated_example(shared, "example_spam.json");
     let gateway = Gateway::of_file(&example, &settings).await.ready().await;
     assert_eq!(labels(&ask(&gateway, &[HAM, SPAM], false).await), [0, 1]);
     assert_eq!(ask(&gateway, &[DISGUISED], false).await.code(), Code::PermissionDenied);

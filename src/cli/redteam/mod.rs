@@ -94,8 +94,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let teacher = OfflineTeacher::Local(classifier.clone());
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
     let InputSpec::Picture(input) = &lineup.identity.input else {
-        let judge = Judge { watcher: &watcher, profile: &profile, classes: &[] };
-        let assessment = texts::assess(arguments, &judge, &classifier)?;
+        let assessment = texts::assess(arguments, (&watcher, &profile), &classifier)?;
         return assess::publish(common, &assessment, Some(&arguments.out));
     };
 

@@ -8,6 +8,7 @@ use portcullis::attack::text::{Lexicon, MadeText, NamedTextAttack, TextSeed, tex
 use portcullis::attack::{Goal, Level, LocalOracle, Target};
 use portcullis::data::{Message, Messages};
 use portcullis::model::Classifier;
+use portcullis::profile::Profile;
 use portcullis::report::{Assessment, Trial};
 use portcullis::squeeze::ItemSqueezer;
 use portcullis::squeeze::text::TextSqueezer;
@@ -25,23 +26,28 @@ const QUERIES: usize = 2000;
 const LEVELS: [Level; 2] = [Level::Oblivious, Level::Adaptive];
 
 /// Attacks messages that were not calibrated on, and holds what comes of it against others.
-pub fn assess(arguments: &Arguments, judge: &Judge, classifier: &Classifier) -> Result<Assessment> {
+pub fn assess(
+    arguments: &Arguments,
+    (watcher, profile): (&Watcher, &Profile),
+    classifier: &Classifier,
+) -> Result<Assessment> {
     let messages = texts::read(&arguments.benign.data)?;
     let classes = assess::class_names(messages.classes(), classifier.output().classes);
+    let judge = Judge { watcher, profile, classes: &classes };
     let targets = arguments.targets.iter().map(|text| campaign::target(text, &classes)).collect::<Result<Vec<_>>>()?;
     let [target] = targets[..] else { bail!("attacks on text have one target at a time") };
-    let chosen = Chosen::of(&messages, judge, target, arguments)?;
+    let chosen = Chosen::of(&messages, &judge, target, arguments)?;
     let benign = judge.benign(chosen.benign.iter().map(|message| message.text.clone()).collect())?;
     let lexicon = Arc::new(lexicon(&messages, arguments)?);
     let campaigns = campaigns(arguments, &lexicon)?;
     let (mut trials, count) = (Vec::new(), campaigns.len());
     for (at, (level, attack)) in (1..).zip(campaigns) {
         let title = format!("{at}/{count} {level} {}", attack.name);
-        let made = chosen.attack(&title, (level, &attack), judge.watcher, classifier, target)?;
+        let made = chosen.attack(&title, (level, &attack), watcher, classifier, target)?;
         pictures::write(&path(&arguments.out, level, attack.name), &set::lines(&made)?)?;
-        trials.push(trial(judge, level, attack.name, &made)?);
+        trials.push(trial(&judge, level, attack.name, &made)?);
     }
-    Ok(Assessment::new(judge.profile, &benign, trials, Vec::new()))
+    Ok(Assessment::new(profile, &benign, trials, Vec::new()))
 }
 
 fn trial(judge: &Judge, level: Level, attack: &str, made: &[AdversarialText]) -> Result<Trial> {

@@ -1,5 +1,6 @@
 //! Texts on disk as a guarded model's input.
 
+pub mod copies;
 pub mod set;
 
 use std::collections::HashSet;

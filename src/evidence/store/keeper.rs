@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::config::Storage;
     use crate::evidence::detection::tests::detection;
-    use crate::evidence::{Feed, Input};
+    use crate::evidence::{Feed, Input, Message, SqueezedText};
     use crate::tensor::Picture;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -169,8 +169,25 @@ mod tests {
         let id = ids[0].parse().unwrap();
         let read = store.read(id).await.unwrap();
         assert_eq!(&read.detection, event.detection.as_ref());
-        let picture = store.input(id, &read.inputs[0]).await.unwrap();
-        assert_eq!(event.inputs[0], Some(Input::Picture(Arc::new(picture))));
+        assert_eq!(event.inputs[0], Some(store.input(id, &read.inputs[0]).await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_text_is_a_file_and_its_copies_are_told_in_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |squeezer: &str, text: Option<&str>| SqueezedText {
+            squeezer: squeezer.to_owned(),
+            text: text.map(str::to_owned),
+        };
+        let copies = vec![copy("skeleton", Some("Free\nentry")), copy("nfkc", None)];
+        let message = Message { text: "Frее\nentry\u{202e} ".into(), copies };
+        let text = Event { inputs: Arc::new([Some(Input::Text(Arc::new(message)))]), ..event(&id(Duration::ZERO)) };
+        let (store, ids) = kept(&rules(folder.path()), std::slice::from_ref(&text)).await;
+        let id: DetectionId = ids[0].parse().unwrap();
+        let file = folder.path().join("kept").join(id.day()).join(format!("{id}.0.txt"));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "Frее\nentry\u{202e} ");
+        let read = store.read(id).await.unwrap();
+        assert_eq!(Some(store.input(id, &read.inputs[0]).await.unwrap()), text.inputs[0]);
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! Where evidence is kept: a folder or an object store.
 //!
-//! A detection of the id `ID` is `DAY/ID.json`, its inputs `DAY/ID.INDEX.png` or `.npy`, the index being the item's. Days are
-//! those of ids, in UTC, so that an id is found without a search.
+//! A detection of the id `ID` is `DAY/ID.json`, its inputs `DAY/ID.INDEX.png`, `.npy` or `.txt`, the index being the item's.
+//! Days are those of ids, in UTC, so that an id is found without a search.
 
+mod format;
 mod keeper;
 mod stock;
 
@@ -17,14 +18,15 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 
+pub use format::{KeptFormat, TextFormat};
 pub use keeper::Keeper;
 
 use super::detection::Detection;
 use super::id::DetectionId;
+use super::message::{Message, SqueezedText};
 use crate::config::Storage;
-use crate::data::{DataError, ExactFormat, decode_exactly, encode_exactly};
+use crate::data::{DataError, decode_exactly, encode_exactly};
 use crate::evidence::Input;
-use crate::tensor::Picture;
 
 /// Evidence is its owner's alone.
 #[cfg(unix)]
@@ -87,7 +89,10 @@ pub struct KeptInput {
     /// The item's place in the batch.
     pub item: usize,
     /// What it is.
-    pub format: ExactFormat,
+    pub format: KeptFormat,
+    /// Of a text, what squeezers made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<SqueezedText>,
 }
 
 /// A place where evidence is kept.
@@ -159,10 +164,19 @@ impl Store {
     ///
     /// # Errors
     /// When it is not there or broken.
-    pub async fn input(&self, id: DetectionId, input: &KeptInput) -> Result<Picture, StoreError> {
+    pub async fn input(&self, id: DetectionId, input: &KeptInput) -> Result<Input, StoreError> {
         let name = input_name(id, input);
         let file = self.0.get(&name).await?.bytes().await?;
-        Ok(decode_exactly(FilePath::new(name.as_ref()), input.format, file.into())?)
+        match input.format {
+            KeptFormat::Picture(format) => {
+                let picture = decode_exactly(FilePath::new(name.as_ref()), format, file.into())?;
+                Ok(Input::Picture(Arc::new(picture)))
+            }
+            KeptFormat::Text(TextFormat::Utf8) => {
+                let text = str::from_utf8(&file).map_err(|error| broken(&name, error))?;
+                Ok(Input::Text(Arc::new(Message { text: text.into(), copies: input.copies.clone() })))
+            }
+        }
     }
 
     /// Keeps a detection with the inputs of its items, whole or not at all. Says how many bytes that took.
@@ -172,12 +186,11 @@ impl Store {
     async fn keep(&self, id: DetectionId, detection: Detection, inputs: &[Option<Input>]) -> Result<u64, StoreError> {
         let (mut kept, mut bytes) = (Kept { detection, inputs: Vec::new() }, 0);
         for (at, input) in inputs.iter().enumerate() {
-            let (Some(Input::Picture(picture)), Some(item)) = (input, kept.detection.items.get(at)) else { continue };
-            let (picture, item) = (picture.clone(), item.index);
-            let encoded = tokio::task::spawn_blocking(move || encode_exactly(&picture)).await;
+            let (Some(input), Some(item)) = (input.clone(), kept.detection.items.get(at)) else { continue };
+            let item = item.index;
+            let encoded = tokio::task::spawn_blocking(move || encoded(item, &input)).await;
             let encoded = encoded.map_err(std::io::Error::other).flatten();
-            let (format, file) = encoded.map_err(|error| broken(&record_name(id), error))?;
-            let input = KeptInput { item, format };
+            let (input, file) = encoded.map_err(|error| broken(&record_name(id), error))?;
             bytes += file.len() as u64;
             let put = self.put(&input_name(id, &input), file.into()).await;
             kept.inputs.push(input);
@@ -226,6 +239,20 @@ impl Store {
         };
         removed.or_else(async |error| gone(error)).try_for_each(async |_| Ok(())).await?;
         Ok(())
+    }
+}
+
+/// An item's input as a file.
+fn encoded(item: usize, input: &Input) -> std::io::Result<(KeptInput, Vec<u8>)> {
+    match input {
+        Input::Picture(picture) => {
+            let (format, file) = encode_exactly(picture)?;
+            Ok((KeptInput { item, format: KeptFormat::Picture(format), copies: Vec::new() }, file))
+        }
+        Input::Text(message) => {
+            let (format, copies) = (KeptFormat::Text(TextFormat::Utf8), message.copies.clone());
+            Ok((KeptInput { item, format, copies }, message.text.as_bytes().to_vec()))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tonic::body::Body;
 use super::{LARGEST_ANSWER, connected};
 use crate::config::Endpoint;
 use crate::detect::Evidence;
+use crate::evidence::SqueezedText;
 use crate::gateway::upstream::{Channel, RemoteError};
 use crate::proto::portcullis::v1::inspect_request::Input;
 use crate::proto::portcullis::v1::inspector_client::InspectorClient;
@@ -36,6 +37,12 @@ pub struct Inspected {
     pub evidence: Vec<Evidence>,
     /// Where each prediction comes from, its class and the class's probability.
     pub predictions: Vec<(String, usize, f64)>,
+    /// The text that was examined, where it is one and is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What squeezers made of the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<SqueezedText>,
 }
 
 /// A detection, for an operator who watches.
@@ -176,6 +183,8 @@ fn inspected(verdict: Verdict) -> Inspected {
         .predictions
         .into_iter()
         .map(|prediction| (prediction.source, prediction.top_class as usize, prediction.probability));
+    let copy = |copy: v1::SqueezedText| SqueezedText { squeezer: copy.squeezer, text: copy.text };
+    let (text, copies) = verdict.text.map(|text| (text.text, text.copies.into_iter().map(copy).collect())).unzip();
     Inspected {
         decision,
         reason: verdict.reason,
@@ -184,5 +193,7 @@ fn inspected(verdict: Verdict) -> Inspected {
         p_value: verdict.p_value,
         evidence: evidence.collect(),
         predictions: predictions.collect(),
+        text,
+        copies: copies.unwrap_or_default(),
     }
 }

@@ -23,7 +23,7 @@ use crate::model::{Classifier, Distribution, JobError, PredictError};
 use crate::proto::inference::ModelInferRequest;
 use crate::squeeze::ItemSqueezer;
 use crate::telemetry::{CLASSIFIER, Stage, Trace, inferred, squeezed, stage_ended};
-use crate::tensor::{Item, Picture};
+use crate::tensor::Item;
 
 /// Items of one request that are predicted at a time: enough to keep the workers busy, too few for one large batch to
 /// fill their queue.
@@ -40,7 +40,7 @@ pub(crate) struct Examined {
 #[derive(Default)]
 pub(crate) struct Specimen {
     pub(crate) origin: Option<Origin>,
-    pub(crate) picture: Option<Arc<Picture>>,
+    pub(crate) item: Option<Item>,
 }
 
 impl Examined {
@@ -56,10 +56,10 @@ impl Examined {
 
     /// Memory that it keeps, in bytes, about.
     pub(crate) fn bytes(&self) -> usize {
-        let Specimen { origin, picture } = &self.specimen;
-        let pixels = picture.as_ref().map_or(0, |picture| size_of_val(picture.pixels()));
+        let Specimen { origin, item } = &self.specimen;
+        let item = item.as_ref().map_or(0, Item::bytes);
         let predictions = self.outcome.as_ref().map_or(0, |(_, observation)| observation.bytes());
-        size_of::<Self>() + origin.as_ref().map_or(0, Origin::bytes) + pixels + predictions
+        size_of::<Self>() + origin.as_ref().map_or(0, Origin::bytes) + item + predictions
     }
 }
 
@@ -104,10 +104,7 @@ impl Examination {
         let predicted = async move {
             let origins: Vec<_> = sent.iter().map(|sent| sent.as_ref().ok().and_then(Sent::origin)).collect();
             let items = decoding::items(&guarded, sent, &place).await;
-            let specimen = |(origin, item): (_, &ItemResult)| {
-                let picture = item.as_ref().ok().and_then(Item::picture).cloned();
-                Specimen { origin, picture }
-            };
+            let specimen = |(origin, item): (_, &ItemResult)| Specimen { origin, item: item.as_ref().ok().cloned() };
             let specimens: Vec<Specimen> = origins.into_iter().zip(&items).map(specimen).collect();
             let began = Instant::now();
             let subject = Subject { model: guarded, answer_tells, deadline: began + budget, trace: place };

@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status};
 use super::watch::{detection, verdict};
 use crate::data::decode_picture;
 use crate::detect::Reason;
-use crate::evidence::{Event, Interest};
-use crate::gateway::detections::item;
+use crate::evidence::Interest;
+use crate::gateway::detections::{self, MOST_SQUEEZED};
 use crate::gateway::examine::guarded::GuardedModel;
 use crate::gateway::lifecycle::serving::Current;
 use crate::gateway::message::codec;
@@ -20,7 +20,7 @@ use crate::proto::portcullis::v1::{Detection, InspectRequest, InspectResponse, T
 use crate::telemetry::{self, Delivery};
 use crate::tensor::{self, Elements, Picture};
 
-/// Records that wait for a slow reader, in bytes; older ones are lost to it.
+/// Records and texts that wait for a slow reader, in bytes; older ones are lost to it.
 const BACKLOG: usize = 4 << 20;
 /// The name under which those who watch are counted.
 const WATCH: &str = "watch";
@@ -51,8 +51,12 @@ impl Inspector for InspectorService {
         let examination = model.inspect(sent);
         // No answer of the upstream's is waited for: the original is predicted with the copies.
         let examined = examination.decide(std::future::ready(Err(Reason::Prediction))).await;
-        let items = examined.iter().enumerate().map(|(at, examined)| verdict(&item(model, at, examined))).collect();
-        Ok(Response::new(InspectResponse { model: name, items }))
+        let mut room = MOST_SQUEEZED;
+        let items = examined.iter().enumerate().map(|(at, examined)| {
+            let input = detections::input(model, examined, &mut room);
+            verdict(&detections::item(model, at, examined), input.as_ref())
+        });
+        Ok(Response::new(InspectResponse { model: name, items: items.collect() }))
     }
 
     type WatchDetectionsStream = Pin<Box<dyn Stream<Item = Result<Detection, Status>> + Send>>;
@@ -62,12 +66,12 @@ impl Inspector for InspectorService {
         request: Request<WatchDetectionsRequest>,
     ) -> Result<Response<Self::WatchDetectionsStream>, Status> {
         let wanted = request.into_inner().model;
-        let subscription = self.current.get().guard.detections().feed().subscribe(WATCH, Interest::Records, BACKLOG);
-        let wanted = subscription.stream().filter_map(move |Event { detection: record, .. }| {
-            let is_wanted = wanted.is_empty() || record.model == wanted;
+        let subscription = self.current.get().guard.detections().feed().subscribe(WATCH, Interest::Texts, BACKLOG);
+        let wanted = subscription.stream().filter_map(move |event| {
+            let is_wanted = wanted.is_empty() || event.detection.model == wanted;
             std::future::ready(is_wanted.then(|| {
                 telemetry::detections_delivered(WATCH, Delivery::Delivered, 1);
-                Ok(detection(&record))
+                Ok(detection(&event))
             }))
         });
         Ok(Response::new(Box::pin(wanted)))

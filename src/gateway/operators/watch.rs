@@ -1,11 +1,13 @@
 //! Detections and verdicts as the operator's side of the API tells them.
 
 use crate::detect::{Decision, Reason};
-use crate::evidence::{Detection, Item, Prediction};
+use crate::evidence::{Event, Input, Item, Message, Prediction, SqueezedText};
 use crate::proto::portcullis::v1;
 
-/// A detection's record as a message.
-pub(crate) fn detection(record: &Detection) -> v1::Detection {
+/// A detection as a message, with the texts that come with it.
+pub(crate) fn detection(Event { detection: record, inputs }: &Event) -> v1::Detection {
+    let items = record.items.iter().enumerate();
+    let items = items.map(|(at, item)| verdict(item, inputs.get(at).and_then(Option::as_ref)));
     v1::Detection {
         id: record.id.clone(),
         time_unix_ms: i64::try_from(crate::evidence::unix_millis(record.time)).unwrap_or(i64::MAX),
@@ -13,16 +15,18 @@ pub(crate) fn detection(record: &Detection) -> v1::Detection {
         decision: decision(record.decision).into(),
         reason: record.reason.map_or("", Reason::name).to_owned(),
         action: record.action.name().to_owned(),
-        items: record.items.iter().map(verdict).collect(),
+        items: items.collect(),
     }
 }
 
-/// An item's outcome as a message.
-pub(crate) fn verdict(item: &Item) -> v1::Verdict {
+/// An item's outcome as a message, with what was examined where that is a text.
+pub(crate) fn verdict(item: &Item, input: Option<&Input>) -> v1::Verdict {
+    let text = input.and_then(Input::text).map(|message| text(message));
     let Some(verdict) = &item.verdict else {
         return v1::Verdict {
             decision: v1::Decision::Undecided.into(),
             reason: item.reason.map_or("", Reason::name).to_owned(),
+            text,
             ..v1::Verdict::default()
         };
     };
@@ -39,7 +43,14 @@ pub(crate) fn verdict(item: &Item) -> v1::Verdict {
         p_value: verdict.p_value,
         evidence: evidence.collect(),
         predictions: item.predictions.iter().map(prediction).collect(),
+        text,
     }
+}
+
+fn text(message: &Message) -> v1::Text {
+    let copies = message.copies.iter().cloned();
+    let copies = copies.map(|SqueezedText { squeezer, text }| v1::SqueezedText { squeezer, text });
+    v1::Text { text: message.text.as_ref().to_owned(), copies: copies.collect() }
 }
 
 fn decision(decision: Decision) -> v1::Decision {

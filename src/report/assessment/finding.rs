@@ -126,6 +126,7 @@ mod tests {
             definition: String::new(),
             outcomes,
             exhibits: Vec::new(),
+            texts: Vec::new(),
         };
         let column = |name: &str, thresholds: [f64; 2]| Column {
             name: name.to_owned(),

@@ -13,7 +13,7 @@ pub use cost::Cost;
 pub use effort::Effort;
 pub use finding::{Detection, Finding};
 pub use restoration::Restoration;
-pub use trial::{BenignOutcome, Distortion, Outcome, Trial};
+pub use trial::{BenignOutcome, Distortion, Outcome, TextExhibit, Trial};
 
 use serde::Serialize;
 

@@ -1,13 +1,16 @@
 //! An assessment as one page that needs nothing else.
 
+use std::time::{Duration, Instant};
+
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use plotters::style::RGBColor;
 
 use super::tables::{auc, distortion, percent, rate_name, with_interval};
-use super::{Assessment, FEWEST_SUCCESSES, Finding, Trial};
+use super::{Assessment, FEWEST_SUCCESSES, Finding, TextExhibit, Trial};
 use crate::data::write_png;
+use crate::difference::{self, Marks, Sign, signs};
 use crate::report::lines::{Axis, Line, draw};
 use crate::report::plot::{COLOURS, FAINT};
 use crate::report::scale::Scale;
@@ -19,6 +22,8 @@ const NAMED: usize = COLOURS.len();
 /// Pictures that are shown, and of each attack.
 const SHOWN: usize = 12;
 const SHOWN_A_TRIAL: usize = 3;
+/// How long the difference of two texts may be looked for; what is not found then counts as replaced.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Share of distances that the axis leaves out at its end: those of a few pictures far off.
 const FAR_OFF: f64 = 0.02;
 
@@ -27,12 +32,13 @@ const FAR_OFF: f64 = 0.02;
 struct Page<'a> {
     assessment: &'a Assessment,
     made: &'a str,
-    style: &'static str,
+    style: [&'static str; 2],
     charts: Vec<String>,
     rates: Vec<String>,
     has_queries: bool,
     rows: Vec<Row<'a>>,
     shown: Vec<Shown<'a>>,
+    texts: Vec<ShownText<'a>>,
     tables: Vec<(&'static str, String, Grid)>,
 }
 
@@ -54,6 +60,15 @@ struct Shown<'a> {
     sure: String,
 }
 
+/// A text that gets through, beside the message that it was made of.
+struct ShownText<'a> {
+    exhibit: &'a TextExhibit,
+    attack: String,
+    marks: Marks,
+    signs: Vec<Sign>,
+    sure: String,
+}
+
 /// A plain table.
 struct Grid {
     head: Vec<String>,
@@ -69,12 +84,13 @@ impl Assessment {
         let page = Page {
             assessment: self,
             made,
-            style: include_str!("page.css"),
+            style: [include_str!("page.css"), difference::STYLE],
             charts: self.charts()?,
             rates: self.rates.iter().map(|rate| rate_name(rate.target)).collect(),
             has_queries: self.has_queries(),
             rows: self.findings.iter().map(Row::new).collect(),
             shown: self.shown()?,
+            texts: self.texts(),
             tables: self.tables(),
         };
         page.render().map_err(|error| ReportError::Draw(error.to_string()))
@@ -155,6 +171,14 @@ impl Assessment {
         exhibits.take(SHOWN).map(Shown::new).collect()
     }
 
+    /// The strongest texts that get through, likewise.
+    fn texts(&self) -> Vec<ShownText<'_>> {
+        let trials = self.drawn.trials.iter();
+        let texts =
+            trials.flat_map(|trial| trial.texts.iter().take(SHOWN_A_TRIAL).map(|text| ShownText::new(trial, text)));
+        texts.take(SHOWN).collect()
+    }
+
     fn tables(&self) -> Vec<(&'static str, String, Grid)> {
         let grid = |table: crate::report::Table| {
             let (head, rows) = table.into_cells();
@@ -217,6 +241,18 @@ impl<'a> Shown<'a> {
         let pictures = [&exhibit.original, &exhibit.perturbation(), &exhibit.adversarial];
         let [original, change, adversarial] = pictures.map(data_uri);
         Ok(Self { exhibit, pictures: [original?, change?, adversarial?], sure: percent(exhibit.confidence) })
+    }
+}
+
+impl<'a> ShownText<'a> {
+    fn new(trial: &Trial, exhibit: &'a TextExhibit) -> Self {
+        Self {
+            exhibit,
+            attack: trial.name(),
+            marks: Marks::between(&exhibit.seed, &exhibit.text, Instant::now() + PATIENCE),
+            signs: signs(&exhibit.text),
+            sure: percent(exhibit.confidence),
+        }
     }
 }
 

@@ -19,6 +19,23 @@ pub struct Trial {
     pub outcomes: Vec<Outcome>,
     /// Some of what fools the classifier and is not flagged, the strongest first.
     pub exhibits: Vec<Exhibit>,
+    /// The same of texts.
+    pub texts: Vec<TextExhibit>,
+}
+
+/// An adversarial text and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextExhibit {
+    /// The message that it was made of.
+    pub seed: String,
+    /// What was made of it.
+    pub text: String,
+    /// What the message is, as the classifier reads it.
+    pub truth: String,
+    /// What the classifier reads in the adversarial text.
+    pub reading: String,
+    /// The probability that it gives to that, in [0, 1].
+    pub confidence: f64,
 }
 
 impl Trial {

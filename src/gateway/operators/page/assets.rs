@@ -10,6 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::difference;
+
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
@@ -23,10 +25,11 @@ struct Asset {
     tag: HeaderValue,
 }
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     [
         Asset::new("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
         Asset::new("page.css", CSS, include_bytes!("assets/page.css")),
+        Asset::new("marks.css", CSS, difference::STYLE.as_bytes()),
         Asset::new("page.js", JAVASCRIPT, include_bytes!("assets/page.js")),
         Asset::new("charts.js", JAVASCRIPT, include_bytes!("assets/charts.js")),
         Asset::new("sign-in.js", JAVASCRIPT, include_bytes!("assets/sign-in.js")),

@@ -9,10 +9,12 @@ use super::history::History;
 use super::overview::done;
 use super::reading::{Classes, Loud, Opinions, Said, evidence, is_copy};
 use super::store::Found;
+use super::texts::{self, TextView};
 use super::words::rfc3339;
 use super::{Page, shown};
 use crate::detect::{Action, Decision, Reason};
 use crate::evidence::{Detection, Event, Input, Item};
+use crate::tensor::Kind;
 
 #[derive(Template)]
 #[template(path = "gateway/operators/page/templates/detection.html")]
@@ -31,8 +33,11 @@ struct ItemView {
     index: usize,
     decision: &'static str,
     reason: Option<&'static str>,
+    /// What there would be to see: `picture` or `text`.
+    kind: &'static str,
     picture: Option<String>,
     size: String,
+    text: Option<TextView>,
     evidence: Vec<Loud>,
     predictions: Vec<Said>,
     copies: Vec<CopyView>,
@@ -55,19 +60,28 @@ struct Gone;
 
 /// Answers with the detection of this id.
 pub(super) async fn detection(State(page): State<Page>, Path(id): Path<String>) -> Response {
-    let Some(Found { event, older, newer }) = page.store().find(&id) else {
+    let Some(found) = page.store().find(&id) else {
         return (StatusCode::NOT_FOUND, shown(&Gone)).into_response();
     };
+    let study = page.study().clone();
+    study.make(move || detail(&page, found)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the page of a detection could not be written");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
+}
+
+fn detail(page: &Page, Found { event, older, newer }: Found) -> Response {
     let models = page.models();
     let model = models.iter().find(|model| model.name == event.detection.model);
     let classes = Classes(model.map_or(&[], |model| model.classes.as_slice()));
+    let kind = if model.is_some_and(|model| model.input.kind() == Kind::Text) { "text" } else { "picture" };
     let history = page.histories().find(&event.detection.model);
     let detection = &event.detection;
     shown(&Detail {
         headline: headline(detection),
         sentence: sentence(detection, classes),
         time: rfc3339(detection.time),
-        items: items(&event, classes, history.as_deref()),
+        items: Looking { event: &event, classes, kind, history: history.as_deref() }.items(),
         detection,
         older,
         newer,
@@ -112,18 +126,39 @@ fn sentence(detection: &Detection, classes: Classes<'_>) -> String {
     format!("The classifier reads {} and is {sure} sure.{others}", own.reading)
 }
 
-/// Those that are not clean; all where none is.
-fn items(event: &Event, classes: Classes<'_>, history: Option<&History>) -> Vec<ItemView> {
-    let places = event.detection.items.iter().enumerate();
-    let conspicuous = places.filter(|(_, item)| item.decision() != Decision::Clean);
-    conspicuous.map(|(place, item)| ItemView::new(event, place, item, classes, history)).collect()
+/// A detection that is looked at, and what is known of its model.
+struct Looking<'a> {
+    event: &'a Event,
+    classes: Classes<'a>,
+    kind: &'static str,
+    history: Option<&'a History>,
 }
 
-impl ItemView {
-    fn new(event: &Event, place: usize, item: &Item, classes: Classes<'_>, history: Option<&History>) -> Self {
+impl Looking<'_> {
+    /// Those items that are not clean.
+    fn items(&self) -> Vec<ItemView> {
+        let places = self.event.detection.items.iter().enumerate();
+        let conspicuous = places.filter(|(_, item)| item.decision() != Decision::Clean);
+        let mut views: Vec<ItemView> = conspicuous.map(|(place, item)| self.item(place, item)).collect();
+        let deadline = texts::deadline();
+        let places = self.event.detection.items.iter().zip(self.event.inputs.iter());
+        let texts = places.filter_map(|(item, input)| Some((item, input.as_ref()?.text()?)));
+        for (item, message) in texts.take(texts::MOST) {
+            if let Some(view) = views.iter_mut().find(|view| view.index == item.index) {
+                view.text = Some(TextView::new(message, item, self.classes, deadline));
+            }
+        }
+        views
+    }
+
+    fn item(&self, place: usize, item: &Item) -> ItemView {
+        let Self { event, classes, kind, history } = *self;
         let base = format!("/detections/{}/items/{place}", event.detection.id);
         let own = item.original().map(|prediction| prediction.class);
-        let input = event.inputs.get(place).and_then(Option::as_ref);
+        let picture = match event.inputs.get(place) {
+            Some(Some(Input::Picture(picture))) => Some(picture),
+            _ => None,
+        };
         let copies = item.predictions.iter().enumerate().filter(|(_, prediction)| is_copy(prediction));
         let copies = copies.map(|(at, prediction)| {
             let Said { reading, sure, differs, .. } = Said::new(prediction, own, classes);
@@ -136,27 +171,35 @@ impl ItemView {
                 differs,
             }
         });
-        Self {
+        ItemView {
             index: item.index,
             decision: item.decision().name(),
             reason: item.reason.map(Reason::name),
-            picture: input.map(|_| format!("{base}/picture")),
-            size: input.map_or_else(String::new, |Input::Picture(picture)| {
-                format!("{} × {} pixels", picture.width(), picture.height())
-            }),
+            kind,
+            picture: picture.map(|_| format!("{base}/picture")),
+            size: picture
+                .map_or_else(String::new, |picture| format!("{} × {} pixels", picture.width(), picture.height())),
+            text: None,
             evidence: item.verdict.as_ref().map_or_else(Vec::new, |verdict| evidence(verdict, history)),
             predictions: item.predictions.iter().map(|prediction| Said::new(prediction, own, classes)).collect(),
             copies: copies.collect(),
             sha256: item.sha256.clone(),
         }
     }
+}
 
+impl ItemView {
     fn unexamined(&self) -> String {
         let reason = self.reason.map_or_else(String::new, |reason| format!(": {}", reason.replace('_', " ")));
         format!("No detector has seen this input{reason}.")
     }
 
-    fn why_no_picture(&self) -> &'static str {
-        if self.reason.is_some() { "There is no picture: it could not be read." } else { "The picture is not kept." }
+    fn why_nothing_to_see(&self) -> String {
+        let kind = self.kind;
+        if self.reason.is_some() {
+            format!("There is no {kind}: it could not be read.")
+        } else {
+            format!("The {kind} is not kept.")
+        }
     }
 }

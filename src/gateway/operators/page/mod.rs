@@ -14,7 +14,9 @@ mod pictures;
 mod reading;
 mod sign_in;
 mod store;
+mod texts;
 mod words;
+mod workroom;
 
 use std::sync::Arc;
 
@@ -27,9 +29,9 @@ use axum::routing::{get, post};
 
 use self::history::Histories;
 use self::live::Places;
-use self::pictures::Darkroom;
 pub(super) use self::sign_in::form;
 use self::store::Store;
+use self::workroom::Workroom;
 use super::authority::Authority;
 use crate::config;
 use crate::evidence::{Feed, Interest};
@@ -57,7 +59,10 @@ struct Parts {
     control: Control,
     histories: Histories,
     store: Store,
-    darkroom: Darkroom,
+    /// Where pictures are made.
+    darkroom: Workroom,
+    /// Where texts are compared.
+    study: Workroom,
     places: Places,
     authority: Authority,
 }
@@ -72,8 +77,8 @@ impl Page {
         authority: Authority,
     ) -> Self {
         let store = Store::new(limits.detections, limits.memory);
-        let (darkroom, places) = (Darkroom::new(), Places::new());
-        Self(Arc::new(Parts { current, control, histories, store, darkroom, places, authority }))
+        let (darkroom, study, places) = (Workroom::new(), Workroom::new(), Places::new());
+        Self(Arc::new(Parts { current, control, histories, store, darkroom, study, places, authority }))
     }
 
     /// Remembers what `feed` hands on, until it ends.
@@ -94,8 +99,12 @@ impl Page {
         &self.0.histories
     }
 
-    fn darkroom(&self) -> &Darkroom {
+    fn darkroom(&self) -> &Workroom {
         &self.0.darkroom
+    }
+
+    fn study(&self) -> &Workroom {
+        &self.0.study
     }
 
     fn places(&self) -> &Places {

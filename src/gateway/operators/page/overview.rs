@@ -11,9 +11,10 @@ use super::filter::{self, Filter};
 use super::history::{Histories, Span};
 use super::reading::{Classes, Loud, Opinions, loudest};
 use super::words::{clock, moment, percent, rfc3339, score};
-use super::{Page, shown, words};
+use super::{Page, shown, texts, words};
 use crate::detect::{Action, Decision, Reason};
-use crate::evidence::Event;
+use crate::difference::Marks;
+use crate::evidence::{Event, Input};
 use crate::gateway::examine::guarded::GuardedModel;
 
 /// Detections that are listed at most.
@@ -80,10 +81,18 @@ struct Row {
     done: &'static str,
     reason: Option<&'static str>,
     batch: usize,
-    picture: Option<String>,
+    seen: Option<Seen>,
     said: String,
     against: Option<String>,
     loudest: Option<Loud>,
+}
+
+/// What there is to see of a detection.
+enum Seen {
+    /// Where the picture is.
+    Picture(String),
+    /// How the text begins.
+    Text(Marks),
 }
 
 /// Answers with what fits the filters in the address.
@@ -196,13 +205,17 @@ impl Row {
         let said = worst
             .and_then(|(item, _)| item.original())
             .map(|prediction| format!("{}, {} sure", classes.name(prediction.class), percent(prediction.probability)));
-        // The worst item's picture, or any.
+        // The worst item's picture or text, or any.
         let of_worst = worst.and_then(|(worst, _)| detection.items.iter().position(|item| item.index == worst.index));
-        let has_picture = |at: &usize| event.inputs.get(*at).is_some_and(Option::is_some);
-        let pictured = of_worst.filter(has_picture).or_else(|| (0..event.inputs.len()).find(has_picture));
+        let is_there = |at: &usize| event.inputs.get(*at).is_some_and(Option::is_some);
+        let at = of_worst.filter(is_there).or_else(|| (0..event.inputs.len()).find(is_there));
         let href = format!("/detections/{}", detection.id);
+        let seen = at.and_then(|at| Some((at, event.inputs[at].as_ref()?))).map(|(at, input)| match input {
+            Input::Picture(_) => Seen::Picture(format!("{href}/items/{at}/picture")),
+            Input::Text(message) => Seen::Text(texts::excerpt(message)),
+        });
         Self {
-            picture: pictured.map(|at| format!("{href}/items/{at}/picture")),
+            seen,
             id: detection.id.clone(),
             time: rfc3339(detection.time),
             clock: clock(detection.time),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 
 use super::Page;
 use crate::data::write_png;
@@ -17,27 +16,16 @@ use crate::tensor::Picture;
 /// Grey on which changes are shown.
 const GREY: f32 = 0.5;
 
-/// Where pictures are made: one at a time, so that whoever looks takes no more than one core from the request path.
-#[derive(Clone)]
-pub(super) struct Darkroom(Arc<Semaphore>);
-
-impl Darkroom {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-
-    async fn develop(&self, make: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static) -> Response {
-        // It is never closed.
-        let _turn = self.0.acquire().await.ok();
-        match tokio::task::spawn_blocking(make).await {
-            Ok(Ok(png)) => {
-                let headers =
-                    [(header::CONTENT_TYPE, "image/png"), (header::CACHE_CONTROL, "private, max-age=86400, immutable")];
-                (headers, png).into_response()
-            }
-            Ok(Err(error)) => failed(&error),
-            Err(error) => failed(&error),
+/// The picture that is made, as an answer.
+async fn developed(page: &Page, make: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static) -> Response {
+    match page.darkroom().make(make).await {
+        Ok(Ok(png)) => {
+            let headers =
+                [(header::CONTENT_TYPE, "image/png"), (header::CACHE_CONTROL, "private, max-age=86400, immutable")];
+            (headers, png).into_response()
         }
+        Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -49,7 +37,7 @@ fn failed(error: &dyn std::error::Error) -> Response {
 /// The picture of an item as it was examined.
 pub(super) async fn picture(State(page): State<Page>, Path((id, item)): Path<(String, String)>) -> Response {
     match examined(&page, &id, &item) {
-        Some(picture) => page.darkroom().develop(move || png(&picture)).await,
+        Some(picture) => developed(&page, move || png(&picture)).await,
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -60,7 +48,7 @@ pub(super) async fn copy(
     Path((id, item, place)): Path<(String, String, String)>,
 ) -> Response {
     match squeezed(&page, &id, &item, &place) {
-        Some((picture, squeezer)) => page.darkroom().develop(move || png(&squeezer.squeeze(&picture))).await,
+        Some((picture, squeezer)) => developed(&page, move || png(&squeezer.squeeze(&picture))).await,
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -72,7 +60,7 @@ pub(super) async fn change(
 ) -> Response {
     match squeezed(&page, &id, &item, &place) {
         Some((picture, squeezer)) => {
-            page.darkroom().develop(move || png(&difference(&picture, &squeezer.squeeze(&picture)))).await
+            developed(&page, move || png(&difference(&picture, &squeezer.squeeze(&picture)))).await
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -81,6 +69,7 @@ pub(super) async fn change(
 fn examined(page: &Page, id: &str, item: &str) -> Option<Arc<Picture>> {
     match page.store().find(id)?.event.inputs.get(item.parse::<usize>().ok()?)?.as_ref()? {
         Input::Picture(picture) => Some(picture.clone()),
+        Input::Text(_) => None,
     }
 }
 

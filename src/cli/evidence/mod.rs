@@ -1,19 +1,18 @@
 //! `portcullis evidence`
 
-use std::collections::BTreeSet;
+mod export;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use portcullis::config::Storage;
-use portcullis::data::{AdversarialSet, AttackResult, Sample, encode_exactly, write_atomically};
-use portcullis::evidence::{DetectionId, Item, Kept, Store, StoreError};
+use portcullis::data::{encode_exactly, write_atomically};
+use portcullis::evidence::{DetectionId, Input, Item, Kept, KeptFormat, Message, Store, StoreError};
 use portcullis::report::{Column, Table};
-use portcullis::tensor::Picture;
 
+use super::texts::copies;
 use super::{Common, paint, setup};
-
-/// The attack under whose name captured inputs are exported.
-const CAPTURED: &str = "captured";
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -22,7 +21,7 @@ pub enum Command {
     /// Show one detection: who sent it, what each detector, squeezer and student made of it.
     Show(ShowArguments),
     /// Write suspicious inputs as an adversarial set, as `evaluate --adversarial` and other programs read it.
-    Export(ExportArguments),
+    Export(export::Arguments),
 }
 
 /// Where evidence is.
@@ -49,24 +48,9 @@ pub struct ListArguments {
 pub struct ShowArguments {
     /// The detection's id, as annotated or refused clients got it.
     id: DetectionId,
-    /// A folder to write its inputs to, as PNG or NPY.
+    /// A folder to write its inputs to, as PNG or NPY, texts as UTF-8.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(clap::Args)]
-pub struct ExportArguments {
-    /// Only these detections; all that were kept if none is given.
-    ids: Vec<DetectionId>,
-    /// The file: `x` holds the inputs, `y` the classes that squeezed copies and students give them, `adv_captured` the
-    /// inputs again, `ok_captured` whether the classifier said otherwise.
-    #[arg(long, value_name = "FILE.npz")]
-    out: PathBuf,
-    /// Only detections of this model.
-    #[arg(long)]
-    model: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -79,7 +63,7 @@ pub fn run(common: &Common, command: &Command) -> Result<()> {
             let store = arguments.place.open(common)?;
             runtime.block_on(show(common, &store, arguments.id, arguments.out.as_deref()))
         }
-        Command::Export(arguments) => runtime.block_on(export(common, arguments)),
+        Command::Export(arguments) => runtime.block_on(export::run(common, arguments)),
     }
 }
 
@@ -143,13 +127,16 @@ async fn show(common: &Common, store: &Store, id: DetectionId, out: Option<&Path
     if common.json {
         println!("{}", serde_json::to_string(&kept)?);
     } else {
-        print(&kept);
+        print(&kept, &texts(store, id, &kept).await?);
     }
     let Some(folder) = out else { return Ok(()) };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for input in &kept.inputs {
-        let (format, file) = encode_exactly(&store.input(id, input).await?)?;
-        let path = folder.join(format!("{id}.{}.{}", input.item, format.extension()));
+        let file = match store.input(id, input).await? {
+            Input::Picture(picture) => encode_exactly(&picture)?.1,
+            Input::Text(message) => message.text.as_bytes().to_vec(),
+        };
+        let path = folder.join(format!("{id}.{}.{}", input.item, input.format.extension()));
         write_atomically(&path, &file).with_context(|| format!("cannot write {}", path.display()))?;
         if !common.json {
             println!("{}", path.display());
@@ -158,7 +145,16 @@ async fn show(common: &Common, store: &Store, id: DetectionId, out: Option<&Path
     Ok(())
 }
 
-fn print(Kept { detection, inputs }: &Kept) {
+/// The texts that were kept, each with its item's place in the batch.
+async fn texts(store: &Store, id: DetectionId, kept: &Kept) -> Result<Vec<(usize, Arc<Message>)>> {
+    let mut texts = Vec::new();
+    for input in kept.inputs.iter().filter(|input| matches!(input.format, KeptFormat::Text(_))) {
+        texts.extend(store.input(id, input).await?.text().map(|message| (input.item, message.clone())));
+    }
+    Ok(texts)
+}
+
+fn print(Kept { detection, inputs }: &Kept, texts: &[(usize, Arc<Message>)]) {
     let time = humantime::format_rfc3339_millis(detection.time);
     let decision = paint::decision(detection.decision.name());
     println!("{} {decision} by {}, {}", detection.id, detection.model, detection.action.name());
@@ -173,7 +169,12 @@ fn print(Kept { detection, inputs }: &Kept) {
     if let Some(reason) = detection.reason {
         println!("  {}", reason.name());
     }
-    detection.items.iter().for_each(print_item);
+    for item in &detection.items {
+        print_item(item);
+        if let Some((_, message)) = texts.iter().find(|(index, _)| *index == item.index) {
+            copies::print(&message.text, &message.copies);
+        }
+    }
 }
 
 fn print_item(item: &Item) {
@@ -198,53 +199,6 @@ fn print_item(item: &Item) {
         predictions.row([prediction.source.clone(), prediction.class.to_string(), probability]);
     }
     println!("{predictions}");
-}
-
-async fn export(common: &Common, arguments: &ExportArguments) -> Result<()> {
-    let store = arguments.place.open(common)?;
-    let ids = if arguments.ids.is_empty() { store.ids().await? } else { arguments.ids.clone() };
-    let (mut seeds, mut successful, mut models) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for id in ids {
-        let kept = match store.read(id).await {
-            Ok(kept) if is_wanted(&kept, arguments.model.as_deref()) => kept,
-            Ok(_) => continue,
-            Err(StoreError::Missing(_)) if arguments.ids.is_empty() => continue,
-            Err(error) => return Err(error.into()),
-        };
-        for (picture, class, label) in captured(&store, id, &kept).await? {
-            seeds.push(Sample { picture, label: Some(label), name: id.to_string() });
-            successful.push(class != label);
-            models.insert(kept.detection.model.clone());
-        }
-    }
-    if models.len() > 1 {
-        bail!("inputs of several models were kept; choose one with --model: {}", Vec::from_iter(models).join(", "));
-    }
-    if seeds.is_empty() {
-        bail!("no suspicious input was kept that could be exported");
-    }
-    let pictures: Vec<Picture> = seeds.iter().map(|seed| seed.picture.clone()).collect();
-    let count = pictures.len();
-    let attack = AttackResult { name: CAPTURED.to_owned(), pictures, successful };
-    AdversarialSet::new(seeds, vec![attack])?.save(&arguments.out)?;
-    if common.json {
-        println!("{}", serde_json::json!({ "file": arguments.out, "inputs": count }));
-    } else {
-        println!("{count} inputs in {}", arguments.out.display());
-    }
-    Ok(())
-}
-
-/// The suspicious inputs of a detection, each with the class that the classifier saw and the one that the others saw.
-async fn captured(store: &Store, id: DetectionId, kept: &Kept) -> Result<Vec<(Picture, usize, usize)>> {
-    let mut captured = Vec::new();
-    for input in &kept.inputs {
-        let item = kept.detection.items.iter().find(|item| item.index == input.item);
-        let Some((item, verdict)) = item.and_then(|item| Some((item, item.verdict.as_ref()?))) else { continue };
-        let label = item.consensus().unwrap_or(verdict.class);
-        captured.push((store.input(id, input).await?, verdict.class, label));
-    }
-    Ok(captured)
 }
 
 fn is_wanted(kept: &Kept, model: Option<&str>) -> bool {
