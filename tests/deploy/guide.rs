@@ -89,6 +89,14 @@ fn the_quickstart_of_the_security_team_works() {
 }
 
 #[test]
+fn the_quickstart_of_a_filter_of_messages_works() {
+    if !root().join("../shared").exists() {
+        return eprintln!("skipped: ../shared is not there");
+    }
+    run("docs/text.md");
+}
+
+#[test]
 fn the_quickstart_of_a_classifiers_owner_works() {
     run("docs/quickstart-owner.md");
 }

@@ -146,6 +146,11 @@ impl Looking<'_> {
         for (item, message) in texts.take(texts::MOST) {
             if let Some(view) = views.iter_mut().find(|view| view.index == item.index) {
                 view.text = Some(TextView::new(message, item, self.classes, deadline));
+                // What is read in the copies stands beside them.
+                let own = item.original().map(|prediction| prediction.class);
+                let elsewhere =
+                    item.predictions.iter().filter(|prediction| message.copy_by(&prediction.source).is_none());
+                view.predictions = elsewhere.map(|prediction| Said::new(prediction, own, self.classes)).collect();
             }
         }
         views

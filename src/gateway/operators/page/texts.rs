@@ -27,11 +27,12 @@ pub(super) struct TextView {
     pub(super) missing: usize,
 }
 
-/// A squeezed copy that differs from its text.
+/// A squeezed copy that differs from its text, and all squeezers that made it.
 pub(super) struct Reading {
     pub(super) said: Said,
-    pub(super) squeezer: String,
+    pub(super) squeezers: Vec<String>,
     pub(super) marks: Marks,
+    copy: String,
 }
 
 /// When the differences of a page that is asked for now have to be found.
@@ -50,15 +51,23 @@ impl TextView {
         let (mut copies, mut idle, mut missing) = (Vec::new(), Vec::new(), 0);
         for prediction in item.predictions.iter().filter(|prediction| prediction.voice() == Voice::Copy) {
             match message.copy_by(&prediction.source) {
-                Some(SqueezedText { text: Some(copy), .. }) => copies.push(Reading {
-                    said: Said::new(prediction, own, classes),
-                    squeezer: prediction.source.clone(),
-                    marks: Marks::between(&message.text, copy, deadline),
-                }),
+                Some(SqueezedText { text: Some(copy), .. }) => {
+                    match copies.iter_mut().find(|reading: &&mut Reading| reading.copy == *copy) {
+                        Some(reading) => reading.squeezers.push(prediction.source.clone()),
+                        None => copies.push(Reading {
+                            said: Said::new(prediction, own, classes),
+                            squeezers: vec![prediction.source.clone()],
+                            marks: Marks::between(&message.text, copy, deadline),
+                            copy: copy.clone(),
+                        }),
+                    }
+                }
                 Some(SqueezedText { text: None, .. }) => idle.push(prediction.source.clone()),
                 None => missing += 1,
             }
         }
+        // What is read otherwise tells more.
+        copies.sort_by_key(|reading| !reading.said.differs);
         let characters = message.text.chars().count();
         let size = match characters {
             1 => "1 character, as examined".to_owned(),
