@@ -1,6 +1,5 @@
 //! What differs between two messages is told truly, whatever is written, and nothing that a message holds takes hold of
 //! the page or the terminal that shows it.
-#![expect(clippy::unwrap_used, reason = "a test whose case can't be set up fails")]
 
 use std::time::{Duration, Instant};
 

@@ -49,16 +49,15 @@ impl<'a> Difference<'a> {
         let words = [before, after].map(|text| Cut::new(0, text.split_word_bounds()));
         let mut open: Option<[Range<usize>; 2]> = None;
         let mut steps = aligned(&words, deadline).into_iter().peekable();
-        while let Some(step) = steps.next() {
-            let [gone, come] = [words[0].bytes(step.old_range()), words[1].bytes(step.new_range())];
+        while let Some(Step { same, gone, come }) = steps.next() {
             // Words one after the other that are changed read better as one change than with the same space in between.
-            let goes_on = steps.peek().is_some() && before[gone.clone()].trim().is_empty();
+            let goes_on = same == 0 || steps.peek().is_some() && before[gone.clone()].trim().is_empty();
             match open.take() {
-                Some([old, new]) if step.tag() != DiffTag::Equal || goes_on => {
+                Some([old, new]) if goes_on => {
                     open = Some([old.start..gone.end, new.start..come.end]);
                     continue;
                 }
-                None if step.tag() != DiffTag::Equal => {
+                None if same == 0 => {
                     open = Some([gone, come]);
                     continue;
                 }
@@ -119,9 +118,27 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// What is done with which units of the former text and of the latter one.
-fn aligned([old, new]: &[Cut<'_>; 2], deadline: Instant) -> Vec<DiffOp> {
-    capture_diff_slices_deadline(Algorithm::Myers, &old.units, &new.units, Some(deadline))
+/// A step from the former text to the latter one.
+struct Step {
+    /// Units that both have; none where others come instead.
+    same: usize,
+    /// The bytes of the former text, and those of the latter.
+    gone: Range<usize>,
+    come: Range<usize>,
+}
+
+/// The steps, which together cover both texts.
+fn aligned([old, new]: &[Cut<'_>; 2], deadline: Instant) -> Vec<Step> {
+    let steps = capture_diff_slices_deadline(Algorithm::Myers, &old.units, &new.units, Some(deadline));
+    // Where nothing of a text takes part in a step, the position that is told for it need not be where the text stands.
+    let (mut old_at, mut new_at) = (0, 0);
+    let in_bytes = |step: &DiffOp| {
+        let (gone, come) = (old_at..old_at + step.old_range().len(), new_at..new_at + step.new_range().len());
+        (old_at, new_at) = (gone.end, come.end);
+        let same = if step.tag() == DiffTag::Equal { gone.len() } else { 0 };
+        Step { same, gone: old.bytes(gone), come: new.bytes(come) }
+    };
+    steps.iter().map(in_bytes).collect()
 }
 
 /// Words in the place of others; if these are alike, with a stress on the characters that differ.
@@ -134,8 +151,7 @@ fn replaced(
     let characters =
         [(before, &gone), (after, &come)].map(|(text, part)| Cut::new(part.start, text[part.clone()].graphemes(true)));
     let steps = aligned(&characters, deadline);
-    let equal = steps.iter().filter(|step| step.tag() == DiffTag::Equal);
-    let same: usize = equal.map(|step| step.old_range().len()).sum();
+    let same: usize = steps.iter().map(|step| step.same).sum();
     let all: usize = characters.iter().map(|cut| cut.units.len()).sum();
     let mut push = |change, stressed, bytes: Range<usize>| {
         if !bytes.is_empty() {
@@ -148,10 +164,10 @@ fn replaced(
         return;
     }
     for step in &steps {
-        push(Change::Gone, step.tag() != DiffTag::Equal, characters[0].bytes(step.old_range()));
+        push(Change::Gone, step.same == 0, step.gone.clone());
     }
-    for step in &steps {
-        push(Change::Come, step.tag() != DiffTag::Equal, characters[1].bytes(step.new_range()));
+    for step in steps {
+        push(Change::Come, step.same == 0, step.come);
     }
 }
 
