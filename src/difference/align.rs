@@ -153,10 +153,12 @@ fn replaced(
     let steps = aligned(&characters, deadline);
     let same: usize = steps.iter().map(|step| step.same).sum();
     let all: usize = characters.iter().map(|cut| cut.units.len()).sum();
-    let mut push = |change, stressed, bytes: Range<usize>| {
-        if !bytes.is_empty() {
-            stretches.push(Stretch { change, stressed, bytes });
+    let mut push = |change, stressed, bytes: Range<usize>| match stretches.last_mut() {
+        _ if bytes.is_empty() => {}
+        Some(last) if (last.change, last.stressed, last.bytes.end) == (change, stressed, bytes.start) => {
+            last.bytes.end = bytes.end;
         }
+        _ => stretches.push(Stretch { change, stressed, bytes }),
     };
     if 2.0 * (same as f64) < ALIKE * all as f64 {
         push(Change::Gone, false, gone);
@@ -197,12 +199,12 @@ mod tests {
     fn words_are_whole_and_the_characters_in_which_they_differ_are_stressed() {
         for (before, after, expected) in [
             ("so free now", "so free now", "so free now|"),
-            ("so frxe now", "so free now", "so |-fr|-X|-e|+fr|+E|+e| now|"),
+            ("so cxsh now", "so cash now", "so |-c|-X|-sh|+c|+A|+sh| now|"),
             ("win a f.r.e.e entry", "win a free entry", "win a |-f|-.|-r|-.|-e|-.|-e|+free| entry|"),
-            ("call now", "hello now", "-call|+hello| now|"),
+            ("call now", "stop now", "-call|+stop| now|"),
             ("one two three", "one three", "one |-two |three|"),
             ("", "new", "+new|"),
-            ("so frxe cxsh now", "so free cash now", "so |-fr|-X|-e c|-X|-sh|+fr|+E|+e c|+A|+sh| now|"),
+            ("so cxsh prxze now", "so cash prize now", "so |-c|-X|-sh pr|-X|-ze|+c|+A|+sh pr|+I|+ze| now|"),
         ] {
             assert_eq!(told(before, after), expected);
         }
