@@ -500,9 +500,62 @@ fn what_contradicts_the_model_is_told_all_at_once() {
     let wrong = Input { width: on_line(5, 64), mean: on_line(6, vec![0.5, 0.5]), ..untold.clone() };
     assert_eq!(mistakes(wrong), ["line 5: width is 32 in the model", "line 6: mean has 2 values for 3 channels"]);
     let turned = Input { layout: on_line(2, Layout::Nhwc), ..untold.clone() };
-    assert!(mistakes(turned).contains(&"line 2: in this layout the model's input has 32 channels".to_owned()));
+    assert!(mistakes(turned).contains(
+        &"line 2: in this layout the model's input has 32 channels; if that is meant, say channels = 32".to_owned()
+    ));
     let named = Input { name: on_line(7, "picture".into()), ..untold };
     assert_eq!(mistakes(named), ["line 7: the model has no input 'picture'; it has 'image'"]);
+}
+
+#[test]
+fn range_depth_and_channels_follow_from_the_type_and_the_bits() {
+    let untold = parse(SMALLEST).expect("valid").models[0].input.clone();
+    let resolved = |datatype, shape: [usize; 3], input: Input| {
+        let shape = std::iter::once(None).chain(shape.map(Some)).collect();
+        let inputs = vec![Port { name: "scan".into(), datatype, shape }];
+        resolve_input(&input, &Signature { inputs, outputs: Vec::new() })
+    };
+    let bits = |bits| Input { bits: on_line(2, bits), ..untold.clone() };
+    let range = |range| Input { range: on_line(2, range), ..untold.clone() };
+    for (datatype, input, range, white) in [
+        (Datatype::Uint8, untold.clone(), [0.0, 255.0], 255),
+        (Datatype::Int8, untold.clone(), [-128.0, 127.0], 255),
+        (Datatype::Uint16, untold.clone(), [0.0, 65_535.0], 65_535),
+        (Datatype::Int16, untold.clone(), [-32_768.0, 32_767.0], 65_535),
+        (Datatype::Uint16, bits(12), [0.0, 4095.0], 4095),
+        (Datatype::Int16, bits(12), [-2048.0, 2047.0], 4095),
+        (Datatype::Int16, range([-1024.0, 3071.0]), [-1024.0, 3071.0], 4095),
+        (Datatype::Fp32, untold.clone(), [0.0, 1.0], 255),
+        (Datatype::Fp32, range([0.0, 255.0]), [0.0, 255.0], 255),
+        (Datatype::Fp16, range([-1.0, 1.0]), [-1.0, 1.0], 255),
+        (Datatype::Fp32, range([0.0, 65_535.0]), [0.0, 65_535.0], 65_535),
+        (Datatype::Fp32, bits(16), [0.0, 1.0], 65_535),
+    ] {
+        let spec = resolved(datatype, [1, 64, 48], input).expect("it is all there");
+        let spec = spec.pictures().expect("pictures");
+        assert_eq!((spec.range, spec.depth.white()), (range, white), "{datatype}");
+    }
+    for (shape, layout, colour) in [
+        ([2, 64, 48], Layout::Nchw, Colour::Channels(2)),
+        ([64, 48, 2], Layout::Nhwc, Colour::Channels(2)),
+        ([64, 48, 4], Layout::Nhwc, Colour::Channels(4)),
+        ([3, 2, 2], Layout::Nchw, Colour::Rgb),
+        ([64, 48, 1], Layout::Nhwc, Colour::Grey),
+    ] {
+        let spec = resolved(Datatype::Uint16, shape, untold.clone()).expect("it is all there");
+        let spec = spec.pictures().expect("pictures");
+        assert_eq!((spec.layout, spec.colour), (layout, colour), "{shape:?}");
+        assert_eq!((spec.item_shape(), spec.mean.len()), (shape, colour.channels()));
+    }
+    let many = |channels| resolved(Datatype::Fp32, [32, 64, 64], Input { channels, ..untold.clone() });
+    assert!(printed(many(None).expect_err("too many"))[0].contains("say channels = 32"));
+    assert!(many(on_line(3, 32)).is_ok());
+    let message = setting("models.0.input.bits", "17").expect_err("a mistake");
+    assert!(message.contains("models[0].input.bits must be from 1 to 16"), "{message}");
+    let mut deep = bits(16);
+    deep.encoded = parse(EXAMPLE).expect("valid").models[0].input.encoded.clone();
+    let mistakes = printed(resolved(Datatype::Fp32, [3, 32, 32], deep).expect_err("files of 16 bits"));
+    assert!(mistakes[0].contains("of 8 bits"), "{mistakes:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Attacks on a classifier, one file each in `gradient`, `query` and `adaptive`: benign pictures go in, adversarial ones
-//! come out, in what a client can really send, 8 bits a pixel. Those on text are in [`text`].
+//! come out, in what a client can really send, rounded to their depth. Those on text are in [`text`].
 
 mod adaptive;
 mod ball;
@@ -38,7 +38,7 @@ pub trait Attack: Send + Sync {
         1
     }
 
-    /// One picture a seed, adversarial or not, of 8 bits a pixel. `watch` is called as the work goes on.
+    /// One picture a seed, adversarial or not, rounded to its depth. `watch` is called as the work goes on.
     ///
     /// # Errors
     /// When the gradient can't be computed.

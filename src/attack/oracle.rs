@@ -3,7 +3,7 @@
 use super::text::TextOracle;
 use super::{AttackError, Goal, Seed};
 use crate::model::{Classifier, Distribution};
-use crate::tensor::{Item, Picture, to_8_bit};
+use crate::tensor::{Item, Picture, quantised};
 
 /// What comes back for a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,7 @@ impl Answer {
     }
 }
 
-/// Somebody who answers what a picture is. Pictures are rounded to 8 bits a pixel before they are sent.
+/// Somebody who answers what a picture is. Pictures are rounded to their depth before they are sent.
 pub trait Oracle {
     /// One answer a picture.
     ///
@@ -39,7 +39,7 @@ pub trait Oracle {
 /// What an attack by queries made of a seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Made {
-    /// The picture, adversarial or not, of 8 bits a pixel.
+    /// The picture, adversarial or not, rounded to its depth.
     pub picture: Picture,
     /// Questions that were asked for it.
     pub queries: usize,
@@ -92,7 +92,7 @@ impl LocalOracle {
 
 impl Oracle for LocalOracle {
     fn ask(&mut self, pictures: &[Picture]) -> Result<Vec<Answer>, AttackError> {
-        self.answers(pictures.iter().map(|picture| to_8_bit(picture).into()))
+        self.answers(pictures.iter().map(|picture| quantised(picture).into()))
     }
 }
 

@@ -148,9 +148,12 @@ impl Bench<'_> {
 /// Refuses pictures that would have to be resized: what an attack made of them would not survive it.
 fn check_shape(path: &Path, set: &AdversarialSet, input: &PictureSpec) -> Result<()> {
     let Some(picture) = set.seeds().first().map(|seed| &seed.picture) else { return Ok(()) };
-    let actual = (picture.height(), picture.width(), picture.channels());
-    let expected = (input.height, input.width, input.colour.channels());
-    let show = |(height, width, channels): (usize, usize, usize)| format!("{height}x{width}x{channels}");
+    let actual = (picture.height(), picture.width(), picture.channels(), picture.depth().white());
+    let expected = (input.height, input.width, input.colour.channels(), input.depth.white());
+    let show = |(height, width, channels, white): (usize, usize, usize, u16)| match white {
+        255 => format!("{height}x{width}x{channels}"),
+        white => format!("{height}x{width}x{channels} of {} levels", u32::from(white) + 1),
+    };
     if actual != expected {
         bail!(
             "{} was made for another model: its pictures are {}, the model's {}",

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use portcullis::data::decode_picture;
+use anyhow::{Context, Result, bail, ensure};
+use portcullis::data::{Dataset, Options, decode_picture};
 use portcullis::detect::{Decision, Observation, Panel};
 use portcullis::evidence::SqueezedText;
 use portcullis::gateway::{Inspected, Operator, lineup_with_profile};
 use portcullis::model::InputSpec;
 use portcullis::profile::Profile;
 use portcullis::report::Table;
-use portcullis::tensor::Item;
+use portcullis::tensor::{Item, Picture};
 use serde_json::json;
 
 use super::peer::{self, Peer};
@@ -21,7 +21,7 @@ use super::{Common, evidence, setup};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures: PNG, JPEG, WebP or PNM; for a model that takes text, files with a text each. Or the id of a detection that
+    /// Pictures: PNG, JPEG, TIFF, WebP, PNM, or NPY with one; for a model that takes text, files with a text each. Or the id of a detection that
     /// was kept.
     #[arg(required_unless_present = "text", value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -67,7 +67,7 @@ impl Subject<'_> {
                 Ok(Item::from(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
             (Self::File(path), InputSpec::Picture(spec)) => {
-                let picture = decode_picture(&read(path)?, Some((spec.height, spec.width)), spec.preparation());
+                let picture = picture(path, &Options::of(spec));
                 Ok(picture.with_context(|| format!("cannot decode {}", path.display()))?.into())
             }
         }
@@ -94,6 +94,16 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The picture in a file, or the only one in an array.
+fn picture(path: &Path, options: &Options) -> Result<Picture> {
+    if !path.extension().is_some_and(|extension| extension == "npy" || extension == "npz") {
+        return Ok(decode_picture(&read(path)?, options)?);
+    }
+    let dataset = Dataset::open(path, options)?;
+    ensure!(dataset.len() == 1, "it holds {} pictures: save one", dataset.len());
+    Ok(dataset.get(0)?.picture)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

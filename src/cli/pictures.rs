@@ -12,7 +12,7 @@ use portcullis::detect::{Observation, Panel};
 use portcullis::gateway::{Observer, OfflineTeacher};
 use portcullis::model::{PictureSpec, Workers};
 use portcullis::profile::InputId;
-use portcullis::tensor::{Colour, Item, Picture};
+use portcullis::tensor::{Item, Picture};
 
 /// Seed of the choice of benign pictures.
 const SEED: u64 = 1;
@@ -45,13 +45,8 @@ pub struct BenignArguments {
 impl BenignArguments {
     /// Opens the data, brought to the model's size.
     pub fn open(&self, input: &PictureSpec) -> Result<Dataset> {
-        let options = Options {
-            format: self.format,
-            split: self.training_half.then_some(Split::Train),
-            size: Some((input.height, input.width)),
-            preparation: input.preparation(),
-            colour: Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb }),
-        };
+        let split = self.training_half.then_some(Split::Train);
+        let options = Options { format: self.format, split, ..Options::of(input) };
         let dataset = Dataset::open(&self.data, &options)?;
         if dataset.is_empty() {
             bail!("{} holds no pictures", self.data.display());

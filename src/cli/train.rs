@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use portcullis::model::{OutputSpec, PictureSpec};
-use portcullis::tensor::{Colour, Datatype, Layout, OutputKind};
+use portcullis::tensor::{Colour, Datatype, Depth, Layout, OutputKind};
 use portcullis::train::{Augment, Contract, Front, Supervision};
 
 use super::training::{Task, TrainingArguments};
@@ -22,7 +22,8 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let loader = setup::unconfigured_loader()?;
     let first = arguments.training.peek()?.get(0)?.picture;
     let side = arguments.side.map(usize::from);
-    let input = input(first.channels(), side.unwrap_or(first.height()), side.unwrap_or(first.width()));
+    let (height, width) = (side.unwrap_or(first.height()), side.unwrap_or(first.width()));
+    let input = input(first.channels(), height, width, first.depth());
     let dataset = arguments.training.open(&input)?;
     let examples = arguments.training.read(&dataset, &input)?;
     let classes = examples.classes()?.max(dataset.classes().map_or(0, |names| names.len()));
@@ -41,17 +42,18 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What our own classifiers take: planar pixels from 0 to 1.
-fn input(channels: usize, height: usize, width: usize) -> PictureSpec {
-    let colour = if channels == 1 { Colour::Grey } else { Colour::Rgb };
+/// What our own classifiers take: planar pixels, from 0 to 1 or, where there are more than 8 bits, as whole numbers.
+fn input(channels: usize, height: usize, width: usize, depth: Depth) -> PictureSpec {
+    let colour = Colour::of_channels(channels);
     PictureSpec {
         name: "image".into(),
-        datatype: Datatype::Fp32,
+        datatype: if depth.is_8_bit() { Datatype::Fp32 } else { Datatype::Uint16 },
         layout: Layout::Nchw,
         colour,
         height,
         width,
-        range: [0.0, 1.0],
+        range: [0.0, if depth.is_8_bit() { 1.0 } else { depth.white().into() }],
+        depth,
         mean: vec![0.0; colour.channels()],
         std: vec![1.0; colour.channels()],
         encoded: None,

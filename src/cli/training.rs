@@ -12,7 +12,7 @@ use portcullis::data::{DataError, Dataset, Format, Options, Split};
 use portcullis::model::{Classifier, OnnxModel, PictureSpec};
 use portcullis::profile::Loader;
 use portcullis::report::{Curve, LearningCurves, Panel, svg_to_png};
-use portcullis::tensor::{Colour, Picture};
+use portcullis::tensor::Picture;
 use portcullis::train::{
     Accelerator, Adversary, Architecture, Augment, Contract, Epoch, Event, Examples, Front, Method, Objective, Plan,
     Robust, Size, Supervision, TrainError, Trained, train,
@@ -139,9 +139,7 @@ impl TrainingArguments {
     }
 
     fn half(&self, input: &PictureSpec, split: Option<Split>) -> Result<Dataset, DataError> {
-        let colour = Some(if input.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb });
-        let (size, preparation) = (Some((input.height, input.width)), input.preparation());
-        Dataset::open(&self.data, &Options { format: self.format, split, size, preparation, colour })
+        Dataset::open(&self.data, &Options { format: self.format, split, ..Options::of(input) })
     }
 
     /// The test half, if it is another than the one that is trained on.

@@ -217,12 +217,18 @@ fn input(mut section: Section<'_>) -> Input {
             side.value > 0
         })
     };
-    let (height, width) = (side("height"), side("width"));
+    let (height, width, channels) = (side("height"), side("width"), side("channels"));
     let range = section.optional::<[f32; 2]>("range");
     if let Some(range) = &range
         && range.value[0] >= range.value[1]
     {
         section.wrong(range.at.clone(), "range", "must be [black, white] with black below white");
+    }
+    let bits = section.optional::<u32>("bits");
+    if let Some(bits) = &bits
+        && !(1..=16).contains(&bits.value)
+    {
+        section.wrong(bits.at.clone(), "bits", "must be from 1 to 16");
     }
     let std = section.optional::<Vec<f32>>("std");
     if let Some(std) = &std
@@ -238,9 +244,11 @@ fn input(mut section: Section<'_>) -> Input {
         datatype: section.optional("datatype"),
         layout: section.optional("layout"),
         colour: section.optional("colour"),
+        channels,
         height,
         width,
         range,
+        bits,
         mean: section.optional("mean"),
         std,
         encoded,

@@ -228,12 +228,16 @@ pub struct Input {
     pub layout: Option<Located<Layout>>,
     /// Order of the channels.
     pub colour: Option<Located<Colour>>,
+    /// Number of channels.
+    pub channels: Option<Located<usize>>,
     /// Rows.
     pub height: Option<Located<usize>>,
     /// Columns.
     pub width: Option<Located<usize>>,
     /// Values of black and white before mean and std are applied.
     pub range: Option<Located<[f32; 2]>>,
+    /// How finely pixels are graded, from 1 to 16.
+    pub bits: Option<Located<u32>>,
     /// What the client subtracts, per channel of the tensor.
     pub mean: Option<Located<Vec<f32>>>,
     /// What the client divides by, per channel of the tensor.

@@ -93,6 +93,15 @@ impl FromNode for usize {
     }
 }
 
+impl FromNode for u32 {
+    const EXPECTED: &'static str = usize::EXPECTED;
+
+    fn from_node(node: &Node) -> Option<Result<Self, String>> {
+        let narrow = |number: usize| Self::try_from(number).map_err(|_| "must be a number of 32 bits".to_owned());
+        usize::from_node(node).map(|number| number.and_then(narrow))
+    }
+}
+
 impl FromNode for f64 {
     const EXPECTED: &'static str = "a number";
 

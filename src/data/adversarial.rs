@@ -9,7 +9,7 @@ use super::array::{Npz, write_array};
 use super::dataset::Sample;
 use super::error::{DataError, broken};
 use super::file::{file_name, stream_atomically};
-use super::numpy::Pictures;
+use super::numpy::{Pictures, WHITE, white_in};
 use crate::tensor::Picture;
 
 /// What one attack made of the seeds.
@@ -25,8 +25,8 @@ pub struct AttackResult {
 
 /// Benign seeds and the results of attacks on them.
 ///
-/// On disk: `x` (uint8, `N x height x width x channels`) the seeds, `y` their labels, and for each attack `adv_<name>`
-/// (as `x`) and `ok_<name>` (`N` booleans).
+/// On disk: `x` (uint8, or uint16 beyond 8 bits, `N x height x width x channels`) the seeds, `y` their labels, and for each
+/// attack `adv_<name>` (as `x`) and `ok_<name>` (`N` booleans); with uint16 the number of white, `white`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdversarialSet {
     seeds: Vec<Sample>,
@@ -46,7 +46,8 @@ impl AdversarialSet {
         let Some(first) = seeds.first() else {
             return Err(broken(path, "it has no seeds"));
         };
-        let shape = |picture: &Picture| [picture.channels(), picture.height(), picture.width()];
+        let shape =
+            |picture: &Picture| ([picture.channels(), picture.height(), picture.width()], picture.depth().white());
         let expected = shape(&first.picture);
         if seeds.iter().any(|seed| shape(&seed.picture) != expected) {
             return Err(broken(path, "its seeds are not all of one shape"));
@@ -68,7 +69,8 @@ impl AdversarialSet {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
         let path = path.as_ref();
         let mut archive = Npz::open(path)?;
-        let pictures = pictures(&mut archive, "x")?;
+        let white = white_in(&mut archive)?;
+        let pictures = pictures(&mut archive, "x", white)?;
         let labels = archive.array("y")?.map(|labels| labels.labels()).transpose()?;
         if labels.as_ref().is_some_and(|labels| labels.len() != pictures.len()) {
             return Err(broken(path, "it has not one label for each seed"));
@@ -82,15 +84,15 @@ impl AdversarialSet {
         for name in archive.names().iter().filter_map(|name| name.strip_prefix("adv_")) {
             attacks.push(AttackResult {
                 name: name.to_owned(),
-                pictures: self::pictures(&mut archive, &format!("adv_{name}"))?,
+                pictures: self::pictures(&mut archive, &format!("adv_{name}"), white)?,
                 successful: archive.required(&format!("ok_{name}"))?.flags()?,
             });
         }
         Self::checked(path, seeds.collect(), attacks)
     }
 
-    /// Writes the set whole or not at all. Pixels are rounded to 8 bits, so an attack must have succeeded on
-    /// [rounded](crate::tensor::to_8_bit) pictures to count as successful.
+    /// Writes the set whole or not at all. Pixels are rounded to the seeds' depth, so an attack must have succeeded on
+    /// [rounded](crate::tensor::quantised) pictures to count as successful.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -102,6 +104,9 @@ impl AdversarialSet {
 
     fn write<W: Write + Seek>(&self, mut archive: NpzWriter<W>) -> io::Result<()> {
         write_pictures(&mut archive, "x", self.seeds.iter().map(|seed| &seed.picture))?;
+        if let Some(depth) = self.seeds.first().map(|seed| seed.picture.depth()).filter(|depth| !depth.is_8_bit()) {
+            write_array(&mut archive, WHITE, &[1], [depth.white()])?;
+        }
         if let Some(labels) =
             self.seeds.iter().map(|seed| seed.label.map(|label| label as i64)).collect::<Option<Vec<_>>>()
         {
@@ -140,8 +145,8 @@ impl AdversarialSet {
     }
 }
 
-fn pictures(archive: &mut Npz, name: &str) -> Result<Vec<Picture>, DataError> {
-    let pictures = Pictures::new(archive.required(name)?)?;
+fn pictures(archive: &mut Npz, name: &str, white: Option<u16>) -> Result<Vec<Picture>, DataError> {
+    let pictures = Pictures::ours(archive.required(name)?, white)?;
     (0..pictures.len()).map(|index| pictures.get(index)).collect()
 }
 
@@ -150,17 +155,18 @@ fn write_pictures<'a, W: Write + Seek>(
     name: &str,
     pictures: impl ExactSizeIterator<Item = &'a Picture> + Clone,
 ) -> io::Result<()> {
-    let [height, width, channels] = match pictures.clone().next() {
-        Some(first) => [first.height(), first.width(), first.channels()],
-        None => [0; 3],
-    };
-    let shape = [pictures.len(), height, width, channels];
-    write_array(archive, name, &shape, pictures.flat_map(Picture::to_interleaved_u8))
+    let Some(first) = pictures.clone().next() else { return write_array(archive, name, &[0; 4], [0_u8; 0]) };
+    let shape = [pictures.len(), first.height(), first.width(), first.channels()];
+    match first.depth().is_8_bit() {
+        true => write_array(archive, name, &shape, pictures.flat_map(Picture::to_interleaved_u8)),
+        false => write_array(archive, name, &shape, pictures.flat_map(Picture::to_interleaved_levels)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Depth;
 
     fn grey(pixels: [u8; 4]) -> Picture {
         Picture::from_interleaved_u8(1, 2, 2, &pixels).unwrap()
@@ -187,6 +193,21 @@ mod tests {
         assert_eq!(read.attacks(), ["fgsm8", "pgd8"]);
         assert_eq!(read.pictures("fgsm8").unwrap()[1], grey([5, 6, 7, 8]));
         assert_eq!(read.pictures("deepfool"), None);
+    }
+
+    #[test]
+    fn finer_pictures_keep_their_levels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.npz");
+        for depth in [12, 16].map(Depth::of_bits) {
+            let dual = |levels: [u16; 2]| Picture::from_interleaved_levels(2, 1, 1, &levels, depth).unwrap();
+            let seeds = vec![Sample { picture: dual([0, 1]), label: Some(1), name: "set.npz#0".to_owned() }];
+            let pictures = vec![dual([depth.white(), 4094])];
+            let attack = AttackResult { name: "pgd8".to_owned(), pictures, successful: vec![true] };
+            let set = AdversarialSet::new(seeds, vec![attack]).unwrap();
+            set.save(&path).unwrap();
+            assert_eq!(AdversarialSet::open(&path).unwrap(), set);
+        }
     }
 
     #[test]

@@ -14,9 +14,9 @@ use super::idx::{self, Idx};
 use super::labels;
 use super::names;
 use super::numpy::{self, Numpy};
+use super::options::Options;
 use super::signs::{Request, Signs};
-use crate::tensor::Colour;
-use crate::tensor::{Picture, PictureError, Preparation, crop_and_resize, grey, rgb, to_8_bit};
+use crate::tensor::Picture;
 
 /// One picture with what is known about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,14 +32,14 @@ pub struct Sample {
 /// How the data lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// JPEG, PNG, WebP, PPM and PGM files: a folder a class, a flat folder, or those that a CSV file labels (`file,label`; a
+    /// JPEG, PNG, TIFF, WebP, PPM and PGM files: a folder a class, a flat folder, or those that a CSV file labels (`file,label`; a
     /// `labels.csv` in the folder, or the file itself).
     Folder,
     /// IDX files, as those of MNIST.
     Idx,
     /// The binary versions of CIFAR-10 and CIFAR-100.
     Cifar,
-    /// NPZ or NPY arrays, `N x height x width [x channels]`.
+    /// NPZ or NPY arrays, `N x height x width [x channels]` or `N x channels x height x width`.
     Numpy,
     /// The synthetic set, drawn instead of read.
     Signs,
@@ -122,22 +122,6 @@ impl fmt::Display for Split {
     }
 }
 
-/// What to read and what to make of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
-    /// The format; guessed where it is not given.
-    pub format: Option<Format>,
-    /// The half to read; the test half where it is not given and there is one.
-    pub split: Option<Split>,
-    /// `(height, width)` to bring every picture to, by a centre crop and bilinear resizing, rounded to 8 bits as by the
-    /// library of a client; pictures keep their own size where it is not given.
-    pub size: Option<(usize, usize)>,
-    /// What a server makes of encoded pictures for its model, done instead of the crop where there is a `size`.
-    pub preparation: Option<Preparation>,
-    /// Grey, or three channels (a [`Picture`] is always red first); as stored where it is not given.
-    pub colour: Option<Colour>,
-}
-
 /// What a format's reader does.
 pub(super) trait Reader: fmt::Debug + Send + Sync {
     /// How many samples there are.
@@ -190,7 +174,7 @@ impl Dataset {
             Format::Folder => Box::new(Folder::open(path)?),
             Format::Idx => Box::new(Idx::open(path, options.split)?),
             Format::Cifar => Box::new(Cifar::open(path, options.split)?),
-            Format::Numpy => Box::new(Numpy::open(path, options.split)?),
+            Format::Numpy => Box::new(Numpy::open(path, options.split, options.values)?),
             Format::Signs => return Err(DataError::Synthetic(format!("{} is something else", path.display()))),
         };
         let classes = reader.classes().or_else(|| names::of(path));
@@ -227,17 +211,11 @@ impl Dataset {
         if index >= self.len() {
             return Err(DataError::OutOfBounds { index, len: self.len() });
         }
-        let mut sample = self.reader.get(index)?;
-        sample.picture = match self.options.colour {
-            Some(Colour::Grey) => grey(&sample.picture),
-            Some(Colour::Rgb | Colour::Bgr) => rgb(&sample.picture),
-            None => sample.picture,
-        };
-        if let Some(size) = self.options.size {
-            sample.picture = fitted(sample.picture, size, self.options.preparation)
-                .map_err(|source| DataError::Picture { name: sample.name.clone(), source })?;
+        let Sample { picture, label, name } = self.reader.get(index)?;
+        match self.options.applied(picture) {
+            Ok(picture) => Ok(Sample { picture, label, name }),
+            Err(source) => Err(DataError::Picture { name, source }),
         }
-        Ok(sample)
     }
 
     /// All samples in order. Broken ones are skipped and kept for [`Samples::skipped`], unless `strict`: then the first
@@ -285,22 +263,6 @@ impl<I: Iterator<Item = usize>> Iterator for Samples<'_, I> {
         }
         None
     }
-}
-
-/// The picture in the size `height, width`: prepared as by a server, or cropped and scaled as by a client's library.
-pub(super) fn fitted(
-    picture: Picture,
-    (height, width): (usize, usize),
-    preparation: Option<Preparation>,
-) -> Result<Picture, PictureError> {
-    if let Some(preparation) = preparation {
-        let shape = (picture.height(), picture.width(), picture.channels());
-        return preparation.prepare(&picture.to_interleaved_u8(), shape, (height, width));
-    }
-    if (picture.height(), picture.width()) == (height, width) {
-        return Ok(picture);
-    }
-    Ok(to_8_bit(&crop_and_resize(&picture, height, width)?))
 }
 
 /// The folder of the asked half, where a folder holds nothing but halves.

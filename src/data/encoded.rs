@@ -1,11 +1,11 @@
-//! Encoded pictures on disk: JPEG, PNG, WebP and PNM.
+//! Encoded pictures on disk: JPEG, PNG, WebP, PNM and TIFF.
 
 use std::io::{BufRead, Cursor, Seek};
 
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader};
 
-use super::dataset::fitted;
-use crate::tensor::{Picture, Preparation};
+use super::options::Options;
+use crate::tensor::{Depth, Picture, PictureError};
 
 /// More pixels than any camera's; a file that claims more is not worth its memory.
 const MOST_PIXELS: u64 = 64 << 20;
@@ -21,7 +21,8 @@ impl DecodeError {
     }
 }
 
-/// Decodes a picture, its size checked first: grey stays one channel, anything else becomes red, green and blue.
+/// Decodes a picture, its size checked first: grey stays one channel, anything else becomes red, green and blue; 16 bits
+/// stay 16, floats of TIFF become so.
 pub(super) fn decode(source: impl BufRead + Seek) -> Result<Picture, DecodeError> {
     let reader = ImageReader::new(source).with_guessed_format().map_err(DecodeError::because)?;
     let decoder = reader.into_decoder().map_err(DecodeError::because)?;
@@ -31,26 +32,29 @@ pub(super) fn decode(source: impl BufRead + Seek) -> Result<Picture, DecodeError
         return Err(DecodeError(format!("{width}x{height} is more than the {allowed} megapixels allowed")));
     }
     let image = DynamicImage::from_decoder(decoder).map_err(DecodeError::because)?;
-    let (channels, bytes) = match image.color().has_color() {
-        true => (3, image.into_rgb8().into_raw()),
-        false => (1, image.into_luma8().into_raw()),
-    };
-    Picture::from_interleaved_u8(channels, height as usize, width as usize, &bytes).map_err(DecodeError::because)
+    of(image, height as usize, width as usize).map_err(DecodeError::because)
 }
 
-/// Decodes the bytes of a JPEG, PNG, WebP or PNM file; with `size` (`height, width`) cropped to its aspect ratio in the
-/// centre and scaled, or prepared as by a server, as [`Dataset`](super::Dataset) does with the pictures of a folder.
+fn of(image: DynamicImage, height: usize, width: usize) -> Result<Picture, PictureError> {
+    let bytes = |channels, bytes: Vec<u8>| Picture::from_interleaved_u8(channels, height, width, &bytes);
+    let levels = |channels, levels: Vec<u16>| {
+        Picture::from_interleaved_levels(channels, height, width, &levels, Depth::SIXTEEN_BITS)
+    };
+    match image.color() {
+        ColorType::L16 | ColorType::La16 => levels(1, image.into_luma16().into_raw()),
+        ColorType::Rgb16 | ColorType::Rgba16 | ColorType::Rgb32F | ColorType::Rgba32F => {
+            levels(3, image.into_rgb16().into_raw())
+        }
+        colour if colour.has_color() => bytes(3, image.into_rgb8().into_raw()),
+        _ => bytes(1, image.into_luma8().into_raw()),
+    }
+}
+
+/// Decodes the bytes of a JPEG, PNG, WebP, PNM or TIFF file, and brings the picture to the size, colours and depth of the
+/// options, as [`Dataset`](super::Dataset) does with the pictures of a folder.
 ///
 /// # Errors
 /// When the bytes are no such picture, or one that is too large.
-pub fn decode_picture(
-    bytes: &[u8],
-    size: Option<(usize, usize)>,
-    preparation: Option<Preparation>,
-) -> Result<Picture, DecodeError> {
-    let picture = decode(Cursor::new(bytes))?;
-    match size {
-        Some(size) => fitted(picture, size, preparation).map_err(DecodeError::because),
-        None => Ok(picture),
-    }
+pub fn decode_picture(bytes: &[u8], options: &Options) -> Result<Picture, DecodeError> {
+    options.applied(decode(Cursor::new(bytes))?).map_err(DecodeError::because)
 }

@@ -1,4 +1,4 @@
-//! One picture as a file that keeps every pixel: PNG where 8 bits are enough, else NPY.
+//! One picture as a file that keeps every pixel: PNG where 8 or 16 bits are enough, else NPY.
 
 use std::io;
 use std::path::Path;
@@ -9,18 +9,22 @@ use serde::{Deserialize, Serialize};
 use super::array::Array;
 use super::encoded::decode_picture;
 use super::error::{DataError, broken};
-use super::export::write_png;
+use super::export::write_exact_png;
 use super::numpy::Pictures;
-use crate::tensor::{Picture, to_8_bit};
+use super::options::Options;
+use crate::tensor::{Depth, Picture, quantised};
 
-/// How far a pixel may be from its 8-bit value: what undoing a normalisation costs in `f32`.
+/// How far a pixel may be from its level: what undoing a normalisation costs in `f32`.
 const ROUNDING: f32 = 1e-6;
+
+/// What PNG can tell.
+const PNG_DEPTHS: [Depth; 2] = [Depth::EIGHT_BITS, Depth::SIXTEEN_BITS];
 
 /// The form of such a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExactFormat {
-    /// PNG, 8 bits a channel.
+    /// PNG, 8 or 16 bits a channel.
     Png,
     /// NumPy's: `1 x height x width x channels` of `float32` in [0, 1].
     Npy,
@@ -42,10 +46,11 @@ impl ExactFormat {
 /// When it has more pixels than such a file can hold.
 pub fn encode_exactly(picture: &Picture) -> io::Result<(ExactFormat, Vec<u8>)> {
     let mut file = Vec::new();
-    let rounded = to_8_bit(picture);
-    let is_8_bit = rounded.pixels().iter().zip(picture.pixels()).all(|(one, other)| (one - other).abs() <= ROUNDING);
-    if is_8_bit && [1, 3].contains(&picture.channels()) {
-        write_png(&mut file, picture)?;
+    let rounded = quantised(picture);
+    let is_graded = rounded.pixels().iter().zip(picture.pixels()).all(|(one, other)| (one - other).abs() <= ROUNDING);
+    let fits_png = [1, 3].contains(&picture.channels()) && PNG_DEPTHS.contains(&picture.depth());
+    if is_graded && fits_png {
+        write_exact_png(&mut file, picture)?;
         return Ok((ExactFormat::Png, file));
     }
     let shape = [1, picture.height(), picture.width(), picture.channels()].map(|side| side as u64);
@@ -57,18 +62,19 @@ pub fn encode_exactly(picture: &Picture) -> io::Result<(ExactFormat, Vec<u8>)> {
     Ok((ExactFormat::Npy, file))
 }
 
-/// The picture in such a file, which errors call `name`.
+/// The picture of that depth in such a file, which errors call `name`.
 ///
 /// # Errors
 /// When it is none.
-pub fn decode_exactly(name: &Path, format: ExactFormat, file: Vec<u8>) -> Result<Picture, DataError> {
-    match format {
-        ExactFormat::Png => decode_picture(&file, None, None).map_err(|error| broken(name, error)),
+pub fn decode_exactly(name: &Path, format: ExactFormat, depth: Depth, file: Vec<u8>) -> Result<Picture, DataError> {
+    let picture = match format {
+        ExactFormat::Png => decode_picture(&file, &Options::default()).map_err(|error| broken(name, error)),
         ExactFormat::Npy => {
-            let pictures = Pictures::new(Array::in_memory(name, file)?)?;
+            let pictures = Pictures::ours(Array::in_memory(name, file)?, None)?;
             if pictures.len() == 0 { Err(broken(name, "it holds no picture")) } else { pictures.get(0) }
         }
-    }
+    };
+    Ok(picture?.with_depth(depth))
 }
 
 #[cfg(test)]
@@ -77,7 +83,7 @@ mod tests {
 
     fn round_trip(picture: &Picture) -> (ExactFormat, Picture) {
         let (format, file) = encode_exactly(picture).unwrap();
-        (format, decode_exactly(Path::new("it"), format, file).unwrap())
+        (format, decode_exactly(Path::new("it"), format, picture.depth(), file).unwrap())
     }
 
     #[test]
@@ -93,9 +99,22 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_bits_become_png_where_it_has_such_channels() {
+        let levels: Vec<u16> = (0..60).map(|level| 1111 * level).collect();
+        for (channels, bits, format) in
+            [(1, 16, ExactFormat::Png), (3, 16, ExactFormat::Png), (2, 16, ExactFormat::Npy), (1, 12, ExactFormat::Npy)]
+        {
+            let (width, depth) = (12 / channels, Depth::of_bits(bits));
+            let deep = Picture::from_interleaved_levels(channels, 5, width, &levels, depth).unwrap();
+            assert_eq!(round_trip(&deep), (format, deep));
+        }
+    }
+
+    #[test]
     fn what_is_no_picture_is_an_error_that_names_it() {
         for format in [ExactFormat::Png, ExactFormat::Npy] {
-            let error = decode_exactly(Path::new("it.png"), format, b"nothing of the kind".to_vec()).unwrap_err();
+            let error = decode_exactly(Path::new("it.png"), format, Depth::EIGHT_BITS, b"nothing of the kind".to_vec())
+                .unwrap_err();
             assert!(error.to_string().contains("it.png"), "{error}");
         }
     }

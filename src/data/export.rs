@@ -12,7 +12,8 @@ use super::array::write_array;
 use super::dataset::Sample;
 use super::error::{DataError, broken};
 use super::file::{fill_atomically, stream_atomically, write_atomically};
-use crate::tensor::Picture;
+use super::numpy::WHITE;
+use crate::tensor::{Depth, Picture, shown};
 
 /// A failure on the way: of the data that are read, or of what is written.
 enum Failure {
@@ -52,7 +53,7 @@ pub fn write_folders(
         for (index, sample) in samples.enumerate() {
             let sample = sample.map_err(Failure::Data)?;
             let folder = folder_of(root, classes, &sample)?;
-            write_png(File::create(folder.join(format!("{index:06}.png")))?, &sample.picture)?;
+            write_exact_png(File::create(folder.join(format!("{index:06}.png")))?, &sample.picture)?;
         }
         Ok(())
     };
@@ -69,19 +70,34 @@ fn folder_of(root: &Path, classes: &[String], sample: &Sample) -> Result<PathBuf
     }
 }
 
-/// Writes a grey or coloured picture as PNG, its pixels rounded to 8 bits.
+/// Writes a picture for people as PNG: [as it is shown](shown), its pixels rounded to 8 bits.
 pub(crate) fn write_png(file: impl Write, picture: &Picture) -> io::Result<()> {
+    let picture = shown(picture);
     let colour = if picture.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    encode_png(file, &picture, &picture.to_interleaved_u8(), colour)
+}
+
+/// Writes a grey or coloured picture as PNG of 8 bits or, where it has more, of 16.
+pub(super) fn write_exact_png(file: impl Write, picture: &Picture) -> io::Result<()> {
+    let colour = match picture.channels() {
+        _ if picture.depth().is_8_bit() => return write_png(file, picture),
+        1 => ExtendedColorType::L16,
+        3 => ExtendedColorType::Rgb16,
+        channels => return Err(io::Error::other(format!("PNG holds no picture of {channels} channels"))),
+    };
+    let levels = picture.clone().with_depth(Depth::SIXTEEN_BITS).to_interleaved_levels();
+    encode_png(file, picture, bytemuck::cast_slice(&levels), colour)
+}
+
+fn encode_png(file: impl Write, picture: &Picture, bytes: &[u8], colour: ExtendedColorType) -> io::Result<()> {
     let mut file = BufWriter::new(file);
     let (width, height) = (picture.width() as u32, picture.height() as u32);
-    PngEncoder::new(&mut file)
-        .write_image(&picture.to_interleaved_u8(), width, height, colour)
-        .map_err(io::Error::other)?;
+    PngEncoder::new(&mut file).write_image(bytes, width, height, colour).map_err(io::Error::other)?;
     file.flush()
 }
 
-/// Writes `count` labelled samples of one shape as the arrays `x` (uint8, `N x height x width x channels`) and `y` of an
-/// NPZ file, whole or not at all; the names of the classes go beside it, into `NAME.classes.txt`.
+/// Writes `count` labelled samples of one shape and depth as the arrays `x` (uint8, or uint16 beyond 8 bits, `N x height x
+/// width x channels`) and `y` of an NPZ file, with uint16 also the number of white, `white`; whole or not at all; the names of the classes go beside it, into `NAME.classes.txt`.
 ///
 /// # Errors
 /// When there are fewer samples, when one has an error, no label or another shape, and when the file cannot be written.
@@ -105,22 +121,26 @@ fn write_arrays<W: Write + Seek>(
     samples: impl Iterator<Item = Result<Sample, DataError>>,
 ) -> Result<(), Failure> {
     let mut samples = samples.take(count).peekable();
-    let shape = match samples.peek() {
-        Some(Ok(first)) => [first.picture.height(), first.picture.width(), first.picture.channels()],
-        _ => [0; 3],
+    let (shape, depth) = match samples.peek() {
+        Some(Ok(first)) => (shape(&first.picture), first.picture.depth()),
+        _ => ([0; 3], Depth::EIGHT_BITS),
     };
     let (mut labels, mut failure) = (Vec::with_capacity(count), None);
-    let pixels = samples.map_while(|sample| match sample.and_then(|sample| pixels_and_label(&sample, shape)) {
-        Ok((pixels, label)) => {
+    let levels = samples.map_while(|sample| match sample.and_then(|sample| levels_and_label(&sample, shape, depth)) {
+        Ok((levels, label)) => {
             labels.push(label);
-            Some(pixels)
+            Some(levels)
         }
         Err(error) => {
             failure = Some(error);
             None
         }
     });
-    let written = write_array(&mut archive, "x", &[count, shape[0], shape[1], shape[2]], pixels.flatten());
+    let all = [count, shape[0], shape[1], shape[2]];
+    let written = match depth.is_8_bit() {
+        true => write_array(&mut archive, "x", &all, levels.flatten().map(|level| level as u8)),
+        false => write_array(&mut archive, "x", &all, levels.flatten()),
+    };
     if let Some(error) = failure {
         return Err(Failure::Data(error));
     }
@@ -129,16 +149,26 @@ fn write_arrays<W: Write + Seek>(
     }
     written?;
     write_array(&mut archive, "y", &[count], labels)?;
+    if !depth.is_8_bit() {
+        write_array(&mut archive, WHITE, &[1], [depth.white()])?;
+    }
     Ok(archive.zip_writer().finish().map_err(io::Error::from)?.flush()?)
 }
 
-fn pixels_and_label(sample: &Sample, shape: [usize; 3]) -> Result<(Vec<u8>, i64), DataError> {
-    let picture = &sample.picture;
-    if [picture.height(), picture.width(), picture.channels()] != shape {
-        return Err(broken(Path::new(&sample.name), "its shape is not that of the first picture; ask for a size"));
+fn shape(picture: &Picture) -> [usize; 3] {
+    [picture.height(), picture.width(), picture.channels()]
+}
+
+fn levels_and_label(sample: &Sample, shape: [usize; 3], depth: Depth) -> Result<(Vec<u16>, i64), DataError> {
+    let wrong = |reason: &str| broken(Path::new(&sample.name), reason);
+    if self::shape(&sample.picture) != shape {
+        return Err(wrong("its shape is not that of the first picture; ask for a size"));
     }
-    let label = sample.label.ok_or_else(|| broken(Path::new(&sample.name), "it has no label"))?;
-    Ok((picture.to_interleaved_u8(), label as i64))
+    if sample.picture.depth() != depth {
+        return Err(wrong("it has not as many bits as the first picture"));
+    }
+    let label = sample.label.ok_or_else(|| wrong("it has no label"))?;
+    Ok((sample.picture.to_interleaved_levels(), label as i64))
 }
 
 #[cfg(test)]

@@ -6,9 +6,14 @@ use super::array::{Array, Kind, Npz};
 use super::dataset::{Reader, Sample, Split};
 use super::error::{DataError, broken};
 use super::file::{file_name, files_in};
-use crate::tensor::Picture;
+use crate::model::PictureSpec;
+use crate::tensor::{Datatype, Depth, Layout, Picture};
 
-/// How far a float pixel may lie outside [0, 1]: rounding.
+/// The array of an archive that holds the number of white, where that is not the largest of the pictures' type.
+pub(super) const WHITE: &str = "white";
+/// From black to white, bytes that are whole numbers span less.
+const WIDER_THAN_BYTES: f32 = 256.0;
+/// How far a pixel may lie outside its range, as a share of it: rounding.
 const PIXEL_TOLERANCE: f64 = 1e-5;
 
 /// Whether the name is that of an array or an archive of arrays.
@@ -16,33 +21,89 @@ pub(super) fn is_array(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npz" || extension == "npy")
 }
 
-/// An array of pictures: `N x height x width` or `N x height x width x channels`.
+/// What the numbers of a model's own kind mean in arrays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Values {
+    /// Whether these are floats, and not integers.
+    pub are_floats: bool,
+    /// Values of black and white.
+    pub range: [f32; 2],
+}
+
+impl Values {
+    /// Of a model whose values are neither bytes nor floats of a similar range, for which arrays of bytes or from 0 to 1 are
+    /// usual.
+    pub(super) fn of(input: &PictureSpec) -> Option<Self> {
+        let [low, high] = input.range;
+        let are_floats = input.datatype.is_float();
+        let are_own = if are_floats { high - low > WIDER_THAN_BYTES } else { input.datatype != Datatype::Uint8 };
+        are_own.then_some(Self { are_floats, range: input.range })
+    }
+}
+
+/// An array of pictures: `N x height x width`, `N x height x width x channels` or `N x channels x height x width`.
 #[derive(Debug)]
 pub(super) struct Pictures {
     array: Array,
+    layout: Layout,
     channels: usize,
     height: usize,
     width: usize,
+    /// Numbers of black and white.
+    range: [f32; 2],
+    depth: Depth,
 }
 
 impl Pictures {
-    /// Checks that an array can hold pictures.
-    pub(super) fn new(array: Array) -> Result<Self, DataError> {
-        let (height, width, channels) = match *array.shape() {
-            [_, height, width] => (height, width, 1),
-            [_, height, width, channels @ (1 | 3)] => (height, width, channels),
-            ref shape => {
-                let reason = format!("pictures must be N x height x width [x 1 or 3 channels], these are {shape:?}");
-                return Err(broken(array.path(), reason));
+    /// Checks that an array can hold pictures. What its numbers mean is said by `values`, if they are of that kind, or, of
+    /// integers, by `white`.
+    fn new(array: Array, values: Option<Values>, white: Option<u16>) -> Result<Self, DataError> {
+        let sides = match *array.shape() {
+            [_, channels @ (1 | 3), height, width] if !matches!(width, 1 | 3) => {
+                Some((Layout::Nchw, [height, width, channels]))
             }
+            [_, channels, height, width] if channels < height && channels < width && !matches!(width, 1 | 3) => {
+                Some((Layout::Nchw, [height, width, channels]))
+            }
+            [_, height, width, channels] if matches!(channels, 1 | 3) || channels < height.min(width) => {
+                Some((Layout::Nhwc, [height, width, channels]))
+            }
+            [_, height, width] => Some((Layout::Nhwc, [height, width, 1])),
+            _ => None,
         };
-        if height == 0 || width == 0 {
-            return Err(broken(array.path(), format!("pictures of {height}x{width}")));
+        Self::of(array, sides, values, white)
+    }
+
+    /// The same of an array that is written here: channels come last, floats range from 0 to 1.
+    pub(super) fn ours(array: Array, white: Option<u16>) -> Result<Self, DataError> {
+        let sides = match *array.shape() {
+            [_, height, width] => Some((Layout::Nhwc, [height, width, 1])),
+            [_, height, width, channels] => Some((Layout::Nhwc, [height, width, channels])),
+            _ => None,
+        };
+        Self::of(array, sides, None, white)
+    }
+
+    fn of(
+        array: Array,
+        sides: Option<(Layout, [usize; 3])>,
+        values: Option<Values>,
+        white: Option<u16>,
+    ) -> Result<Self, DataError> {
+        let Some((layout, [height, width, channels])) = sides else {
+            let shape = array.shape();
+            let reason = format!("pictures must be N x height x width [x channels], these are {shape:?}");
+            return Err(broken(array.path(), reason));
+        };
+        if height == 0 || width == 0 || channels == 0 {
+            return Err(broken(array.path(), format!("pictures of {height}x{width}x{channels}")));
         }
-        match array.kind() {
-            (Kind::Float, _) | (Kind::Unsigned, 1) => Ok(Self { array, channels, height, width }),
-            _ => Err(broken(array.path(), "pictures must be uint8, or floats from 0 to 1")),
-        }
+        let range = range(&array, values, white)?;
+        let depth = match array.kind() {
+            (Kind::Float, _) if values.is_none() => Depth::EIGHT_BITS,
+            _ => Depth::of_span(range[1] - range[0]),
+        };
+        Ok(Self { array, layout, channels, height, width, range, depth })
     }
 
     /// How many there are.
@@ -52,19 +113,40 @@ impl Pictures {
 
     /// The picture `index`.
     pub(super) fn get(&self, index: usize) -> Result<Picture, DataError> {
-        let white = if self.array.kind().0 == Kind::Float { 1.0 } else { 255.0 };
+        let [low, high] = self.range.map(f64::from);
         let numbers = self.array.numbers(index, 1)?;
-        if let Some(number) =
-            numbers.iter().find(|&number| !(-PIXEL_TOLERANCE..=white + PIXEL_TOLERANCE).contains(number))
-        {
-            let reason = format!("picture {index} holds {number}; floats must lie in 0 to 1");
+        let tolerance = PIXEL_TOLERANCE * (high - low);
+        if let Some(number) = numbers.iter().find(|&number| !(low - tolerance..=high + tolerance).contains(number)) {
+            let reason = format!("picture {index} holds {number}; its pixels must lie in {low} to {high}");
             return Err(broken(self.array.path(), reason));
         }
-        let planar = (0..self.channels)
-            .flat_map(|channel| numbers.iter().skip(channel).step_by(self.channels))
-            .map(|number| (number / white).clamp(0.0, 1.0) as f32)
-            .collect();
-        Picture::new(self.channels, self.height, self.width, planar).map_err(|error| broken(self.array.path(), error))
+        let pixel = |number: &f64| ((number - low) / (high - low)).clamp(0.0, 1.0) as f32;
+        let planar = match self.layout {
+            Layout::Nchw => numbers.iter().map(pixel).collect(),
+            Layout::Nhwc => (0..self.channels)
+                .flat_map(|channel| numbers.iter().skip(channel).step_by(self.channels))
+                .map(pixel)
+                .collect(),
+        };
+        let picture = Picture::new(self.channels, self.height, self.width, planar);
+        Ok(picture.map_err(|error| broken(self.array.path(), error))?.with_depth(self.depth))
+    }
+}
+
+/// Numbers of black and white in an array.
+fn range(array: &Array, values: Option<Values>, white: Option<u16>) -> Result<[f32; 2], DataError> {
+    let (kind, size) = array.kind();
+    let own = values.filter(|values| values.are_floats == (kind == Kind::Float)).map(|values| values.range);
+    let by_white = white.map(|white| [0.0, f32::from(white)]);
+    let refused = |reason: &str| broken(array.path(), reason);
+    match (kind, size) {
+        (Kind::Float, _) => Ok(own.unwrap_or([0.0, 1.0])),
+        (Kind::Unsigned, 1) => Ok([0.0, 255.0]),
+        (Kind::Unsigned, 2) => Ok(by_white.or(own.filter(|range| range[0] >= 0.0)).unwrap_or([0.0, 65_535.0])),
+        (Kind::Signed, _) => {
+            own.ok_or_else(|| refused("signed pictures need a model of integers, whose range tells black and white"))
+        }
+        _ => Err(refused("pictures must be uint8, uint16, of a model's signed integers, or floats")),
     }
 }
 
@@ -79,13 +161,13 @@ pub(super) struct Numpy {
 impl Numpy {
     /// An archive with `x` and perhaps `y` (or `x_train`, `x_test`, ...), an array `x*.npy` with `y*.npy` beside it, or
     /// a folder with one of these for `split`.
-    pub(super) fn open(path: &Path, split: Option<Split>) -> Result<Self, DataError> {
+    pub(super) fn open(path: &Path, split: Option<Split>, values: Option<Values>) -> Result<Self, DataError> {
         let path = if path.is_dir() { file_in(path, split)? } else { path.to_owned() };
-        let (pictures, labels) = match path.extension() {
+        let (pictures, labels, white) = match path.extension() {
             Some(extension) if extension == "npz" => in_archive(&path, split)?,
-            _ => (Array::open(&path)?, labels_beside(&path)?),
+            _ => (Array::open(&path)?, labels_beside(&path)?, None),
         };
-        let pictures = Pictures::new(pictures)?;
+        let pictures = Pictures::new(pictures, values, white)?;
         let labels = labels.map(|labels| labels.labels()).transpose()?;
         if let Some(labels) = &labels
             && labels.len() != pictures.len()
@@ -106,7 +188,8 @@ fn file_in(folder: &Path, split: Option<Split>) -> Result<PathBuf, DataError> {
     }
 }
 
-fn in_archive(path: &Path, split: Option<Split>) -> Result<(Array, Option<Array>), DataError> {
+/// The pictures, their labels, and which number is white.
+fn in_archive(path: &Path, split: Option<Split>) -> Result<(Array, Option<Array>, Option<u16>), DataError> {
     let mut archive = Npz::open(path)?;
     let suffixes: &[&str] = match split {
         None => &["", "_test", "_train"],
@@ -115,7 +198,17 @@ fn in_archive(path: &Path, split: Option<Split>) -> Result<(Array, Option<Array>
     };
     let names = archive.names();
     let suffix = suffixes.iter().find(|suffix| names.contains(&format!("x{suffix}"))).unwrap_or(&"");
-    Ok((archive.required(&format!("x{suffix}"))?, archive.array(&format!("y{suffix}"))?))
+    let (pictures, labels) = (archive.required(&format!("x{suffix}"))?, archive.array(&format!("y{suffix}"))?);
+    Ok((pictures, labels, white_in(&mut archive)?))
+}
+
+/// The number that is white in an archive of integers, where it says so.
+pub(super) fn white_in(archive: &mut Npz) -> Result<Option<u16>, DataError> {
+    let Some(array) = archive.array(WHITE)? else { return Ok(None) };
+    match array.numbers(0, array.len())?.as_slice() {
+        &[white] if white.fract() == 0.0 && (1.0..=f64::from(u16::MAX)).contains(&white) => Ok(Some(white as u16)),
+        _ => Err(broken(array.path(), format!("array '{WHITE}' must hold one whole number from 1 to 65535"))),
+    }
 }
 
 fn labels_beside(path: &Path) -> Result<Option<Array>, DataError> {
@@ -198,12 +291,47 @@ mod tests {
     }
 
     #[test]
+    fn channels_come_first_or_last_and_numbers_of_16_bits_are_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        let read = |bytes: Vec<u8>| {
+            fs::write(&path, bytes).unwrap();
+            Dataset::open(&path, &Options::default()).unwrap().get(0).unwrap().picture
+        };
+        let levels: Vec<u16> = (0..18).map(|level| 3 * level).collect();
+        let first = read(npy(&[1, 2, 3, 3], levels.clone()));
+        assert_eq!((first.channels(), first.depth()), (2, Depth::SIXTEEN_BITS));
+        assert_eq!(first.planes().nth(1).unwrap()[0], 27.0 / 65_535.0);
+        let last = read(npy(&[1, 3, 3, 2], levels.clone()));
+        assert_eq!(last.to_interleaved_levels(), levels);
+        assert_eq!(read(npy(&[1, 3, 1, 2], vec![9_u8; 6])).channels(), 3);
+    }
+
+    #[test]
+    fn numbers_of_a_models_own_kind_have_its_range() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        let read = |bytes: Vec<u8>, are_floats| {
+            fs::write(&path, bytes).unwrap();
+            let values = Some(Values { are_floats, range: [-1024.0, 3071.0] });
+            Dataset::open(&path, &Options { values, ..Options::default() }).unwrap().get(0)
+        };
+        let signed = read(npy(&[1, 1, 3], vec![-1024_i16, 0, 3071]), false).unwrap().picture;
+        assert_eq!((signed.pixels()[1], signed.depth()), (1024.0 / 4095.0, Depth::of_bits(12)));
+        let floats = read(npy(&[1, 1, 3], vec![-1024.0_f32, 0.0, 3071.0]), true).unwrap().picture;
+        assert_eq!(floats, signed);
+        assert_eq!(read(npy(&[1, 1, 1], vec![0.5_f32]), false).unwrap().picture.pixels(), [0.5]);
+        assert!(read(npy(&[1, 1, 1], vec![4000_i16]), false).unwrap_err().to_string().contains("-1024 to 3071"));
+    }
+
+    #[test]
     fn what_is_no_picture_is_refused_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.npy");
         for (bytes, reason) in [
-            (npy(&[1, 3, 2, 2], vec![0_u8; 12]), "[1, 3, 2, 2]"),
-            (npy(&[1, 1, 1], vec![0_i64]), "uint8"),
+            (npy(&[1, 2, 2, 2], vec![0_u8; 8]), "[1, 2, 2, 2]"),
+            (npy(&[1, 1, 1], vec![0_u64]), "uint8"),
+            (npy(&[1, 1, 1], vec![0_i16]), "signed"),
             (npy(&[1, 1, 1], vec![255.0_f32]), "255"),
             (npy(&[1, 1, 1], vec![f32::NAN]), "NaN"),
         ] {

@@ -76,8 +76,8 @@ pub enum ProfileError {
     },
 }
 
-/// An input's fingerprint: the first 64 bits of a SHA-256 in hexadecimal, of a picture's shape and 8-bit pixels, or of a
-/// text's UTF-8.
+/// An input's fingerprint: the first 64 bits of a SHA-256 in hexadecimal, of a picture's shape and its
+/// pixels' levels, or of a text's UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InputId(String);
 
@@ -93,7 +93,10 @@ impl From<&Picture> for InputId {
         for side in [picture.channels(), picture.height(), picture.width()] {
             digest.update((side as u64).to_le_bytes());
         }
-        digest.update(picture.to_interleaved_u8());
+        match picture.depth().is_8_bit() {
+            true => digest.update(picture.to_interleaved_u8()),
+            false => digest.update(bytemuck::cast_slice::<u16, u8>(&picture.to_interleaved_levels())),
+        }
         Self::of(digest)
     }
 }

@@ -7,7 +7,7 @@ use image::imageops::replace;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::plot::ReportError;
-use crate::tensor::{Picture, PictureError, resize, rgb};
+use crate::tensor::{Picture, PictureError, resize, rgb, shown};
 
 /// Pixels between two pictures.
 const GAP: u32 = 2;
@@ -43,7 +43,7 @@ impl ClassSheet {
     pub fn add(&mut self, class: usize, picture: &Picture) -> Result<(), PictureError> {
         let row = self.rows.entry(class).or_default();
         if row.len() < self.columns {
-            let bytes = resize(&rgb(picture), self.side, self.side)?.to_interleaved_u8();
+            let bytes = resize(&rgb(&shown(picture)), self.side, self.side)?.to_interleaved_u8();
             row.extend(RgbImage::from_raw(self.side as u32, self.side as u32, bytes));
         }
         Ok(())

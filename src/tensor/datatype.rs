@@ -61,6 +61,17 @@ impl Datatype {
         matches!(self, Self::Fp16 | Self::Fp32 | Self::Fp64)
     }
 
+    /// The smallest and the largest number that it holds, where these are whole numbers of up to 16 bits.
+    pub fn whole_range(self) -> Option<[f32; 2]> {
+        match self {
+            Self::Uint8 => Some([0.0, 255.0]),
+            Self::Uint16 => Some([0.0, 65_535.0]),
+            Self::Int8 => Some([-128.0, 127.0]),
+            Self::Int16 => Some([-32_768.0, 32_767.0]),
+            _ => None,
+        }
+    }
+
     /// Bytes an element takes in raw contents; `None` for the variable-length `BYTES`.
     pub fn size(self) -> Option<usize> {
         Some(self.row().2).filter(|&size| size > 0)

@@ -22,6 +22,8 @@ pub enum Colour {
     Bgr,
     /// One channel.
     Grey,
+    /// So many channels without colours, such as the two energies of a scanner.
+    Channels(usize),
 }
 
 impl Colour {
@@ -30,6 +32,16 @@ impl Colour {
         match self {
             Self::Rgb | Self::Bgr => 3,
             Self::Grey => 1,
+            Self::Channels(channels) => channels,
+        }
+    }
+
+    /// What so many channels are where nothing else is said.
+    pub fn of_channels(channels: usize) -> Self {
+        match channels {
+            1 => Self::Grey,
+            3 => Self::Rgb,
+            channels => Self::Channels(channels),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Plain tensors, pictures and texts: what every floor above passes around.
 
 mod datatype;
+mod depth;
 mod element;
 mod encoding;
 mod item;
@@ -9,6 +10,7 @@ mod preparation;
 mod resize;
 
 pub use datatype::Datatype;
+pub use depth::Depth;
 pub use element::{Elements, Tensor, TensorError};
 pub use encoding::{Colour, Layout, OutputKind};
 pub use item::{Item, Kind};
@@ -16,4 +18,4 @@ pub(crate) use picture::to_u8;
 pub use picture::{Picture, PictureError};
 pub use preparation::{Filter, Fit, Preparation};
 pub(crate) use resize::{centre, luma};
-pub use resize::{crop_and_resize, grey, resize, rgb, to_8_bit};
+pub use resize::{crop_and_resize, grey, quantised, resize, rgb, shown, to_8_bit};

@@ -1,5 +1,7 @@
 //! A picture as the squeezers see it: raw pixels in [0, 1], before any normalisation.
 
+use super::depth::Depth;
+
 /// Why a picture could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
@@ -20,6 +22,14 @@ pub enum PictureError {
     /// A picture has at least one channel, row and column.
     #[error("a picture must have at least one channel, row and column")]
     Empty,
+    /// Nothing makes so many channels of those that there are.
+    #[error("a picture has {actual} channels, not {expected}")]
+    Channels {
+        /// Channels that there are.
+        actual: usize,
+        /// Channels that were wanted.
+        expected: usize,
+    },
     /// The picture cannot be brought to another size.
     #[error("cannot resize to {height}x{width}: {reason}")]
     Resize {
@@ -32,17 +42,19 @@ pub enum PictureError {
     },
 }
 
-/// Pixels in [0, 1], planar (`channels x height x width`), red first where there are three channels.
+/// Pixels in [0, 1], planar (`channels x height x width`), red first where there are three channels; and how finely they
+/// are graded, which is what attackers and files can tell apart. Pixels need not lie on its levels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     channels: usize,
     height: usize,
     width: usize,
+    depth: Depth,
     pixels: Vec<f32>,
 }
 
 impl Picture {
-    /// Takes planar pixels of length `channels * height * width`.
+    /// Takes planar pixels of length `channels * height * width`, graded in 8 bits.
     ///
     /// # Errors
     /// When a side is zero or the length does not match.
@@ -54,7 +66,7 @@ impl Picture {
         if pixels.len() != expected {
             return Err(PictureError::Length { channels, height, width, expected, actual: pixels.len() });
         }
-        Ok(Self { channels, height, width, pixels })
+        Ok(Self { channels, height, width, depth: Depth::EIGHT_BITS, pixels })
     }
 
     /// Takes interleaved 8-bit pixels (`height x width x channels`), 255 being 1.0.
@@ -74,13 +86,45 @@ impl Picture {
         Self::new(channels, height, width, planar)
     }
 
+    /// Takes interleaved levels (`height x width x channels`), of which `depth` tells the largest.
+    ///
+    /// # Errors
+    /// When a side is zero or the length does not match.
+    pub fn from_interleaved_levels(
+        channels: usize,
+        height: usize,
+        width: usize,
+        levels: &[u16],
+        depth: Depth,
+    ) -> Result<Self, PictureError> {
+        let planar = (0..channels)
+            .flat_map(|channel| levels.iter().skip(channel).step_by(channels.max(1)))
+            .map(|&level| depth.pixel(level.min(depth.white())))
+            .collect();
+        Ok(Self::new(channels, height, width, planar)?.with_depth(depth))
+    }
+
+    /// The same pixels, said to be graded otherwise.
+    #[must_use]
+    pub fn with_depth(self, depth: Depth) -> Self {
+        Self { depth, ..self }
+    }
+
     /// The interleaved 8-bit form (`height x width x channels`), rounded and clamped to 0..=255.
     pub fn to_interleaved_u8(&self) -> Vec<u8> {
-        let area = self.height * self.width;
-        let mut interleaved = vec![0; self.pixels.len()];
-        for (channel, plane) in self.pixels.chunks_exact(area).enumerate() {
+        self.interleaved(to_u8)
+    }
+
+    /// The interleaved levels of its depth (`height x width x channels`), rounded and clamped.
+    pub fn to_interleaved_levels(&self) -> Vec<u16> {
+        self.interleaved(|value| self.depth.level(value))
+    }
+
+    fn interleaved<T: Copy + Default>(&self, convert: impl Fn(f32) -> T) -> Vec<T> {
+        let mut interleaved = vec![T::default(); self.pixels.len()];
+        for (channel, plane) in self.planes().enumerate() {
             for (target, &value) in interleaved.iter_mut().skip(channel).step_by(self.channels).zip(plane) {
-                *target = to_u8(value);
+                *target = convert(value);
             }
         }
         interleaved
@@ -98,7 +142,7 @@ impl Picture {
         Self { channels, pixels, ..*self }
     }
 
-    /// Number of channels (1 grey, 3 red-green-blue).
+    /// Number of channels (1 grey, 3 red-green-blue, any other without colours).
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -111,6 +155,11 @@ impl Picture {
     /// Columns.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// How finely its pixels are graded.
+    pub fn depth(&self) -> Depth {
+        self.depth
     }
 
     /// All pixels, planar.
@@ -139,6 +188,17 @@ mod tests {
         let picture = Picture::from_interleaved_u8(3, 10, 10, &bytes).unwrap();
         assert_eq!(picture.to_interleaved_u8(), bytes);
         assert_eq!(picture.planes().nth(1).unwrap()[0], 1.0 / 255.0);
+    }
+
+    #[test]
+    fn levels_of_any_depth_survive_the_round_trip() {
+        for depth in [Depth::of_bits(12), Depth::SIXTEEN_BITS] {
+            let levels: Vec<u16> = (0..60).map(|level| level * (depth.white() / 59)).collect();
+            let picture = Picture::from_interleaved_levels(2, 5, 6, &levels, depth).unwrap();
+            assert_eq!((picture.to_interleaved_levels(), picture.depth()), (levels, depth));
+        }
+        let beyond = Picture::from_interleaved_levels(1, 1, 1, &[u16::MAX], Depth::of_bits(12)).unwrap();
+        assert_eq!(beyond.pixels(), [1.0]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Size and colour of pictures, as the common Python pipelines (PIL) change them.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -27,7 +29,7 @@ pub fn resize(picture: &Picture, height: usize, width: usize) -> Result<Picture,
     for pixel in &mut pixels {
         *pixel = pixel.clamp(0.0, 1.0);
     }
-    Picture::new(picture.channels(), height, width, pixels)
+    Ok(Picture::new(picture.channels(), height, width, pixels)?.with_depth(picture.depth()))
 }
 
 fn checked_len(channels: usize, height: usize, width: usize) -> Result<usize, PictureError> {
@@ -86,7 +88,7 @@ pub(crate) fn centre(picture: &Picture, height: usize, width: usize) -> Result<P
         .flat_map(|row| &row[left..left + width])
         .copied()
         .collect();
-    Picture::new(picture.channels(), height, width, pixels)
+    Ok(Picture::new(picture.channels(), height, width, pixels)?.with_depth(picture.depth()))
 }
 
 /// One channel: the ITU-R BT.601 luma of red, green and blue. A picture of another number of channels comes back as it
@@ -113,7 +115,28 @@ pub fn rgb(picture: &Picture) -> Picture {
     }
 }
 
-/// Rounded to 8 bits, as a picture is that was stored in a file.
+/// As people are shown it: grey or red, green and blue. Two channels become false colours, the first one red, the second
+/// blue, and green what they have in common; of more than three the first three are shown.
+pub fn shown(picture: &Picture) -> Cow<'_, Picture> {
+    let planes: Vec<_> = picture.planes().collect();
+    match planes.as_slice() {
+        [_] | [_, _, _] => Cow::Borrowed(picture),
+        &[first, second] => {
+            let common: Vec<f32> = first.iter().zip(second).map(|(first, second)| (first + second) / 2.0).collect();
+            Cow::Owned(picture.with_planes(3, [first, common.as_slice(), second].concat()))
+        }
+        planes => Cow::Owned(picture.with_planes(3, planes[..3].concat())),
+    }
+}
+
+/// Rounded to its depth, as a picture is that was stored in a file or sent as whole numbers.
+pub fn quantised(picture: &Picture) -> Picture {
+    let white = f32::from(picture.depth().white());
+    let round = |&value: &f32| (value * white).round_ties_even().clamp(0.0, white) / white;
+    picture.with_pixels(picture.pixels().iter().map(round).collect())
+}
+
+/// Rounded to 8 bits, whatever its depth.
 pub fn to_8_bit(picture: &Picture) -> Picture {
     picture.with_pixels(picture.pixels().iter().map(|&value| f32::from(super::picture::to_u8(value)) / 255.0).collect())
 }
@@ -123,6 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tensor::Depth;
 
     /// `(37 y + 53 x + 11 x y) mod 256`, the picture that the numbers from PIL below were made of.
     fn pattern(height: usize, width: usize) -> Picture {
@@ -168,6 +192,25 @@ mod tests {
         assert_eq!(grey(&red).pixels(), [0.299]);
         assert_eq!(rgb(&grey(&red)).pixels(), [0.299; 3]);
         assert_eq!(rgb(&red), red);
+    }
+
+    #[test]
+    fn any_number_of_channels_can_be_shown() {
+        let dual = Picture::new(2, 1, 1, vec![0.2, 0.6]).unwrap();
+        assert_eq!(shown(&dual).pixels(), [0.2, 0.4, 0.6]);
+        let many = Picture::new(5, 1, 1, vec![0.1, 0.2, 0.3, 0.4, 0.5]).unwrap();
+        assert_eq!(shown(&many).pixels(), [0.1, 0.2, 0.3]);
+        let grey = Picture::new(1, 1, 1, vec![0.7]).unwrap();
+        assert_eq!(*shown(&grey), grey);
+    }
+
+    #[test]
+    fn a_picture_is_rounded_to_its_own_depth_which_resizing_keeps() {
+        let deep = Picture::new(1, 1, 2, vec![0.3, 1.2]).unwrap().with_depth(Depth::of_bits(12));
+        assert_eq!(quantised(&deep).pixels(), [1228.0 / 4095.0, 1.0]);
+        assert_eq!(crop_and_resize(&deep, 3, 3).unwrap().depth(), deep.depth());
+        let eight = pattern(3, 3);
+        assert_eq!((quantised(&eight), to_8_bit(&eight)), (eight.clone(), eight));
     }
 
     #[test]

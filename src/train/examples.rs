@@ -1,23 +1,47 @@
-//! Training pictures: read once to find the broken ones, kept as bytes as far as memory is allowed.
-
-use std::borrow::Cow;
+//! Training pictures: read once to find the broken ones, kept as whole numbers as far as memory is allowed.
 
 use super::TrainError;
 use crate::data::{DataError, Dataset};
-use crate::tensor::Picture;
+use crate::tensor::{Depth, Picture, PictureError};
 
 /// Bytes of pictures that are kept; beyond, pictures are read anew each time.
 const KEPT: usize = 2 << 30;
 
-/// One picture's pixels as bytes, interleaved.
-type Bytes = Box<[u8]>;
+/// One picture's pixels, interleaved: as bytes where these hold them.
+enum Kept {
+    Bytes(Box<[u8]>),
+    Levels(Box<[u16]>, Depth),
+}
+
+impl Kept {
+    fn of(picture: &Picture) -> Self {
+        match picture.depth().is_8_bit() {
+            true => Self::Bytes(picture.to_interleaved_u8().into()),
+            false => Self::Levels(picture.to_interleaved_levels().into(), picture.depth()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Levels(levels, _) => size_of_val::<[u16]>(levels),
+        }
+    }
+
+    fn picture(&self, [channels, height, width]: [usize; 3]) -> Result<Picture, PictureError> {
+        match self {
+            Self::Bytes(bytes) => Picture::from_interleaved_u8(channels, height, width, bytes),
+            Self::Levels(levels, depth) => Picture::from_interleaved_levels(channels, height, width, levels, *depth),
+        }
+    }
+}
 
 /// Readable pictures of one size.
 pub struct Examples<'a> {
     dataset: &'a Dataset,
     /// Where the readable ones lie in the data, and their labels.
     places: Vec<(usize, Option<usize>)>,
-    kept: Vec<Bytes>,
+    kept: Vec<Kept>,
     shape: [usize; 3],
 }
 
@@ -36,12 +60,14 @@ impl<'a> Examples<'a> {
         mut seen: impl FnMut(),
     ) -> Result<Self, TrainError> {
         let (mut places, mut kept) = (Vec::new(), Vec::new());
-        let bytes = shape.iter().product::<usize>().max(1);
+        let mut bytes = 0;
         for index in indices {
             match dataset.get(index) {
                 Ok(sample) => {
-                    if kept.len() == places.len() && (kept.len() + 1) * bytes <= KEPT {
-                        kept.push(sample.picture.to_interleaved_u8().into_boxed_slice());
+                    if kept.len() == places.len() && bytes < KEPT {
+                        let picture = Kept::of(&sample.picture);
+                        bytes += picture.len();
+                        kept.push(picture);
                     }
                     places.push((index, sample.label));
                 }
@@ -89,12 +115,15 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// When it is not kept and has become unreadable.
     pub fn picture(&self, at: usize) -> Result<Picture, TrainError> {
-        let [channels, height, width] = self.shape;
-        let bytes: Cow<'_, [u8]> = match self.kept.get(at) {
-            Some(bytes) => Cow::Borrowed(bytes),
-            None => Cow::Owned(self.dataset.get(self.places[at].0)?.picture.to_interleaved_u8()),
+        let read;
+        let kept = match self.kept.get(at) {
+            Some(kept) => kept,
+            None => {
+                read = Kept::of(&self.dataset.get(self.places[at].0)?.picture);
+                &read
+            }
         };
-        let picture = Picture::from_interleaved_u8(channels, height, width, &bytes);
+        let picture = kept.picture(self.shape);
         picture.map_err(|source| DataError::Picture { name: self.name(self.places[at].0), source }.into())
     }
 

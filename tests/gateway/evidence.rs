@@ -135,7 +135,7 @@ async fn suspicious_inputs_are_kept_with_all_that_was_found_and_clean_ones_are_n
     let pictures = desk.folder.path().join("pictures");
     desk.says(&["evidence", "show", &id, "--out", pictures.to_str().expect("text")]);
     let file = std::fs::read(pictures.join(format!("{id}.0.png"))).expect("8 bits are enough");
-    assert_eq!(portcullis::data::decode_picture(&file, None, None).expect("a picture"), desk.suspicious);
+    assert_eq!(portcullis::data::decode_picture(&file, &Default::default()).expect("a picture"), desk.suspicious);
 
     let people = desk.says(&["inspect", &id]);
     for word in [id.as_str(), "suspicious", "student cntk", "from 127.0.0.1"] {

@@ -5,7 +5,7 @@ use super::{AdaptiveAttack, Guarded, Look};
 use crate::attack::gradient::{Unbounded, Weight};
 use crate::attack::nearest::Nearest;
 use crate::attack::{AttackError, Loss, Norm, Seed, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The nearest picture in L2 that reaches the goal and is not flagged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +69,7 @@ impl<'a> Search<'a> {
             weight: Weight::new(c),
             succeeded: false,
             nearest: Nearest::new(Norm::L2),
-            quietest: Quietest::new(to_8_bit(&seed.picture)),
+            quietest: Quietest::new(quantised(&seed.picture)),
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a> Search<'a> {
     }
 
     fn picture(&self) -> Picture {
-        to_8_bit(&self.moved.picture(&self.seed.picture))
+        quantised(&self.moved.picture(&self.seed.picture))
     }
 
     fn step(&mut self, picture: &Picture, look: &Look, margin: &[f32], threshold: f64) {

@@ -56,7 +56,7 @@ impl<'a> Guarded<'a> {
         &self.teacher
     }
 
-    /// Looks at pictures of 8 bits a pixel.
+    /// Looks at pictures that are rounded to their depth.
     ///
     /// # Errors
     /// When a model fails or gives no prediction.

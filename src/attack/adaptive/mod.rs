@@ -22,7 +22,7 @@ pub trait AdaptiveAttack: Send + Sync {
         1
     }
 
-    /// One picture a seed, of 8 bits a pixel: one that reaches the goal, and of those the one with the smallest combined
+    /// One picture a seed, rounded to its depth: one that reaches the goal, and of those the one with the smallest combined
     /// score or the nearest that is not flagged at `threshold`. `watch` is called as the work goes on.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::quietest::Quietest;
 use super::{AdaptiveAttack, Guarded, Look};
 use crate::attack::{AttackError, Ball, Loss, Seed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// How two gradients make one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +58,11 @@ impl AdaptiveAttack for AdaptivePgd {
     ) -> Result<Vec<Picture>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let losses: Vec<Loss> = seeds.iter().map(|seed| Loss::CrossEntropy(seed.goal)).collect();
-        let mut kept: Vec<Quietest> = seeds.iter().map(|seed| Quietest::new(to_8_bit(&seed.picture))).collect();
+        let mut kept: Vec<Quietest> = seeds.iter().map(|seed| Quietest::new(quantised(&seed.picture))).collect();
         for _ in 0..self.starts {
             let mut at: Vec<Picture> = seeds.iter().map(|seed| self.ball.random(&seed.picture, &mut random)).collect();
             for _ in 0..self.steps {
-                let rounded: Vec<Picture> = at.iter().map(to_8_bit).collect();
+                let rounded: Vec<Picture> = at.iter().map(quantised).collect();
                 let looks = self.looks(guarded, &rounded, &mut random)?;
                 let gradients = guarded.teacher().gradients(&rounded, &losses)?;
                 for (index, (look, gradient)) in looks.into_iter().zip(gradients).enumerate() {
@@ -94,7 +94,7 @@ impl AdaptivePgd {
                     .pixels()
                     .iter()
                     .map(|pixel| (pixel + random.random_range(-AROUND..=AROUND)).clamp(0.0, 1.0));
-                to_8_bit(&picture.with_pixels(moved.collect()))
+                quantised(&picture.with_pixels(moved.collect()))
             };
             let samples: Vec<Picture> = pictures.iter().map(around).collect();
             for (look, sample) in looks.iter_mut().zip(guarded.look(&samples)?) {

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::objective::Objective;
 use crate::attack::{Attack, AttackError, Ball, Seed, WhiteBox, largest, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The share of a step that is taken anew; the rest goes on as the step before.
 const FRESH: f32 = 0.75;
@@ -60,7 +60,7 @@ impl Attack for Apgd {
             let mut climbers: Vec<Climber> = climbers.collect();
             self.climb(victim, &mut climbers, watch)?;
             for (&(at, _), climber) in tried.iter().zip(climbers) {
-                made[at] = to_8_bit(&climber.best);
+                made[at] = quantised(&climber.best);
                 if climber.reached {
                     left.retain(|&other| other != at);
                 }

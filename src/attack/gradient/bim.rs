@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Small steps of the fast gradient sign method, from the benign picture itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,6 @@ impl Attack for Bim {
         let walk = Walk { ball: Ball::linf(self.eps), step: self.step, steps: self.steps };
         let heading = |_, gradient: &[f32]| Norm::Linf.steepest(gradient);
         let made = walk.go(victim, seeds, pictures(seeds), heading, watch)?;
-        Ok(made.iter().map(to_8_bit).collect())
+        Ok(made.iter().map(quantised).collect())
     }
 }

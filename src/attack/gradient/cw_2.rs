@@ -4,7 +4,7 @@ use super::unbounded::Unbounded;
 use super::weight::Weight;
 use crate::attack::nearest::Nearest;
 use crate::attack::{Attack, AttackError, Gradient, Loss, Norm, Seed, WhiteBox, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Weighs the squared distance against the margin that the goal is missed by. The pictures that the classifier is asked
 /// about are rounded, as those that are sent.
@@ -84,7 +84,7 @@ impl Search {
     }
 
     fn picture(&self) -> Picture {
-        to_8_bit(&self.moved.picture(&self.seed.picture))
+        quantised(&self.moved.picture(&self.seed.picture))
     }
 
     /// Takes in what the classifier says of the rounded `picture`, and moves on.

@@ -3,7 +3,7 @@
 use super::unbounded::Unbounded;
 use crate::attack::nearest::Nearest;
 use crate::attack::{Attack, AttackError, Gradient, Loss, Norm, Seed, WhiteBox, change, sign};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// What the allowed change shrinks by after each success, and the weight grows by after each failure.
 const SHRINKAGE: f32 = 0.9;
@@ -73,7 +73,7 @@ impl<'a> Search<'a> {
     }
 
     fn picture(&self) -> Picture {
-        to_8_bit(&self.moved.picture(&self.seed.picture))
+        quantised(&self.moved.picture(&self.seed.picture))
     }
 
     fn step(&mut self, picture: Picture, found: &Gradient, kappa: f32) {

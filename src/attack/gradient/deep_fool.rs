@@ -2,7 +2,7 @@
 
 use super::planes::{Plane, surroundings};
 use crate::attack::{Attack, AttackError, Goal, Norm, Seed, WhiteBox, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Carries a step over a boundary that it has reached.
 const TINY: f32 = 1e-4;
@@ -40,7 +40,7 @@ impl Attack for DeepFool {
             let around = surroundings(victim, &at, &goals, self.rivals)?;
             for (way, around) in ways.iter_mut().zip(&around) {
                 way.step(&around.planes, seeds[way.index].goal.is_reached_by(&around.logits));
-                made[way.index] = to_8_bit(&way.picture(&seeds[way.index], way.overshoot));
+                made[way.index] = quantised(&way.picture(&seeds[way.index], way.overshoot));
             }
             let rounded: Vec<Picture> = ways.iter().map(|way| made[way.index].clone()).collect();
             let reads = victim.logits(&rounded)?;

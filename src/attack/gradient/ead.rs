@@ -3,7 +3,7 @@
 use super::weight::Weight;
 use crate::attack::nearest::Nearest;
 use crate::attack::{Attack, AttackError, Gradient, Loss, Norm, Seed, WhiteBox, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Descends the squared distance and the margin that the goal is missed by, and takes back small changes at each step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +34,7 @@ impl Attack for Ead {
             searches.iter_mut().for_each(Search::begin);
             for step in 0..self.steps {
                 let rate = self.learning_rate * (1.0 - step as f32 / self.steps as f32).sqrt();
-                let pictures: Vec<Picture> = searches.iter().map(|search| to_8_bit(&search.at)).collect();
+                let pictures: Vec<Picture> = searches.iter().map(|search| quantised(&search.at)).collect();
                 let gradients = victim.gradients(&pictures, &losses)?;
                 for ((search, gradient), picture) in searches.iter_mut().zip(gradients).zip(&pictures) {
                     search.step(picture, &gradient, rate, self);
@@ -43,7 +43,7 @@ impl Attack for Ead {
             }
             searches.iter_mut().for_each(|search| search.weight.adjust(search.reached));
         }
-        Ok(searches.into_iter().map(|search| search.nearest.or(to_8_bit(&search.at))).collect())
+        Ok(searches.into_iter().map(|search| search.nearest.or(quantised(&search.at))).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use super::planes::{Plane, surroundings};
 use super::projection::shortest;
 use crate::attack::nearest::Nearest;
 use crate::attack::{Attack, AttackError, Ball, Goal, Norm, Seed, WhiteBox, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The most that the projection of the benign picture counts for.
 const MOST_BIAS: f32 = 0.1;
@@ -56,7 +56,7 @@ impl Attack for Fab {
             }
             for _ in 0..self.steps {
                 let around = surroundings(victim, &at, &goals, self.rivals)?;
-                let rounded: Vec<Picture> = at.iter().map(to_8_bit).collect();
+                let rounded: Vec<Picture> = at.iter().map(quantised).collect();
                 let answers = victim.logits(&rounded)?;
                 for (index, (around, answer)) in around.into_iter().zip(answers).enumerate() {
                     let (seed, now) = (&seeds[index], &mut at[index]);
@@ -73,7 +73,7 @@ impl Attack for Fab {
                 watch();
             }
         }
-        Ok(nearest.into_iter().zip(at).map(|(nearest, last)| nearest.or(to_8_bit(&last))).collect())
+        Ok(nearest.into_iter().zip(at).map(|(nearest, last)| nearest.or(quantised(&last))).collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// One step as far as it may go, each pixel in the direction that helps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +20,6 @@ impl Attack for Fgsm {
         let walk = Walk { ball: Ball::linf(self.eps), step: self.eps, steps: 1 };
         let heading = |_, gradient: &[f32]| Norm::Linf.steepest(gradient);
         let made = walk.go(victim, seeds, pictures(seeds), heading, watch)?;
-        Ok(made.iter().map(to_8_bit).collect())
+        Ok(made.iter().map(quantised).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::attack::{Attack, AttackError, Ball, Norm, Seed, WhiteBox, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Small steps along a mean of all gradients so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,6 @@ impl Attack for MiFgsm {
         };
         let walk = Walk { ball: Ball::linf(self.eps), step: self.step, steps: self.steps };
         let made = walk.go(victim, seeds, start, heading, watch)?;
-        Ok(made.iter().map(to_8_bit).collect())
+        Ok(made.iter().map(quantised).collect())
     }
 }

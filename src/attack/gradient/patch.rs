@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::adam::Adam;
 use crate::attack::warp::Warp;
 use crate::attack::{Attack, AttackError, Gradient, Loss, Seed, WhiteBox, crossed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Where the patch comes to lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Attack for Patch {
             let patch = self.craft(victim, known, &mut random, watch)?;
             Ok(unknown
                 .iter()
-                .map(|seed| to_8_bit(&self.throw(&seed.picture, &mut random).put(&patch, &seed.picture)))
+                .map(|seed| quantised(&self.throw(&seed.picture, &mut random).put(&patch, &seed.picture)))
                 .collect())
         })
     }

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::walk::Walk;
 use crate::attack::{Attack, AttackError, Ball, Seed, WhiteBox, pictures};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Small steps from a random start, never leaving the ball around the benign picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,7 @@ impl Attack for Pgd {
             let begin = tried.iter().map(|seed| self.ball.random(&seed.picture, &mut random)).collect();
             let heading = |_, gradient: &[f32]| self.ball.norm.steepest(gradient);
             let found = walk.go(victim, &tried, begin, heading, watch)?;
-            left.iter().zip(&found).for_each(|(&index, picture)| made[index] = to_8_bit(picture));
+            left.iter().zip(&found).for_each(|(&index, picture)| made[index] = quantised(picture));
             if start < self.starts {
                 let rounded: Vec<Picture> = left.iter().map(|&index| made[index].clone()).collect();
                 let logits = victim.logits(&rounded)?;

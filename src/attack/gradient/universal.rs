@@ -2,7 +2,7 @@
 //! going up the gradient over all of them at once (Shafahi et al. 2020).
 
 use crate::attack::{Attack, AttackError, Ball, Loss, Seed, WhiteBox, crossed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The change is made on one half of the seeds and put on the other, so that it never meets what it was made on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +23,7 @@ impl Attack for Universal {
     fn run(&self, victim: &WhiteBox, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Picture>, AttackError> {
         crossed(seeds, |known, unknown| {
             let change = self.craft(victim, known, watch)?;
-            Ok(unknown.iter().map(|seed| to_8_bit(&self.with(seed, &change))).collect())
+            Ok(unknown.iter().map(|seed| quantised(&self.with(seed, &change))).collect())
         })
     }
 }

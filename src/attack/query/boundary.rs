@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::start::start;
 use crate::attack::{AttackError, Made, Norm, Oracle, QueryAttack, Seed, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// First lengths of a step around the benign picture and towards it, as shares of the distance.
 const AROUND: f32 = 0.1;
@@ -59,7 +59,7 @@ impl QueryAttack for Boundary {
             watch();
         }
         let made = walks.into_iter().map(|walk| Made {
-            picture: walk.at.unwrap_or_else(|| to_8_bit(&walk.seed.picture)),
+            picture: walk.at.unwrap_or_else(|| quantised(&walk.seed.picture)),
             queries: walk.queries,
         });
         Ok(made.collect())
@@ -88,7 +88,7 @@ impl Walk<'_> {
         let to_length = (1.0 - self.towards) * far / Norm::L2.length(&moved).max(f32::MIN_POSITIVE);
         let pixels = self.seed.picture.pixels().iter().zip(&moved);
         let pixels = pixels.map(|(benign, change)| (benign + to_length * change).clamp(0.0, 1.0));
-        Some(to_8_bit(&at.with_pixels(pixels.collect())))
+        Some(quantised(&at.with_pixels(pixels.collect())))
     }
 
     fn see(&mut self, picture: Picture, reaches: bool) {

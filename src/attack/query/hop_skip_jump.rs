@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::start::start;
 use crate::attack::nearest::Nearest;
 use crate::attack::{AttackError, Made, Norm, Oracle, QueryAttack, Seed, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Length of the probes as a share of the distance; a grey level a pixel at least, or rounding would swallow them.
 const PROBE: f32 = 0.1;
@@ -53,7 +53,7 @@ impl QueryAttack for HopSkipJump {
                 self.walk(&mut asked, begin, &mut random)?;
             }
             let queries = asked.queries;
-            made.push(Made { picture: asked.nearest.or(to_8_bit(&seed.picture)), queries });
+            made.push(Made { picture: asked.nearest.or(quantised(&seed.picture)), queries });
             watch();
         }
         Ok(made)
@@ -75,7 +75,7 @@ impl HopSkipJump {
             for _ in 0..HALVINGS {
                 let moved =
                     at.pixels().iter().zip(&normal).map(|(pixel, normal)| (pixel + length * normal).clamp(0.0, 1.0));
-                let moved = to_8_bit(&at.with_pixels(moved.collect()));
+                let moved = quantised(&at.with_pixels(moved.collect()));
                 if asked.reaches(std::slice::from_ref(&moved))?[0] {
                     at = asked.back_to_the_boundary(moved)?;
                     break;
@@ -116,7 +116,7 @@ impl Asked<'_> {
         let mut near = self.seed.picture.clone();
         for _ in 0..BACK {
             let pairs = near.pixels().iter().zip(far.pixels());
-            let middle = to_8_bit(&far.with_pixels(pairs.map(|(near, far)| (near + far) / 2.0).collect()));
+            let middle = quantised(&far.with_pixels(pairs.map(|(near, far)| (near + far) / 2.0).collect()));
             if middle == far || middle == near || self.left() == 0 {
                 break;
             }
@@ -138,7 +138,7 @@ impl Asked<'_> {
         let spread = (PROBE * far / (len as f32).sqrt()).max(GREY_LEVEL) * 3.0f32.sqrt();
         let probe = |_| {
             let moved = at.pixels().iter().map(|pixel| (pixel + random.random_range(-spread..=spread)).clamp(0.0, 1.0));
-            to_8_bit(&at.with_pixels(moved.collect()))
+            quantised(&at.with_pixels(moved.collect()))
         };
         let probes: Vec<Picture> = (0..probes).map(probe).collect();
         let reached = self.reaches(&probes)?;

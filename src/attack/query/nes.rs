@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::attack::{Answer, AttackError, Ball, Made, Oracle, QueryAttack, Seed, sign};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Steps within a ball, each from pairs of questions on either side of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +47,7 @@ impl QueryAttack for Nes {
                 .flat_map(|(at, direction)| {
                     [1.0, -1.0].map(|side| moved(&made[at].picture, direction, side * self.spread))
                 })
-                .map(|picture| to_8_bit(&picture))
+                .map(|picture| quantised(&picture))
                 .collect();
             let answers = oracle.ask(&probes)?;
             let of_seeds = answers.chunks_exact(2 * self.pairs).zip(directions.chunks_exact(self.pairs));
@@ -57,7 +57,7 @@ impl QueryAttack for Nes {
                 made[at].picture = Ball::linf(self.eps).inside(&seeds[at].picture, ahead.pixels().iter().copied());
                 made[at].queries += 2 * self.pairs + 1;
             }
-            let now: Vec<Picture> = left.iter().map(|&at| to_8_bit(&made[at].picture)).collect();
+            let now: Vec<Picture> = left.iter().map(|&at| quantised(&made[at].picture)).collect();
             let answers = oracle.ask(&now)?;
             let going = left.into_iter().zip(answers).filter(|(at, answer)| !answer.reaches(seeds[*at].goal));
             left = going.map(|(at, _)| at).collect();
@@ -66,7 +66,7 @@ impl QueryAttack for Nes {
                 break;
             }
         }
-        made.iter_mut().for_each(|made| made.picture = to_8_bit(&made.picture));
+        made.iter_mut().for_each(|made| made.picture = quantised(&made.picture));
         Ok(made)
     }
 }

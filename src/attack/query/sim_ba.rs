@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::attack::{Answer, AttackError, Goal, Made, Oracle, QueryAttack, Seed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Directions are waves of low frequency (of the discrete cosine transform), which classifiers listen to most.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,12 +46,12 @@ impl QueryAttack for SimBa {
                 break;
             }
             let proposed: Vec<Picture> = left.iter().map(|climb| climb.propose(self.step)).collect();
-            let answers = oracle.ask(&proposed.iter().map(to_8_bit).collect::<Vec<_>>())?;
+            let answers = oracle.ask(&proposed.iter().map(quantised).collect::<Vec<_>>())?;
             let seen = left.iter_mut().zip(proposed).zip(answers);
             seen.for_each(|((climb, picture), answer)| climb.see(picture, &answer));
             watch();
         }
-        let made = climbs.into_iter().map(|climb| Made { picture: to_8_bit(&climb.at), queries: climb.queries });
+        let made = climbs.into_iter().map(|climb| Made { picture: quantised(&climb.at), queries: climb.queries });
         Ok(made.collect())
     }
 }

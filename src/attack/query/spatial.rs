@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::attack::warp::Warp;
 use crate::attack::{Answer, AttackError, Made, Oracle, QueryAttack, Seed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The worst of some random turns and moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,7 @@ impl QueryAttack for Spatial {
     fn run(&self, oracle: &mut dyn Oracle, seeds: &[Seed], watch: &mut dyn FnMut()) -> Result<Vec<Made>, AttackError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut made: Vec<Made> =
-            seeds.iter().map(|seed| Made { picture: to_8_bit(&seed.picture), queries: 0 }).collect();
+            seeds.iter().map(|seed| Made { picture: quantised(&seed.picture), queries: 0 }).collect();
         let mut best = vec![f32::NEG_INFINITY; seeds.len()];
         let mut left: Vec<usize> = (0..seeds.len()).collect();
         for _ in 0..self.queries {
@@ -48,7 +48,7 @@ impl QueryAttack for Spatial {
                     let sides = [picture.width(), picture.height()].map(|side| side as f32);
                     let middle = sides.map(|side| (side - 1.0) / 2.0);
                     let to = [0, 1].map(|axis| middle[axis] + within(self.shift) * sides[axis]);
-                    to_8_bit(&Warp::new(within(self.turn), 1.0, middle, to).apply(picture))
+                    quantised(&Warp::new(within(self.turn), 1.0, middle, to).apply(picture))
                 })
                 .collect();
             let answers = oracle.ask(&tried)?;

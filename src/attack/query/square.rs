@@ -4,7 +4,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::attack::{Answer, AttackError, Ball, Made, Oracle, QueryAttack, Seed};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// After so many of ten thousand queries the squares' share of the picture is halved.
 const HALVINGS: [f32; 8] = [10.0, 50.0, 200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 6_000.0];
@@ -75,7 +75,7 @@ impl Square {
         let area = benign.height() * width;
         let pixels = benign.pixels().iter().enumerate();
         let moved = pixels.map(|(at, pixel)| pixel + signs[at / area * width + at % width]);
-        to_8_bit(&Ball::linf(self.eps).inside(benign, moved))
+        quantised(&Ball::linf(self.eps).inside(benign, moved))
     }
 
     /// `best` with one square of every channel up or down.
@@ -95,7 +95,7 @@ impl Square {
                     .for_each(|(pixel, benign)| *pixel = benign + change);
             }
         }
-        to_8_bit(&Ball::linf(self.eps).inside(benign, pixels))
+        quantised(&Ball::linf(self.eps).inside(benign, pixels))
     }
 
     fn up_or_down(&self, random: &mut impl Rng) -> f32 {
@@ -128,6 +128,6 @@ impl<'a> Climb<'a> {
     }
 
     fn made(self) -> Made {
-        Made { picture: self.best.unwrap_or_else(|| to_8_bit(&self.seed.picture)), queries: self.queries }
+        Made { picture: self.best.unwrap_or_else(|| quantised(&self.seed.picture)), queries: self.queries }
     }
 }

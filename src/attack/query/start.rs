@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use crate::attack::{AttackError, Norm, Oracle, Seed, change};
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// Other seeds that are tried, then pictures of noise.
 const OTHERS: usize = 8;
@@ -26,7 +26,7 @@ pub(super) fn start(
     let mut tried: Vec<Picture> = others.collect();
     tried.extend((0..NOISES).map(|_| {
         let noise = (0..seed.picture.pixels().len()).map(|_| random.random_range(0.0..=1.0));
-        to_8_bit(&seed.picture.with_pixels(noise.collect()))
+        quantised(&seed.picture.with_pixels(noise.collect()))
     }));
     let answers = oracle.ask(&tried)?;
     let queries = tried.len();

@@ -5,7 +5,7 @@ use portcullis::attack::{Answer, AttackError, Goal, Level, Method, Named, Oracle
 use portcullis::data::Sample;
 use portcullis::detect::{Observation, scores};
 use portcullis::gateway::Observer;
-use portcullis::tensor::{Picture, to_8_bit};
+use portcullis::tensor::{Picture, quantised};
 
 use crate::cli::pictures::{self, Watcher};
 
@@ -128,7 +128,7 @@ impl Oracle for Asked<'_> {
     fn ask(&mut self, pictures: &[Picture]) -> Result<Vec<Answer>, AttackError> {
         let Watcher { panel, teacher, workers } = *self.0;
         let observations = Observer { panel, teacher, workers }
-            .observe(pictures.iter().map(|picture| to_8_bit(picture).into()), || ());
+            .observe(pictures.iter().map(|picture| quantised(picture).into()), || ());
         let answer =
             |seen: Result<Observation, String>| seen.map_or(Answer::Refused, |seen| Answer::of(&seen.original));
         Ok(observations.into_iter().map(answer).collect())

@@ -147,6 +147,5 @@ fn aim(seed: &(Picture, usize), goal: Goal) -> (Seed, usize) {
 /// The signs at the classifier's size.
 fn open(set: &str, classifier: &Classifier) -> Result<Dataset> {
     let input = classifier.input().pictures()?;
-    let options = Options { size: Some((input.height, input.width)), colour: Some(input.colour), ..Options::default() };
-    Ok(Dataset::open(Path::new(set), &options)?)
+    Ok(Dataset::open(Path::new(set), &Options::of(input))?)
 }

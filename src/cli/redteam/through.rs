@@ -5,7 +5,7 @@ use portcullis::attack::{Answer, AttackError, Oracle};
 use portcullis::config::{Config, Endpoint};
 use portcullis::gateway::{self, Client};
 use portcullis::profile::{Loader, ModelIdentity};
-use portcullis::tensor::{Picture, to_8_bit};
+use portcullis::tensor::{Picture, quantised};
 use tokio::runtime::Runtime;
 
 use crate::cli::in_process::Running;
@@ -50,7 +50,7 @@ fn runtime() -> Result<Runtime> {
 
 impl Oracle for Through {
     fn ask(&mut self, pictures: &[Picture]) -> Result<Vec<Answer>, AttackError> {
-        let sent: Vec<Picture> = pictures.iter().map(to_8_bit).collect();
+        let sent: Vec<Picture> = pictures.iter().map(quantised).collect();
         let answers = self.runtime.block_on(self.client.classify_all(sent, AT_ONCE, || ()));
         let answers = answers.map_err(|error| AttackError::Gateway(error.to_string()))?;
         let answer = |answer: gateway::Answer| match answer {

@@ -27,6 +27,7 @@ use super::message::{Message, SqueezedText};
 use crate::config::Storage;
 use crate::data::{DataError, decode_exactly, encode_exactly};
 use crate::evidence::Input;
+use crate::tensor::Depth;
 
 /// Evidence is its owner's alone.
 #[cfg(unix)]
@@ -90,6 +91,9 @@ pub struct KeptInput {
     pub item: usize,
     /// What it is.
     pub format: KeptFormat,
+    /// Of a picture, how finely its pixels are graded.
+    #[serde(default, skip_serializing_if = "Depth::is_8_bit")]
+    pub depth: Depth,
     /// Of a text, what squeezers made of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<SqueezedText>,
@@ -169,7 +173,7 @@ impl Store {
         let file = self.0.get(&name).await?.bytes().await?;
         match input.format {
             KeptFormat::Picture(format) => {
-                let picture = decode_exactly(FilePath::new(name.as_ref()), format, file.into())?;
+                let picture = decode_exactly(FilePath::new(name.as_ref()), format, input.depth, file.into())?;
                 Ok(Input::Picture(Arc::new(picture)))
             }
             KeptFormat::Text(TextFormat::Utf8) => {
@@ -247,11 +251,12 @@ fn encoded(item: usize, input: &Input) -> std::io::Result<(KeptInput, Vec<u8>)> 
     match input {
         Input::Picture(picture) => {
             let (format, file) = encode_exactly(picture)?;
-            Ok((KeptInput { item, format: KeptFormat::Picture(format), copies: Vec::new() }, file))
+            let (format, depth) = (KeptFormat::Picture(format), picture.depth());
+            Ok((KeptInput { item, format, depth, copies: Vec::new() }, file))
         }
         Input::Text(message) => {
             let (format, copies) = (KeptFormat::Text(TextFormat::Utf8), message.copies.clone());
-            Ok((KeptInput { item, format, copies }, message.text.as_bytes().to_vec()))
+            Ok((KeptInput { item, format, depth: Depth::default(), copies }, message.text.as_bytes().to_vec()))
         }
     }
 }

@@ -299,7 +299,7 @@ mod tests {
 
     use super::*;
     use crate::model::{PictureSpec, TextSpec};
-    use crate::tensor::{Colour, Layout, OutputKind};
+    use crate::tensor::{Colour, Depth, Layout, OutputKind};
 
     const MOST: Most = Most { elements: 2, text: 8 };
 
@@ -312,6 +312,7 @@ mod tests {
             height: 2,
             width: 2,
             range: [0.0, 1.0],
+            depth: Depth::EIGHT_BITS,
             mean: vec![0.0],
             std: vec![1.0],
             encoded: None,

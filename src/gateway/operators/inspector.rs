@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::watch::{detection, verdict};
-use crate::data::decode_picture;
+use crate::data::{Options, decode_picture};
 use crate::detect::Reason;
 use crate::evidence::Interest;
 use crate::gateway::detections::{self, MOST_SQUEEZED};
@@ -85,8 +85,7 @@ fn picture(model: &GuardedModel, encoded: &[u8]) -> Result<Picture, Status> {
         let picture = codec::decode(encoded, &model.input, model.max_pixels);
         return picture.map_err(|error| Status::invalid_argument(error.to_string()));
     }
-    let size = Some((input.height, input.width));
-    decode_picture(encoded, size, None).map_err(|error| Status::invalid_argument(error.to_string()))
+    decode_picture(encoded, &Options::of(input)).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
 fn decode_tensor(model: &GuardedModel, tensor: &Tensor) -> Result<Vec<Sent>, Status> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ContractError;
 use crate::tensor::{
-    Colour, Datatype, Elements, Layout, Picture, PictureError, Preparation, Tensor, TensorError, grey, resize, rgb,
+    Colour, Datatype, Depth, Elements, Layout, Picture, PictureError, Preparation, Tensor, TensorError, grey, resize,
+    rgb,
 };
 
 /// How far outside the range a value may lie before it is refused, as a share of the range: rounding of the client.
@@ -33,6 +34,9 @@ pub struct PictureSpec {
     pub width: usize,
     /// Values of black and white before `mean` and `std` are applied.
     pub range: [f32; 2],
+    /// How finely clients grade pixels.
+    #[serde(default, skip_serializing_if = "Depth::is_8_bit")]
+    pub depth: Depth,
     /// Mean that the client subtracts, per channel of the tensor.
     pub mean: Vec<f32>,
     /// Standard deviation that the client divides by, per channel of the tensor.
@@ -136,7 +140,7 @@ impl PictureSpec {
         for pixel in &mut pixels {
             *pixel = pixel.clamp(0.0, 1.0);
         }
-        Ok(Picture::new(channels, self.height, self.width, pixels)?)
+        Ok(Picture::new(channels, self.height, self.width, pixels)?.with_depth(self.depth))
     }
 
     fn check_range(&self, pixels: &[f32]) -> Result<(), ContractError> {
@@ -158,7 +162,7 @@ impl PictureSpec {
     pub fn black(&self) -> Arc<Picture> {
         let pixels = vec![0.0; self.item_len()];
         let picture = Picture::new(self.colour.channels(), self.height, self.width, pixels);
-        Arc::new(picture.unwrap_or_else(|error| unreachable!("an input has pixels: {error}")))
+        Arc::new(picture.unwrap_or_else(|error| unreachable!("an input has pixels: {error}")).with_depth(self.depth))
     }
 
     /// The picture in this input's size and number of channels.
@@ -229,7 +233,7 @@ impl PictureSpec {
     fn tensor_channel(&self, plane: usize) -> usize {
         match self.colour {
             Colour::Bgr => 2 - plane,
-            Colour::Rgb | Colour::Grey => plane,
+            Colour::Rgb | Colour::Grey | Colour::Channels(_) => plane,
         }
     }
 }
@@ -239,6 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tensor::quantised;
 
     fn squeezenet(layout: Layout, colour: Colour) -> PictureSpec {
         PictureSpec {
@@ -249,6 +254,7 @@ mod tests {
             height: 2,
             width: 3,
             range: [0.0, 255.0],
+            depth: Depth::EIGHT_BITS,
             mean: vec![103.94, 116.78, 123.68],
             std: vec![1.0; 3],
             encoded: None,
@@ -284,6 +290,36 @@ mod tests {
                 let moved = Picture::new(3, 2, 3, pixels).unwrap();
                 assert!((worth(&moved) - worth(&black) - slope).abs() < 0.1, "{layout:?}, pixel {pixel}");
             }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_of_every_type_and_depth_come_back_as_they_were() {
+        for (datatype, range, levels) in [
+            (Datatype::Uint16, [0.0, 65_535.0], [0, 1, 257, 40_000, 65_534, 65_535]),
+            (Datatype::Uint16, [0.0, 4095.0], [0, 1, 2, 1000, 4094, 4095]),
+            (Datatype::Int16, [-1024.0, 3071.0], [-1024, -1023, -1, 0, 1, 3071]),
+            (Datatype::Int8, [-128.0, 127.0], [-128, -127, -1, 0, 1, 127]),
+        ] {
+            let depth = Depth::of_span(range[1] - range[0]);
+            let (height, width, colour) = (1, 3, Colour::Channels(2));
+            let (mean, std) = (vec![0.0; 2], vec![1.0; 2]);
+            let spec = PictureSpec {
+                datatype,
+                range,
+                depth,
+                height,
+                width,
+                colour,
+                mean,
+                std,
+                ..squeezenet(Layout::Nhwc, colour)
+            };
+            let sent = Elements::from_f32(datatype, levels.map(|level| level as f32).to_vec()).unwrap();
+            let picture = spec.decode(&[1, 1, 3, 2], &sent).unwrap().remove(0).unwrap();
+            assert_eq!((picture.channels(), picture.depth()), (2, depth));
+            assert_eq!(spec.batch([&picture]).unwrap().elements, sent);
+            assert_eq!(spec.batch([&quantised(&picture)]).unwrap().elements, sent);
         }
     }
 

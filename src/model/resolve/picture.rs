@@ -4,10 +4,13 @@ use super::Section;
 use crate::config::{EncodedInput, Input, Located};
 use crate::model::contract::{EncodedSpec, PictureSpec};
 use crate::model::onnx_model::Port;
-use crate::tensor::{Colour, Datatype, Layout};
+use crate::tensor::{Colour, Datatype, Depth, Layout};
+
+/// Where nobody says so, more channels than these are no picture's.
+const MOST_CHANNELS: usize = 16;
 
 /// What is configured, completed by the model's `port` and sensible defaults (three channels are RGB, one is grey; floats
-/// range from 0 to 1, unsigned integers over all of their type); `None` only with a mistake.
+/// range from 0 to 1, integers of up to 16 bits over all of their type or of their `bits`); `None` only with a mistake.
 pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>) -> Option<PictureSpec> {
     let port = &decoded(port, configured);
     if let Some(datatype) = configured.datatype.as_ref().filter(|datatype| datatype.value != port.datatype) {
@@ -15,14 +18,21 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
     }
     let layout = layout(configured, port, section);
     let (colour, height, width) = geometry(configured, port, layout, section);
-    let range = configured.range.as_ref().map_or_else(|| default_range(port.datatype), |range| range.value);
+    let bits = configured.bits.as_ref().map(|bits| bits.value);
+    let range = configured.range.as_ref().map_or_else(|| default_range(port.datatype, bits), |range| range.value);
+    let depth = bits.map_or_else(|| depth(port.datatype, range), Depth::of_bits);
     let channels = colour.map(Colour::channels);
     let mean = per_channel("mean", &configured.mean, 0.0, channels, section);
     let std = per_channel("std", &configured.std, 1.0, channels, section);
     let encoded = configured.encoded.as_ref().map(|encoded| encoded_spec(encoded, port, (height, width), section));
+    if let Some(encoded) = &configured.encoded
+        && (matches!(channels, Some(2 | 4..)) || !depth.is_8_bit())
+    {
+        section.wrong(Some(&encoded.at), "encoded pictures have one channel or three, of 8 bits".into());
+    }
     let (name, datatype) = (port.name.clone(), port.datatype);
     let (colour, height, width) = (colour?, height?, width?);
-    Some(PictureSpec { name, datatype, layout, colour, height, width, range, mean, std, encoded })
+    Some(PictureSpec { name, datatype, layout, colour, height, width, range, depth, mean, std, encoded })
 }
 
 /// What the model itself takes where the port is a server's for encoded pictures, of which it makes any pixels.
@@ -50,27 +60,34 @@ fn encoded_spec(
     EncodedSpec { name, preparation }
 }
 
-fn is_channels(side: Option<usize>) -> bool {
-    matches!(side, Some(1 | 3))
+/// Whether a picture may well have so many channels.
+fn is_plausible(channels: usize, configured: &Input) -> bool {
+    let said = configured.channels.as_ref().is_some_and(|said| said.value == channels);
+    said || channels <= MOST_CHANNELS
 }
 
-/// The configured layout, else the one in which the channels' dimension is one or three.
+/// The configured layout, else the one in which the channels' dimension is one or three, else the one in which it is the
+/// smaller one.
 fn layout(configured: &Input, port: &Port, section: &mut Section<'_>) -> Layout {
     let [_, first, _, last] = port.shape[..] else {
         section.wrong(None, format!("input '{}' has {} dimensions, a picture has 4", port.name, port.shape.len()));
         return Layout::Nchw;
     };
-    match &configured.layout {
-        Some(layout) => {
-            let channels = if layout.value == Layout::Nchw { first } else { last };
-            if let Some(channels) = channels.filter(|_| !is_channels(channels)) {
-                section.wrong(Some(&layout.at), format!("in this layout the model's input has {channels} channels"));
-            }
-            layout.value
-        }
-        None if is_channels(last) && !is_channels(first) => Layout::Nhwc,
+    let has_colours = |side| matches!(side, Some(1 | 3));
+    let layout = match &configured.layout {
+        Some(layout) => layout.value,
+        None if has_colours(first) => Layout::Nchw,
+        None if has_colours(last) => Layout::Nhwc,
+        None if last.is_some_and(|last| last < first.unwrap_or(MOST_CHANNELS + 1)) => Layout::Nhwc,
         None => Layout::Nchw,
+    };
+    let channels = if layout == Layout::Nchw { first } else { last };
+    if let Some(channels) = channels.filter(|&channels| !is_plausible(channels, configured)) {
+        let at = configured.layout.as_ref().map(|layout| &layout.at);
+        let remedy = format!("if that is meant, say channels = {channels}");
+        section.wrong(at, format!("in this layout the model's input has {channels} channels; {remedy}"));
     }
+    layout
 }
 
 /// Colour, height and width, as far as nothing is wrong with them.
@@ -82,19 +99,7 @@ fn geometry(
 ) -> (Option<Colour>, Option<usize>, Option<usize>) {
     let [_, a, b, c] = port.shape[..] else { return (None, None, None) };
     let (channels, height, width) = if layout == Layout::Nchw { (a, b, c) } else { (c, a, b) };
-    let colour = match (&configured.colour, channels) {
-        (Some(colour), Some(channels)) if colour.value.channels() != channels => {
-            section.wrong(Some(&colour.at), format!("the model's input has {channels} channels"));
-            None
-        }
-        (Some(colour), _) => Some(colour.value),
-        (None, Some(1)) => Some(Colour::Grey),
-        (None, Some(3)) => Some(Colour::Rgb),
-        (None, _) => {
-            section.wrong(None, "input.colour is missing: say \"rgb\", \"bgr\" or \"grey\"".into());
-            None
-        }
-    };
+    let colour = colour(configured, channels, section);
     let mut side = |key: &str, given: &Option<Located<usize>>, told: Option<usize>| match (given, told) {
         (Some(given), Some(told)) if given.value != told => {
             section.wrong(Some(&given.at), format!("{key} is {told} in the model"));
@@ -108,6 +113,31 @@ fn geometry(
         }
     };
     (colour, side("height", &configured.height, height), side("width", &configured.width, width))
+}
+
+/// What the channels mean, of which the model tells how many there are unless it takes any.
+fn colour(configured: &Input, told: Option<usize>, section: &mut Section<'_>) -> Option<Colour> {
+    let channels = match (&configured.channels, told) {
+        (Some(said), Some(told)) if said.value != told => {
+            section.wrong(Some(&said.at), format!("the model's input has {told} channels"));
+            return None;
+        }
+        (said, told) => told.or(said.as_ref().map(|said| said.value)),
+    };
+    match (&configured.colour, channels) {
+        (Some(colour), Some(channels)) if colour.value.channels() != channels => {
+            section.wrong(Some(&colour.at), format!("the model's input has {channels} channels"));
+            None
+        }
+        (Some(colour), _) => Some(colour.value),
+        (None, Some(channels)) => Some(Colour::of_channels(channels)),
+        (None, None) => {
+            let problem =
+                "input.colour is missing: say \"rgb\", \"bgr\" or \"grey\", or how many input.channels there are";
+            section.wrong(None, problem.into());
+            None
+        }
+    }
 }
 
 /// One value a channel, as far as it is known how many there are: what is configured, for all of them if it is only
@@ -133,10 +163,21 @@ fn per_channel(
     }
 }
 
-fn default_range(datatype: Datatype) -> [f32; 2] {
-    match datatype {
-        Datatype::Uint8 => [0.0, 255.0],
-        Datatype::Uint16 => [0.0, 65_535.0],
-        _ => [0.0, 1.0],
+/// All that whole numbers of this type and of so many bits can be; from 0 to 1 for others.
+fn default_range(datatype: Datatype, bits: Option<u32>) -> [f32; 2] {
+    let Some([low, high]) = datatype.whole_range() else { return [0.0, 1.0] };
+    match bits {
+        None => [low, high],
+        Some(bits) if low < 0.0 => [-(2_f32.powi(bits as i32 - 1)), 2_f32.powi(bits as i32 - 1) - 1.0],
+        Some(bits) => [0.0, 2_f32.powi(bits as i32) - 1.0],
     }
+}
+
+/// From black to white, bytes that are whole numbers span less.
+const WIDER_THAN_BYTES: f32 = 256.0;
+
+/// A level for each whole number; floats are graded as 8 bits unless they range further.
+fn depth(datatype: Datatype, [low, high]: [f32; 2]) -> Depth {
+    let is_whole = datatype.whole_range().is_some();
+    if is_whole || high - low > WIDER_THAN_BYTES { Depth::of_span(high - low) } else { Depth::EIGHT_BITS }
 }

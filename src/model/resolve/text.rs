@@ -29,15 +29,18 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
 
 /// The keys that were given and mean something for pictures alone.
 fn for_pictures(configured: &Input) -> impl Iterator<Item = (&'static str, &Location)> {
-    let Input { name: _, datatype, layout, colour, height, width, range, mean, std, encoded: _, at: _ } = configured;
+    let Input { name: _, datatype, layout, colour, channels, height, width, range, bits, mean, std, encoded: _, at: _ } =
+        configured;
     let datatype = datatype.as_ref().filter(|datatype| datatype.value != Datatype::Bytes);
     let given = [
         ("datatype", datatype.map(|key| &key.at)),
         ("layout", layout.as_ref().map(|key| &key.at)),
         ("colour", colour.as_ref().map(|key| &key.at)),
+        ("channels", channels.as_ref().map(|key| &key.at)),
         ("height", height.as_ref().map(|key| &key.at)),
         ("width", width.as_ref().map(|key| &key.at)),
         ("range", range.as_ref().map(|key| &key.at)),
+        ("bits", bits.as_ref().map(|key| &key.at)),
         ("mean", mean.as_ref().map(|key| &key.at)),
         ("std", std.as_ref().map(|key| &key.at)),
     ];

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use crate::tensor::{Picture, to_8_bit};
+use crate::tensor::{Picture, quantised};
 
 /// The share of blemishes that cover a part; the rest are noise.
 const COVERED_SHARE: f32 = 0.25;
@@ -26,7 +26,7 @@ fn noisy(picture: &Picture, strength: f32, random: &mut impl Rng) -> Picture {
         strength * if is_even { drawn.signum() } else { 1.5 * drawn }
     };
     let moved = picture.pixels().iter().map(|pixel| (pixel + noise()).clamp(0.0, 1.0)).collect();
-    to_8_bit(&picture.with_pixels(moved))
+    quantised(&picture.with_pixels(moved))
 }
 
 /// A rectangle of `other`, which is of the same shape, from anywhere to anywhere.

@@ -3,7 +3,7 @@
 use portcullis::detect::{Cascade, Combination, Ranks, Rate, Weighted};
 use portcullis::model::{OutputSpec, PictureSpec};
 use portcullis::profile::{Calibration, InputId, ModelIdentity, Profile};
-use portcullis::tensor::{Colour, Datatype, Layout, OutputKind, Picture};
+use portcullis::tensor::{Colour, Datatype, Depth, Layout, OutputKind, Picture};
 
 use super::Seed;
 
@@ -94,6 +94,7 @@ fn identity(name: &str, channels: usize) -> ModelIdentity {
         height: 2,
         width: 3,
         range: [0.0, 255.0],
+        depth: Depth::EIGHT_BITS,
         mean: vec![103.94; channels],
         std: vec![1.0; channels],
         encoded: None,

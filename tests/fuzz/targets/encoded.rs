@@ -2,7 +2,7 @@
 
 use portcullis::gateway::fuzzing;
 use portcullis::model::{EncodedSpec, InputSpec, PictureSpec};
-use portcullis::tensor::{Colour, Datatype, Filter, Fit, Layout, Picture, Preparation};
+use portcullis::tensor::{Colour, Datatype, Depth, Filter, Fit, Layout, Picture, Preparation};
 
 use super::memory;
 
@@ -51,6 +51,7 @@ fn spec(how: u8) -> PictureSpec {
         height: 6,
         width: 8,
         range: [0.0, 1.0],
+        depth: Depth::EIGHT_BITS,
         mean: vec![0.0; colour.channels()],
         std: vec![1.0; colour.channels()],
         encoded: Some(EncodedSpec { name: "files".into(), preparation }),

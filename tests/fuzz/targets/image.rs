@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::ImageReader;
-use portcullis::data::decode_picture;
+use portcullis::data::{Options, decode_picture};
 use portcullis::tensor::Picture;
 
 use super::memory;
@@ -26,15 +26,16 @@ pub fn fuzz(input: &[u8]) -> bool {
     if (MANY_PIXELS..=MOST_PIXELS).contains(&pixels) {
         return false;
     }
-    let (picture, peak) = memory::peak(|| decode_picture(input, None, None));
+    let fitted = Options { size: Some(SIZE), ..Options::default() };
+    let (picture, peak) = memory::peak(|| decode_picture(input, &Options::default()));
     let allowed = if pixels > MOST_PIXELS { FILE } else { FILE + PIXEL * pixels };
     assert!(peak as u64 <= allowed, "{pixels} pixels took {peak} bytes");
     let Ok(picture) = picture else {
-        assert!(decode_picture(input, Some(SIZE), None).is_err(), "a broken picture has no size");
+        assert!(decode_picture(input, &fitted).is_err(), "a broken picture has no size");
         return false;
     };
     check(&picture);
-    let fitted = decode_picture(input, Some(SIZE), None).expect("any picture can be resized");
+    let fitted = decode_picture(input, &fitted).expect("any picture can be resized");
     check(&fitted);
     assert_eq!((fitted.height(), fitted.width(), fitted.channels()), (SIZE.0, SIZE.1, picture.channels()));
     true

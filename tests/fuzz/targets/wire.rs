@@ -4,7 +4,7 @@ use bytes::Bytes;
 use portcullis::gateway::fuzzing;
 use portcullis::model::{Distribution, EncodedSpec, InputSpec, OutputSpec, PictureSpec, TextSpec};
 use portcullis::proto::inference::ModelInferRequest;
-use portcullis::tensor::{Colour, Datatype, Filter, Fit, Item, Layout, OutputKind, Picture, Preparation};
+use portcullis::tensor::{Colour, Datatype, Depth, Filter, Fit, Item, Layout, OutputKind, Picture, Preparation};
 
 use super::memory;
 
@@ -123,7 +123,8 @@ fn inputs() -> [InputSpec; 5] {
         colour,
         height: 2,
         width: 2,
-        range: [0.0, if datatype == Datatype::Uint8 { 255.0 } else { 1.0 }],
+        range: datatype.whole_range().unwrap_or([0.0, 1.0]),
+        depth: Depth::EIGHT_BITS,
         mean: vec![0.25; colour.channels()],
         std: vec![0.5; colour.channels()],
         encoded: None,

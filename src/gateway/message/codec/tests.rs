@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{EncodedSpec, PictureSpec, TextSpec};
-use crate::tensor::{Colour, Datatype, Filter, Fit, Layout, Preparation};
+use crate::tensor::{Colour, Datatype, Depth, Filter, Fit, Layout, Preparation};
 
 const HEIGHT: usize = 16;
 const WIDTH: usize = 24;
@@ -32,6 +32,7 @@ fn prepared(height: usize, width: usize, colour: Colour, preparation: Preparatio
         height,
         width,
         range: [0.0, 1.0],
+        depth: Depth::EIGHT_BITS,
         mean: vec![0.0; 3],
         std: vec![1.0; 3],
         encoded: Some(EncodedSpec { name: "file".into(), preparation }),
