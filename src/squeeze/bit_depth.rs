@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use super::Squeezer;
 use crate::tensor::Picture;
 
-/// `bit_depth(BITS)`: `rint(x * (2^BITS - 1)) / (2^BITS - 1)`, halves rounded to even.
+/// `bit_depth(BITS)`: `rint(x * (2^BITS - 1)) / (2^BITS - 1)`, halves rounded to even; `x` in [0, 1] is a pixel's place
+/// between black and white, whatever the depth of the picture. As many bits as the picture has change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BitDepth {
     bits: u32,
@@ -13,7 +14,7 @@ pub struct BitDepth {
 
 impl BitDepth {
     /// What `bits` may be.
-    pub const BITS: RangeInclusive<u32> = 1..=8;
+    pub const BITS: RangeInclusive<u32> = 1..=16;
 
     /// A squeezer to `bits` bits a channel, within [`Self::BITS`].
     pub(super) fn new(bits: u32) -> Self {

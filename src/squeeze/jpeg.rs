@@ -12,7 +12,7 @@ use crate::tensor::{Picture, to_8_bit};
 /// `jpeg(QUALITY)`: rounded to 8 bits, written as baseline JPEG without subsampling, and read again.
 ///
 /// QUALITY scales the quantisation tables of ITU-T T.81 Annex K as libjpeg does. Three channels are red, green and blue;
-/// of any other number each is compressed as grey. JPEG holds no side above 65535; such a picture is only rounded.
+/// of any other number each is compressed as grey. Finer pictures lose their lower bits, as JPEG has 8. JPEG holds no side above 65535; such a picture is only rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jpeg {
     quality: u8,
@@ -41,7 +41,7 @@ impl Jpeg {
         let mut encoder = JpegEncoder::new_with_quality(&mut file, self.quality);
         encoder.encode(&bytes, short_width.into(), short_height.into(), colour).ok()?;
         JpegDecoder::new(Cursor::new(file)).ok()?.read_image(&mut bytes).ok()?;
-        Picture::from_interleaved_u8(channels, height, width, &bytes).ok()
+        Some(Picture::from_interleaved_u8(channels, height, width, &bytes).ok()?.with_depth(picture.depth()))
     }
 }
 

@@ -6,6 +6,7 @@ mod bit_depth;
 mod border;
 mod catalogue;
 mod crop;
+mod exp2;
 mod gaussian;
 mod item;
 mod jpeg;

@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_parameter_out_of_range_is_answered_with_the_range() {
-        assert_eq!(message("bit_depth(0)"), "BITS of 'bit_depth(0)' must be from 1 to 8, not '0'");
-        assert_eq!(message("bit_depth()"), "BITS of 'bit_depth()' must be from 1 to 8, not ''");
+        assert_eq!(message("bit_depth(0)"), "BITS of 'bit_depth(0)' must be from 1 to 16, not '0'");
+        assert_eq!(message("bit_depth()"), "BITS of 'bit_depth()' must be from 1 to 16, not ''");
         assert_eq!(message("median(2,-1)"), "COLUMNS of 'median(2,-1)' must be from 1 to 15, not '-1'");
         assert_eq!(message("nlm(12,3,2)"), "SEARCH of 'nlm(12,3,2)' must be odd and from 3 to 35, not '12'");
         assert_eq!(message("nlm(13,4,2)"), "BLOCK of 'nlm(13,4,2)' must be odd and from 1 to 15, not '4'");

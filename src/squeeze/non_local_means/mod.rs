@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+mod deep;
 mod distance;
 mod frame;
 mod lab;
@@ -11,15 +12,19 @@ mod weights;
 
 use self::weights::Weights;
 use super::Squeezer;
-use crate::tensor::Picture;
+use crate::tensor::{Depth, Picture};
 
 /// Weights below this part of the largest are zero.
 const NEGLIGIBLE: f64 = 0.001;
 
-/// `nlm(SEARCH,BLOCK,STRENGTH)`: OpenCV's `fastNlMeansDenoising` on pixels rounded to 8 bits.
+/// `nlm(SEARCH,BLOCK,STRENGTH)`: OpenCV's `fastNlMeansDenoising` on pixels rounded to 8 bits. STRENGTH is in levels of 255,
+/// whatever the depth of the picture.
 ///
 /// A picture of three channels is denoised as OpenCV's `fastNlMeansDenoisingColored` does (`h = hColor = STRENGTH`),
 /// red being taken for blue as in the code of Xu, Evans and Qi; otherwise each channel on its own.
+///
+/// Pictures of more than 8 bits are not rounded: the same means are computed in single precision, with distances cut to
+/// whole squares of 8-bit levels as OpenCV's are. Of three such channels the distances add up, without L*a*b*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NonLocalMeans {
     search: usize,
@@ -83,6 +88,9 @@ impl Squeezer for NonLocalMeans {
 
     fn squeeze(&self, picture: &Picture) -> Picture {
         let width = picture.width();
+        if picture.depth().white() > Depth::EIGHT_BITS.white() {
+            return deep::denoise(self, picture);
+        }
         let planes: Vec<Vec<u8>> = picture.planes().map(to_bytes).collect();
         let planes = match <[Vec<u8>; 3]>::try_from(planes) {
             Ok(coloured) => self.coloured(coloured, width).into(),
