@@ -29,6 +29,9 @@ pub enum TensorError {
     /// Numbers were asked of, or for, `BYTES`.
     #[error("BYTES elements are not numbers")]
     NotNumeric,
+    /// A number of typed contents is none of the datatype's.
+    #[error("{0} is no {1}")]
+    NotOfType(i64, Datatype),
     /// Tensors of different datatypes cannot be joined.
     #[error("{0} and {1} cannot be joined")]
     MixedDatatypes(Datatype, Datatype),

@@ -49,6 +49,7 @@ impl ViewError {
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
             }
+            Self::Tensor(_, TensorError::NotOfType(..)) => Reason::Values,
             Self::Tensor(..)
             | Self::Elements(..)
             | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => Reason::Shape,
@@ -232,29 +233,35 @@ fn tensor(
         .map_err(|_| TensorError::Shape(shape.to_vec()))?;
     let elements = match (raw, typed) {
         (Some(raw), _) => Elements::from_raw(datatype, &sides, raw)?,
-        (None, Some(typed)) => typed_elements(datatype, typed),
-        (None, None) => typed_elements(datatype, &InferTensorContents::default()),
+        (None, Some(typed)) => typed_elements(datatype, typed)?,
+        (None, None) => typed_elements(datatype, &InferTensorContents::default())?,
     };
     Tensor::new(name, sides, elements)
 }
 
-/// Typed contents, narrowed to the datatype as the protocol lays down. FP16 travels raw only.
-fn typed_elements(datatype: Datatype, contents: &InferTensorContents) -> Elements {
-    match datatype {
+/// Typed contents, narrowed to the datatype as the protocol lays down; what does not fit is refused, for servers cut it
+/// off or hold it in bounds as they like. FP16 travels raw only.
+fn typed_elements(datatype: Datatype, contents: &InferTensorContents) -> Result<Elements, TensorError> {
+    Ok(match datatype {
         Datatype::Bool => Elements::Bool(contents.bool_contents.clone()),
-        Datatype::Uint8 => Elements::Uint8(contents.uint_contents.iter().map(|&v| v as u8).collect()),
-        Datatype::Uint16 => Elements::Uint16(contents.uint_contents.iter().map(|&v| v as u16).collect()),
+        Datatype::Uint8 => Elements::Uint8(narrowed(datatype, &contents.uint_contents)?),
+        Datatype::Uint16 => Elements::Uint16(narrowed(datatype, &contents.uint_contents)?),
         Datatype::Uint32 => Elements::Uint32(contents.uint_contents.clone()),
         Datatype::Uint64 => Elements::Uint64(contents.uint64_contents.clone()),
-        Datatype::Int8 => Elements::Int8(contents.int_contents.iter().map(|&v| v as i8).collect()),
-        Datatype::Int16 => Elements::Int16(contents.int_contents.iter().map(|&v| v as i16).collect()),
+        Datatype::Int8 => Elements::Int8(narrowed(datatype, &contents.int_contents)?),
+        Datatype::Int16 => Elements::Int16(narrowed(datatype, &contents.int_contents)?),
         Datatype::Int32 => Elements::Int32(contents.int_contents.clone()),
         Datatype::Int64 => Elements::Int64(contents.int64_contents.clone()),
         Datatype::Fp16 => Elements::Fp16(Vec::new()),
         Datatype::Fp32 => Elements::Fp32(contents.fp32_contents.clone()),
         Datatype::Fp64 => Elements::Fp64(contents.fp64_contents.clone()),
         Datatype::Bytes => Elements::Bytes(contents.bytes_contents.clone()),
-    }
+    })
+}
+
+fn narrowed<W: Copy + Into<i64>, N: TryFrom<W>>(datatype: Datatype, wide: &[W]) -> Result<Vec<N>, TensorError> {
+    let narrow = |&number: &W| N::try_from(number).map_err(|_| TensorError::NotOfType(number.into(), datatype));
+    wide.iter().map(narrow).collect()
 }
 
 /// What a response predicts for each item; an item without a prediction does not harm the others.
@@ -294,122 +301,4 @@ pub(crate) fn asks_for_plain_output(request: &ModelInferRequest, spec: &OutputSp
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::{PictureSpec, TextSpec};
-    use crate::tensor::{Colour, Depth, Layout, OutputKind};
-
-    const MOST: Most = Most { elements: 2, text: 8 };
-
-    fn spec() -> InputSpec {
-        PictureSpec {
-            name: "image".into(),
-            datatype: Datatype::Fp32,
-            layout: Layout::Nchw,
-            colour: Colour::Grey,
-            height: 2,
-            width: 2,
-            range: [0.0, 1.0],
-            depth: Depth::EIGHT_BITS,
-            mean: vec![0.0],
-            std: vec![1.0],
-            encoded: None,
-        }
-        .into()
-    }
-
-    fn raw_request(shape: Vec<i64>, raw: Vec<u8>) -> ModelInferRequest {
-        ModelInferRequest {
-            inputs: vec![InferInputTensor {
-                name: "image".into(),
-                datatype: "FP32".into(),
-                shape,
-                ..Default::default()
-            }],
-            raw_input_contents: vec![raw.into()],
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn raw_and_typed_contents_read_alike() {
-        let values = [0.0_f32, 0.25, 0.5, 1.0];
-        let raw = raw_request(vec![1, 1, 2, 2], values.iter().flat_map(|value| value.to_le_bytes()).collect());
-        let mut typed = raw.clone();
-        typed.raw_input_contents.clear();
-        typed.inputs[0].contents = Some(InferTensorContents { fp32_contents: values.to_vec(), ..Default::default() });
-        assert_eq!(sent(&raw, &spec(), MOST).unwrap(), sent(&typed, &spec(), MOST).unwrap());
-        typed.raw_input_contents = raw.raw_input_contents;
-        assert_eq!(sent(&typed, &spec(), MOST), Err(ViewError::MixedContents));
-    }
-
-    #[test]
-    fn texts_read_alike_raw_and_typed_and_what_is_none_harms_no_neighbour() {
-        let spec = TextSpec { name: "text".into(), in_rows: true }.into();
-        let elements = vec![Bytes::from_static(b"free"), Bytes::from_static(b"\xff")];
-        let read = |typed: bool, shape: Vec<i64>, elements: &[Bytes]| {
-            let contents = InferTensorContents { bytes_contents: elements.to_vec(), ..Default::default() };
-            let raw = Elements::Bytes(elements.to_vec()).to_raw();
-            let request = ModelInferRequest {
-                inputs: vec![InferInputTensor {
-                    name: "text".into(),
-                    datatype: "BYTES".into(),
-                    shape,
-                    contents: typed.then_some(contents),
-                    ..Default::default()
-                }],
-                raw_input_contents: if typed { Vec::new() } else { vec![raw] },
-                ..Default::default()
-            };
-            sent(&request, &spec, MOST)
-        };
-        for (typed, shape) in [(false, vec![2, 1]), (true, vec![2, 1]), (false, vec![2]), (true, vec![2])] {
-            let items = read(typed, shape, &elements).unwrap();
-            let origin = Some(Origin::Element(elements[0].clone()));
-            assert_eq!(items[0], Ok(Sent::Item(Item::Text("free".into()), origin)));
-            assert_eq!(items[1].as_ref().map_err(ViewError::reason), Err(Reason::Text));
-        }
-        let long = read(true, vec![1], &[Bytes::from_static(b"123456789")]).unwrap().remove(0);
-        assert_eq!(long.map_err(|error| error.reason()), Err(Reason::TooLarge));
-        let reason = |shape: Vec<i64>, count| read(true, shape, &vec![Bytes::new(); count]).unwrap_err().reason();
-        assert_eq!(reason(vec![3], 3), Reason::TooLarge);
-        assert_eq!(reason(vec![0], 0), Reason::Shape);
-        assert_eq!(reason(vec![1, 2], 2), Reason::Shape);
-    }
-
-    #[test]
-    fn hostile_requests_have_a_reason_each() {
-        let reason = |request: &ModelInferRequest| {
-            let items: Result<Vec<Sent>, ViewError> =
-                sent(request, &spec(), MOST).and_then(|items| items.into_iter().collect());
-            items.unwrap_err().reason()
-        };
-        assert_eq!(reason(&raw_request(vec![1, 1, 2, -2], vec![0; 16])), Reason::Shape);
-        assert_eq!(reason(&raw_request(vec![1, 1, i64::MAX, i64::MAX], vec![0; 16])), Reason::Shape);
-        assert_eq!(reason(&raw_request(vec![1, 1, 2, 2], vec![0; 15])), Reason::Shape);
-        assert_eq!(reason(&raw_request(vec![0, 1, 2, 2], vec![])), Reason::Shape);
-        assert_eq!(reason(&raw_request(vec![1, 1, 2, 2], vec![0xff; 16])), Reason::Values);
-        let mut wrong = raw_request(vec![1, 1, 2, 2], vec![0; 16]);
-        wrong.inputs[0].datatype = "INT32".into();
-        assert_eq!(reason(&wrong), Reason::Datatype);
-        wrong.inputs[0].datatype = "NONSENSE".into();
-        assert_eq!(reason(&wrong), Reason::Datatype);
-        wrong.inputs[0].name = "other".into();
-        assert_eq!(reason(&wrong), Reason::InputMissing);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic_the_view(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            if let Ok(request) = request(bytes.clone().into()) {
-                let _ = sent(&request, &spec(), MOST);
-            }
-            let output = OutputSpec { name: "o".into(), kind: OutputKind::Logits, classes: 3 };
-            if let Ok(response) = ModelInferResponse::decode(Bytes::from(bytes)) {
-                let _ = predictions_of(&response, &output, 1);
-            }
-        }
-    }
-}
+mod tests;
