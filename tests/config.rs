@@ -500,7 +500,8 @@ fn what_contradicts_the_model_is_told_all_at_once() {
     let wrong = Input { width: on_line(5, 64), mean: on_line(6, vec![0.5, 0.5]), ..untold.clone() };
     assert_eq!(mistakes(wrong), ["line 5: width is 32 in the model", "line 6: mean has 2 values for 3 channels"]);
     let turned = Input { layout: on_line(2, Layout::Nhwc), ..untold.clone() };
-    assert!(mistakes(turned).contains(
+    let told = "line 2: in this layout the model's input has 32 channels; if that is meant, say channels = 32";
+    assert!(mistakes(turned).contains(&told.to_owned()));
         &"line 2: in this layout the model's input has 32 channels; if that is meant, say channels = 32".to_owned()
     ));
     let named = Input { name: on_line(7, "picture".into()), ..untold };

@@ -14,7 +14,7 @@ use crate::tensor::Picture;
 /// Whether the name is that of a picture.
 pub(super) fn is_picture(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    matches!(extension.as_str(), "jpg" | "jpeg" | "png" | "ppm" | "pgm" | "pnm" | "webp")
+    matches!(extension.as_str(), "jpg" | "jpeg" | "png" | "ppm" | "pgm" | "pnm" | "tif" | "tiff" | "webp")
 }
 
 /// Whether a folder holds a folder with a picture.
@@ -52,7 +52,7 @@ impl Folder {
             Self { root: path.to_owned(), files, classes: None }
         };
         if opened.files.is_empty() {
-            return Err(DataError::nothing_found(path, None, "pictures (JPEG, PNG, WebP, PPM or PGM)"));
+            return Err(DataError::nothing_found(path, None, "pictures (JPEG, PNG, TIFF, WebP, PPM or PGM)"));
         }
         Ok(opened)
     }

@@ -33,6 +33,7 @@ mod readiness;
 mod reconnect;
 mod reload;
 mod rest;
+mod scanner;
 mod screenshots;
 mod shared_memory;
 mod sockets;

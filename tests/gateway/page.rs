@@ -70,7 +70,7 @@ async fn ask(gateway: &Gateway, method: &str, path: &str, headers: &[(&str, &str
     send(gateway.admin, request.body(Bytes::copy_from_slice(body.as_bytes())).expect("a request")).await
 }
 
-async fn get(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+pub async fn get(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
     ask(gateway, "GET", path, headers, "").await
 }
 

@@ -37,6 +37,20 @@ pub fn fragile() -> PathBuf {
     write("fragile", &graph.encode(&[]).expect("a sound graph"))
 }
 
+/// Writes a classifier of pictures of two channels, `scan` of the type `input`, 8 x 8: which channel is the brighter one,
+/// its means being in units of `unit`.
+pub fn scanner(input: Datatype, unit: f32) -> PathBuf {
+    let mut graph = Graph::new("scanner");
+    let scan = graph.input("scan", input, &[None, Some(2), Some(8), Some(8)]);
+    let numbers = graph.cast(scan, Datatype::Fp32);
+    let means = graph.global_average_pool(numbers);
+    let means = graph.flatten(means);
+    let scale = graph.constant("scale", &[1], vec![1.0 / unit]);
+    let logits = graph.mul(means, scale);
+    graph.output(logits, "logits", Datatype::Fp32, &[None, Some(2)]);
+    write(&format!("scanner-{input}"), &graph.encode(&[]).expect("a sound graph"))
+}
+
 /// Writes the file whole, whoever else writes it at the same time.
 fn write(name: &str, bytes: &[u8]) -> PathBuf {
     static WRITTEN: AtomicUsize = AtomicUsize::new(0);

@@ -14,7 +14,7 @@ use super::words::rfc3339;
 use super::{Page, shown};
 use crate::detect::{Action, Decision, Reason};
 use crate::evidence::{Detection, Event, Input, Item};
-use crate::tensor::Kind;
+use crate::tensor::{Kind, Picture};
 
 #[derive(Template)]
 #[template(path = "gateway/operators/page/templates/detection.html")]
@@ -182,8 +182,7 @@ impl Looking<'_> {
             reason: item.reason.map(Reason::name),
             kind,
             picture: picture.map(|_| format!("{base}/picture")),
-            size: picture
-                .map_or_else(String::new, |picture| format!("{} × {} pixels", picture.width(), picture.height())),
+            size: picture.map_or_else(String::new, |picture| size(picture)),
             text: None,
             evidence: item.verdict.as_ref().map_or_else(Vec::new, |verdict| evidence(verdict, history)),
             predictions: item.predictions.iter().map(|prediction| Said::new(prediction, own, classes)).collect(),
@@ -207,4 +206,17 @@ impl ItemView {
             format!("The {kind} is not kept.")
         }
     }
+}
+
+/// Width and height, and what else there is to say of a picture that is not 8-bit grey or RGB.
+fn size(picture: &Picture) -> String {
+    let channels = match picture.channels() {
+        1 | 3 => String::new(),
+        channels => format!(", {channels} channels"),
+    };
+    let levels = match picture.depth() {
+        depth if depth.is_8_bit() => String::new(),
+        depth => format!(", {} levels", u32::from(depth.white()) + 1),
+    };
+    format!("{} × {} pixels{channels}{levels}", picture.width(), picture.height())
 }
