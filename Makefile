@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce text bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ reproduce: build ## Repeat the experiment of the feature squeezing paper, its pu
 
 text: build setup ## Attack the guarded spam filter, and write what is detected into docs/text.md
 	target/venv/bin/python tests/bench/text.py
+
+scanners: build ## Attack the guarded scanners, and write what is detected into docs/scanners.md
+	$(PYTHON) tests/bench/scanners.py
 
 bench: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/bench.sh

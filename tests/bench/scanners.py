@@ -1,0 +1,158 @@
+"""Attacks the guarded scanners and writes what is found into the tables of docs/scanners.md.
+
+What calibrates, what is attacked and what is held against the profile are pictures of the test half, none of which has two
+uses; students and sentinels learn from the training half. They are trained as far as they are not there yet, and a training
+that was interrupted goes on.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+SHARED = pathlib.Path("../shared")
+TO = pathlib.Path("target/scanners")
+PAGE = pathlib.Path("docs/scanners.md")
+PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
+SEEDS = os.environ.get("SEEDS", "50")
+STRENGTHS = [2, 4, 8]
+PATCHES = "patch,sticker"
+
+PLAIN = """
+[[models.students]]
+name = "plain"
+path = "plain/student.onnx"
+
+[[models.detectors]]
+kind = "disagreement"
+student = "plain"
+weight = 0.5
+"""
+ROBUST = """
+[[models.students]]
+name = "robust"
+path = "robust/student.onnx"
+
+[[models.detectors]]
+kind = "disagreement"
+student = "robust"
+weight = 0.5
+"""
+SENTINEL = """
+[[models.sentinels]]
+name = "sentinel"
+path = "sentinel/sentinel.onnx"
+
+[[models.detectors]]
+kind = "sentinel"
+sentinel = "sentinel"
+"""
+
+
+class Scanner:
+    """A guarded classifier, its pictures, and how its companions are trained."""
+
+    def __init__(self, example, classifier, data, calibrating, rate, training):
+        self.example = pathlib.Path("deploy/examples") / f"{example}.toml"
+        self.classifier, self.data, self.training = classifier, data, training
+        self.calibrating, self.rate = calibrating, rate
+        self.model = self.name = classifier.stem.split("_")[0]
+        self.folder = TO / self.name
+
+    def train(self):
+        """Students and a sentinel, each with the arguments that it was found to need."""
+        for companion, (command, *arguments) in self.training.items():
+            out = self.folder / companion
+            file = "sentinel.onnx" if command == "sentinel" else "student.onnx"
+            if not (out / file).exists():
+                given = ["--teacher", self.classifier, "--data", self.data, "--out", out]
+                subprocess.run([PROGRAM, command, *map(str, given), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    def lineups(self):
+        """Configurations by name: the example, and the example with companions."""
+        sections = {"squeezing": "", "plain student": PLAIN, "robust student": ROBUST, "all, with a sentinel": PLAIN + ROBUST + SENTINEL}
+        for number, (name, more) in enumerate(sections.items()):
+            config = self.folder / f"{number}.toml"
+            config.write_text(self.example.read_text() + more)
+            yield name, config
+
+    def portcullis(self, config, command, *arguments):
+        paths = {"path": self.classifier, "profile": config.with_suffix(".json")}
+        settings = [f"models.{self.model}.{key}={path.absolute()}" for key, path in paths.items()]
+        line = [PROGRAM, "--config", config, "--log", "error"]
+        for setting in settings:
+            line += ["--set", setting]
+        done = subprocess.run([*map(str, line), command, *map(str, arguments)], check=True, stdout=subprocess.PIPE)
+        return done.stdout
+
+    def attacked(self, config):
+        """What is found of each attack, and the fresh benign pictures that are flagged."""
+        data = ["--data", self.data, "--json"]
+        self.portcullis(config, "calibrate", *data, "--count", self.calibrating, "--fpr", self.rate)
+        runs = {f"PGD {strength}/255": ["pgd", "--eps", strength] for strength in STRENGTHS}
+        runs["patches"] = [PATCHES]
+        findings, benign = {}, None
+        for name, attacks in runs.items():
+            out = config.with_suffix("") / name.replace("/", "-").replace(" ", "-")
+            report = self.portcullis(config, "redteam", *data, "--seeds", SEEDS, "--out", out, "--attacks", *attacks)
+            report = json.loads(report)
+            at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == self.rate)
+            benign = report["rates"][at]["measured"]
+            for finding in report["findings"]:
+                attack = name if name != "patches" else f"{finding['attack']}"
+                findings[f"{attack}, {finding['level']}"] = (finding["success"], finding["combined"]["detected"][at])
+        return findings, benign
+
+
+def percent(proportion):
+    if not proportion["total"]:
+        return "none"
+    low, high = proportion["interval"]
+    return f"{proportion['rate']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def table(scanner):
+    found = {name: scanner.attacked(config) for name, config in scanner.lineups()}
+    heads = " | ".join(found)
+    rows = [f"| `{scanner.name}` at {scanner.rate:.0%} | fools the classifier | {heads} |", "|---|---|" + "---|" * len(found)]
+    findings = {name: attacks for name, (attacks, _) in found.items()}
+    for attack, (success, _) in next(iter(findings.values())).items():
+        cells = [percent(attacks[attack][1]) for attacks in findings.values()]
+        rows.append(f"| {attack} | {percent(success)} | {' | '.join(cells)} |")
+    benign = [f"{flagged['flagged']} of {flagged['total']}, {percent(flagged)}" for _, flagged in found.values()]
+    rows.append(f"| fresh benign pictures | | {' | '.join(benign)} |")
+    return rows
+
+
+def written(marks, lines):
+    """Puts lines between two marks of the page."""
+    before, rest = PAGE.read_text().split(marks[0])
+    after = rest.split(marks[1])[1]
+    PAGE.write_text("\n".join([before + marks[0], "", *lines, "", marks[1] + after]))
+    print("\n".join(lines))
+
+
+def main():
+    if not SHARED.is_dir():
+        sys.exit(f"the classifier and its data are missing: there is no {SHARED}")
+    small = ["--size", "tiny", "--batch", "32"]
+    chest = Scanner(
+        "radiology",
+        SHARED / "models/chest_xray.onnx",
+        SHARED / "data/chest_xray",
+        calibrating=100,
+        rate=0.05,
+        training={
+            "plain": ["distill", *small, "--epochs", "30"],
+            "robust": ["distill", *small, "--epochs", "24", "--robust", "pgd", "--steps", "1"],
+            "sentinel": ["sentinel", *small, "--epochs", "12"],
+        },
+    )
+    for scanner in [chest]:
+        scanner.folder.mkdir(parents=True, exist_ok=True)
+        scanner.train()
+        written((f"<!-- {scanner.name}: made by `make scanners` -->", "<!-- until here -->"), table(scanner))
+
+
+main()
