@@ -21,18 +21,17 @@ pub(super) fn is_array(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npz" || extension == "npy")
 }
 
-/// What the numbers of a model's own kind mean in arrays.
+/// What the model's own values mean, where they are neither bytes nor from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Values {
-    /// Whether these are floats, and not integers.
+    /// Whether it takes floats, and not integers.
     pub are_floats: bool,
     /// Values of black and white.
     pub range: [f32; 2],
 }
 
 impl Values {
-    /// Of a model whose values are neither bytes nor floats of a similar range, for which arrays of bytes or from 0 to 1 are
-    /// usual.
+    /// Of a model for which arrays of bytes, or from 0 to 1, are not usual.
     pub(super) fn of(input: &PictureSpec) -> Option<Self> {
         let [low, high] = input.range;
         let are_floats = input.datatype.is_float();
@@ -55,7 +54,7 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// Checks that an array can hold pictures. What its numbers mean is said by `values`, if they are of that kind, or, of
+    /// Checks that an array can hold pictures. What its numbers mean is said by the model's `values` or, of unsigned
     /// integers, by `white`.
     fn new(array: Array, values: Option<Values>, white: Option<u16>) -> Result<Self, DataError> {
         let sides = match *array.shape() {
@@ -100,7 +99,7 @@ impl Pictures {
         }
         let range = range(&array, values, white)?;
         let depth = match array.kind() {
-            (Kind::Float, _) if values.is_none() => Depth::EIGHT_BITS,
+            (Kind::Float, _) if range[1] - range[0] <= WIDER_THAN_BYTES => Depth::EIGHT_BITS,
             _ => Depth::of_span(range[1] - range[0]),
         };
         Ok(Self { array, layout, channels, height, width, range, depth })
@@ -136,7 +135,8 @@ impl Pictures {
 /// Numbers of black and white in an array.
 fn range(array: &Array, values: Option<Values>, white: Option<u16>) -> Result<[f32; 2], DataError> {
     let (kind, size) = array.kind();
-    let own = values.filter(|values| values.are_floats == (kind == Kind::Float)).map(|values| values.range);
+    // Floats for a model of integers are what a library made of these: from 0 to 1.
+    let own = values.filter(|values| values.are_floats || kind != Kind::Float).map(|values| values.range);
     let by_white = white.map(|white| [0.0, f32::from(white)]);
     let refused = |reason: &str| broken(array.path(), reason);
     match (kind, size) {
@@ -144,7 +144,7 @@ fn range(array: &Array, values: Option<Values>, white: Option<u16>) -> Result<[f
         (Kind::Unsigned, 1) => Ok([0.0, 255.0]),
         (Kind::Unsigned, 2) => Ok(by_white.or(own.filter(|range| range[0] >= 0.0)).unwrap_or([0.0, 65_535.0])),
         (Kind::Signed, _) => {
-            own.ok_or_else(|| refused("signed pictures need a model of integers, whose range tells black and white"))
+            own.ok_or_else(|| refused("signed pictures need a model whose input.range tells black and white"))
         }
         _ => Err(refused("pictures must be uint8, uint16, of a model's signed integers, or floats")),
     }
@@ -298,11 +298,11 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             Dataset::open(&path, &Options::default()).unwrap().get(0).unwrap().picture
         };
-        let levels: Vec<u16> = (0..18).map(|level| 3 * level).collect();
-        let first = read(npy(&[1, 2, 3, 3], levels.clone()));
+        let levels: Vec<u16> = (0..40).map(|level| 3 * level).collect();
+        let first = read(npy(&[1, 2, 4, 5], levels.clone()));
         assert_eq!((first.channels(), first.depth()), (2, Depth::SIXTEEN_BITS));
-        assert_eq!(first.planes().nth(1).unwrap()[0], 27.0 / 65_535.0);
-        let last = read(npy(&[1, 3, 3, 2], levels.clone()));
+        assert_eq!(first.planes().nth(1).unwrap()[0], 60.0 / 65_535.0);
+        let last = read(npy(&[1, 4, 5, 2], levels.clone()));
         assert_eq!(last.to_interleaved_levels(), levels);
         assert_eq!(read(npy(&[1, 3, 1, 2], vec![9_u8; 6])).channels(), 3);
     }
@@ -318,9 +318,11 @@ mod tests {
         };
         let signed = read(npy(&[1, 1, 3], vec![-1024_i16, 0, 3071]), false).unwrap().picture;
         assert_eq!((signed.pixels()[1], signed.depth()), (1024.0 / 4095.0, Depth::of_bits(12)));
+        assert_eq!(read(npy(&[1, 1, 3], vec![-1024_i16, 0, 3071]), true).unwrap().picture, signed);
         let floats = read(npy(&[1, 1, 3], vec![-1024.0_f32, 0.0, 3071.0]), true).unwrap().picture;
         assert_eq!(floats, signed);
-        assert_eq!(read(npy(&[1, 1, 1], vec![0.5_f32]), false).unwrap().picture.pixels(), [0.5]);
+        let half = read(npy(&[1, 1, 1], vec![0.5_f32]), false).unwrap().picture;
+        assert_eq!((half.pixels(), half.depth()), ([0.5].as_slice(), Depth::EIGHT_BITS));
         assert!(read(npy(&[1, 1, 1], vec![4000_i16]), false).unwrap_err().to_string().contains("-1024 to 3071"));
     }
 

@@ -22,8 +22,8 @@ pub struct Options {
     pub colour: Option<Colour>,
     /// The depth to which every picture is rounded, if it has another; as stored where it is not given.
     pub depth: Option<Depth>,
-    /// What the numbers in arrays mean where they are the model's own; where it is not given floats range from 0 to 1, and
-    /// unsigned integers over all of their type.
+    /// What numbers mean in arrays of the model's own values; where it is not given floats range from 0 to 1, and unsigned
+    /// integers over all of their type.
     pub values: Option<Values>,
 }
 
