@@ -502,8 +502,6 @@ fn what_contradicts_the_model_is_told_all_at_once() {
     let turned = Input { layout: on_line(2, Layout::Nhwc), ..untold.clone() };
     let told = "line 2: in this layout the model's input has 32 channels; if that is meant, say channels = 32";
     assert!(mistakes(turned).contains(&told.to_owned()));
-        &"line 2: in this layout the model's input has 32 channels; if that is meant, say channels = 32".to_owned()
-    ));
     let named = Input { name: on_line(7, "picture".into()), ..untold };
     assert_eq!(mistakes(named), ["line 7: the model has no input 'picture'; it has 'image'"]);
 }

@@ -66,10 +66,7 @@ impl Subject<'_> {
                     String::from_utf8(read(path)?).with_context(|| format!("{} is not UTF-8", path.display()))?;
                 Ok(Item::from(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
-            (Self::File(path), InputSpec::Picture(spec)) => {
-                let picture = picture(path, &Options::of(spec));
-                Ok(picture.with_context(|| format!("cannot decode {}", path.display()))?.into())
-            }
+            (Self::File(path), InputSpec::Picture(spec)) => Ok(picture(path, &Options::of(spec))?.into()),
         }
     }
 }
@@ -99,10 +96,11 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 /// The picture in a file, or the only one in an array.
 fn picture(path: &Path, options: &Options) -> Result<Picture> {
     if !path.extension().is_some_and(|extension| extension == "npy" || extension == "npz") {
-        return Ok(decode_picture(&read(path)?, options)?);
+        let picture = decode_picture(&read(path)?, options);
+        return picture.with_context(|| format!("cannot decode {}", path.display()));
     }
     let dataset = Dataset::open(path, options)?;
-    ensure!(dataset.len() == 1, "it holds {} pictures: save one", dataset.len());
+    ensure!(dataset.len() == 1, "{} holds {} pictures: save one", path.display(), dataset.len());
     Ok(dataset.get(0)?.picture)
 }
 

@@ -303,6 +303,7 @@ fn guess(path: &Path) -> Result<Option<Format>, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Preparation;
 
     #[test]
     fn an_error_tells_what_was_looked_for_and_what_is_there() {

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn sixteen_bits_become_png_where_it_has_such_channels() {
-        let levels: Vec<u16> = (0..60).map(|level| 1111 * level).collect();
+        let levels: Vec<u16> = (0..60).map(|level| 1110 * level).collect();
         for (channels, bits, format) in
             [(1, 16, ExactFormat::Png), (3, 16, ExactFormat::Png), (2, 16, ExactFormat::Npy), (1, 12, ExactFormat::Npy)]
         {

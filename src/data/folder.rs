@@ -145,6 +145,30 @@ mod tests {
     }
 
     #[test]
+    fn files_of_16_bits_keep_their_levels_and_are_rounded_where_fewer_are_wanted() {
+        use crate::tensor::Depth;
+
+        let folder = tempfile::tempdir().unwrap();
+        let grey = image::ImageBuffer::from_pixel(3, 2, image::Luma([0x1234_u16]));
+        let rgb = image::ImageBuffer::from_pixel(3, 2, image::Rgb([1_u16, 0x8000, 0xffff]));
+        for extension in ["png", "tiff"] {
+            let [one, three] = ["grey", "rgb"].map(|name| folder.path().join(name).with_extension(extension));
+            grey.save(&one).unwrap();
+            rgb.save(&three).unwrap();
+            let picture = |path: &Path| open(path).unwrap().get(0).unwrap().picture;
+            assert_eq!(
+                (picture(&one).to_interleaved_levels()[0], picture(&one).depth()),
+                (0x1234, Depth::SIXTEEN_BITS)
+            );
+            assert_eq!(picture(&three).to_interleaved_levels()[..3], [1, 0x8000, 0xffff]);
+            let options = Options { depth: Some(Depth::EIGHT_BITS), ..Options::default() };
+            let coarse = Dataset::open(&three, &options).unwrap().get(0).unwrap().picture;
+            assert_eq!(coarse, crate::tensor::to_8_bit(&coarse));
+            assert_eq!(coarse.to_interleaved_u8()[..3], [0, 0x80, 0xff]);
+        }
+    }
+
+    #[test]
     fn a_csv_file_labels_the_pictures_that_it_names() {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), "a.png", [1; 3]);
