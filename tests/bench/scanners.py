@@ -95,13 +95,13 @@ class Scanner:
         findings, benign = {}, None
         for name, attacks in runs.items():
             out = config.with_suffix("") / name.replace("/", "-").replace(" ", "-")
-            report = self.portcullis(config, "redteam", *data, "--seeds", SEEDS, "--out", out, "--attacks", *attacks)
+            report = self.portcullis(config, "redteam", *data, "--seeds", SEEDS, "--out", out, "--levels", "oblivious", "--attacks", *attacks)
             report = json.loads(report)
             at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == self.rate)
             benign = report["rates"][at]["measured"]
             for finding in report["findings"]:
-                attack = name if name != "patches" else f"{finding['attack']}"
-                findings[f"{attack}, {finding['level']}"] = (finding["success"], finding["combined"]["detected"][at])
+                attack = finding["attack"] if name == "patches" else name
+                findings[attack] = (finding["success"], finding["combined"]["detected"][at])
         return findings, benign
 
 
