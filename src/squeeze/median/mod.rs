@@ -1,12 +1,13 @@
 //! The median of each pixel's surroundings.
 
+mod three_by_three;
+
 use std::ops::RangeInclusive;
 
 use multiversion::multiversion;
 
 use super::Squeezer;
 use super::border::reflect;
-use super::lanes::LANES;
 use crate::tensor::Picture;
 
 /// `median(ROWS,COLUMNS)`: each pixel becomes the median of the window around it, channel by channel.
@@ -58,7 +59,7 @@ impl Squeezer for Median {
         for plane in picture.planes() {
             match (self.rows, self.columns) {
                 (2, 2) => two_by_two(plane, width, &mut filtered),
-                (3, 3) => three_by_three(plane, width, &mut filtered),
+                (3, 3) if width >= three_by_three::NARROWEST => three_by_three::filter(plane, width, &mut filtered),
                 _ => self.select(plane, width, &mut filtered),
             }
         }
@@ -89,68 +90,10 @@ fn two_by_two(plane: &[f32], width: usize, filtered: &mut Vec<f32>) {
     }
 }
 
-/// The fifth smallest of each three by three: the median of the largest low, the median middle and the smallest high of
-/// its sorted rows.
-#[multiversion(targets = "simd")]
-fn three_by_three(plane: &[f32], width: usize, filtered: &mut Vec<f32>) {
-    const ROWS: usize = 4;
-    let height = plane.len() / width;
-    let length = width.next_multiple_of(LANES);
-    let mut around = vec![0; (ROWS + 2) * (length + 2)];
-    let mut medians = vec![0.0; ROWS * length];
-    for y in (0..height).step_by(ROWS) {
-        around.copy_within(ROWS * (length + 2).., 0);
-        let known = if y == 0 { 0 } else { 2 };
-        for (row, bits) in around.chunks_exact_mut(length + 2).enumerate().skip(known) {
-            let pixels = &plane[reflect(y + row, 1, height) * width..][..width];
-            for (bits, pixel) in bits[1..].iter_mut().zip(pixels) {
-                *bits = pixel.to_bits();
-            }
-            (bits[0], bits[width + 1]) = (bits[1], bits[width]);
-        }
-        let sorted = |row: usize| {
-            let row = &around[row * (length + 2)..][..length + 2];
-            row.iter().zip(&row[1..]).zip(&row[2..]).map(|((&left, &middle), &right)| sort_three(left, middle, right))
-        };
-        let sources = sorted(0).zip(sorted(1)).zip(sorted(2)).zip(sorted(3)).zip(sorted(4)).zip(sorted(5));
-        let (upper, lower) = medians.split_at_mut(2 * length);
-        let (upper, lower) = (upper.split_at_mut(length), lower.split_at_mut(length));
-        let targets = upper.0.iter_mut().zip(upper.1).zip(lower.0.iter_mut().zip(lower.1));
-        for (((first, second), (third, fourth)), (((((a, b), c), d), e), f)) in targets.zip(sources) {
-            [*first, *second] = two_medians(a, [b, c], d).map(f32::from_bits);
-            [*third, *fourth] = two_medians(c, [d, e], f).map(f32::from_bits);
-        }
-        for medians in medians.chunks_exact(length).take(height - y) {
-            filtered.extend_from_slice(&medians[..width]);
-        }
-    }
-}
-
-/// The medians of the three rows above and the three rows below, of which two are the same; all rows are sorted.
-///
-/// Pixels are compared as whole numbers, which is quicker; between 0 and 1 the order of their bits is their own.
-#[inline(always)]
-fn two_medians(above: [u32; 3], [a, b]: [[u32; 3]; 2], below: [u32; 3]) -> [u32; 2] {
-    let (low, high) = (a[0].max(b[0]), a[2].min(b[2]));
-    [above, below].map(|row| middle_of(low.max(row[0]), middle_of(a[1], b[1], row[1]), high.min(row[2])))
-}
-
 #[inline(always)]
 fn third_of(a: f32, b: f32, c: f32, d: f32) -> f32 {
     let (a, b, c, d) = (a.to_bits(), b.to_bits(), c.to_bits(), d.to_bits());
     f32::from_bits(a.min(b).max(c.min(d)).max(a.max(b).min(c.max(d))))
-}
-
-#[inline(always)]
-fn middle_of(a: u32, b: u32, c: u32) -> u32 {
-    a.min(b).max(a.max(b).min(c))
-}
-
-#[inline(always)]
-fn sort_three(a: u32, b: u32, c: u32) -> [u32; 3] {
-    let (a, b) = (a.min(b), a.max(b));
-    let (b, c) = (b.min(c), b.max(c));
-    [a.min(b), a.max(b), c]
 }
 
 #[cfg(test)]
