@@ -17,6 +17,7 @@
 //! | [`audit`] | detections as OCSF findings: lines of files, CloudEvents |
 //! | [`profile`] | calibration on benign inputs, and the profile that comes of it |
 //! | [`evidence`] | the record of a detection, the way it takes to those who look, keep and tell, and the store of what is kept |
+//! | [`load`] | load on a server in an open loop, and what becomes of the requests |
 //! | [`telemetry`] | every metric, log line, span and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`difference`] | what differs between two messages, for people: words, characters, what nobody sees |
@@ -50,6 +51,7 @@ pub mod detect;
 pub mod difference;
 pub mod evidence;
 pub mod gateway;
+pub mod load;
 pub mod model;
 pub mod ngram;
 pub mod onnx;

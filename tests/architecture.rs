@@ -14,7 +14,7 @@ use source::named_paths;
 const FLOORS: [&[&str]; 6] = [
     &["main", "cli"],
     &["gateway", "train", "ngram", "attack", "report"],
-    &["profile", "detect", "difference", "audit", "evidence", "telemetry", "data"],
+    &["profile", "detect", "difference", "audit", "evidence", "telemetry", "data", "load"],
     &["squeeze", "model", "onnx"],
     &["config", "proto"],
     &["tensor"],

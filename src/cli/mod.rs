@@ -1,6 +1,7 @@
 //! One file a command: arguments and the wiring, nothing else.
 
 mod assess;
+mod bench;
 mod calibrate;
 #[cfg(feature = "train")]
 mod card;
@@ -118,6 +119,8 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Look at a running gateway: whether it is ready, what it decides and how long that takes.
     Status(status::Arguments),
+    /// Put load on a server, a gateway or any other, and say how long its answers take.
+    Bench(bench::Arguments),
     /// Watch a running gateway's detections as they happen.
     Tail(tail::Arguments),
     /// Look into detections that were kept.
@@ -161,6 +164,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Data(command) => data::run(&common, &command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Status(arguments) => status::run(&common, &arguments),
+        Command::Bench(arguments) => bench::run(&common, &arguments),
         Command::Tail(arguments) => tail::run(&common, &arguments),
         Command::Evidence(command) => evidence::run(&common, &command),
         Command::Drain(arguments) => drain::run(&common, &arguments),

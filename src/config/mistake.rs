@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 /// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Location {
     /// A line of the file, counted from 1.
     Line(usize),
@@ -14,6 +14,7 @@ pub enum Location {
     /// A key that was set on the command line.
     Flag(String),
     /// Nowhere: it is the default.
+    #[default]
     Default,
 }
 

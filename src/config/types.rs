@@ -218,7 +218,7 @@ impl GuardedModel {
 }
 
 /// An input, as far as it is configured; the model tells the rest. All but its name is for pictures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Input {
     /// Name of the tensor.
     pub name: Option<Located<String>>,

@@ -30,6 +30,7 @@ use tonic::service::Routes;
 use tonic_health::server::health_reporter;
 
 pub use assemble::{check, lineup_with_profile};
+pub use client::caller::{Caller, Prepared};
 pub use client::operator::{Detected, Inspected, Operator};
 pub use client::{Answer, Client};
 pub use credentials::tokens_in;

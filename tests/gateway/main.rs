@@ -8,6 +8,7 @@ mod support;
 mod accounting;
 mod audit;
 mod batches;
+mod bench;
 mod browser;
 mod bypasses;
 mod cascade;

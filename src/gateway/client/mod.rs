@@ -1,5 +1,6 @@
 //! A client of the Open Inference Protocol: what an application sends, and what it gets back.
 
+pub(super) mod caller;
 pub(super) mod operator;
 
 use std::collections::VecDeque;
