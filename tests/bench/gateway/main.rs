@@ -49,12 +49,20 @@ const MODELS: [(&str, &str, &str); 2] = [
     ("squeezenet", "models/imagenet_squeezenet.onnx", "data/imagenet"),
 ];
 
+/// A model that is served besides, of 14 MB.
+const LARGE: (&str, &str) = ("mobilenetv2", "models/imagenet_mobilenetv2.onnx");
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == upstream::ARGUMENT) {
-        upstream::serve(&MODELS.map(|(name, model, _)| (name, shared().join(model))));
+    if let [role @ (upstream::ARGUMENT | upstream::CANNED), rest @ ..] =
+        &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        let port = rest.first().map_or(0, |port| port.parse().expect("a port"));
+        let models = MODELS.map(|(name, model, _)| (name, model)).into_iter().chain([LARGE]);
+        let models: Vec<_> = models.map(|(name, model)| (name, shared().join(model))).collect();
+        upstream::serve(&models, port, *role == upstream::CANNED);
     } else if !arguments.iter().any(|argument| argument == "--bench") {
-        eprintln!("run it by `make bench`");
+        eprintln!("run it by `make bench-gateway`");
     } else if !shared().is_dir() {
         println!("skipped: ../shared is missing");
     } else {
