@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,8 +75,11 @@ text: build setup ## Attack the guarded spam filter, and write what is detected 
 scanners: build ## Attack the guarded scanners, and write what is detected into docs/scanners.md
 	$(PYTHON) tests/bench/scanners.py
 
-bench: setup ## Print the latency of the upstream alone and through the gateway
+bench: setup target/golden/ready ## Measure the gateway beside others, and write docs/performance.md (root's apt installs them)
 	sh tests/bench/bench.sh
+
+bench-gateway: setup ## Print the latency of the upstream alone and through the gateway
+	sh tests/bench/gateway.sh
 
 soak: onnxruntime ## Saturate a gateway while everything around it breaks; SECONDS=600, JSON=1 for programs
 	$(CARGO) bench --quiet --locked --bench soak -- --seconds $(or $(SECONDS),600) $(if $(JSON),--json)
@@ -106,8 +109,8 @@ bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes besid
 	$(CARGO) bench --locked --bench attack --no-run
 	CARGO=$(CARGO) target/pytorch/bin/python -W ignore tests/bench/attack.py
 
-bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers take beside OpenCV and SciPy
-	$(CARGO) bench --locked --bench squeezers --no-run
+bench-squeezers: onnxruntime target/golden/ready ## Print how long squeezers take beside OpenCV, SciPy and others
+	$(CARGO) bench --locked --no-default-features --bench squeezers --no-run
 	CARGO=$(CARGO) target/golden/bin/python tests/bench/squeezers.py
 
 proto: ## Generate src/proto from proto/
