@@ -6,7 +6,7 @@ use resvg::tiny_skia::Pixmap;
 
 use super::plot::{ADVERSARIAL, Area, BENIGN, Drawn, FAINT, GRID, ReportError, bold_style, svg, text_style};
 use super::raster::{PNG_SCALE, encode, rasterise};
-use crate::tensor::Picture;
+use crate::tensor::{Picture, rgb, shown, shown_change};
 
 /// Side of a picture in pixels of the SVG.
 const SIDE: i32 = 96;
@@ -57,10 +57,11 @@ impl Exhibit {
         (CONTRAST * 255.0 / self.largest_change().max(1) as f32).floor().max(1.0)
     }
 
-    /// The change on grey, amplified.
+    /// The change on grey, amplified, as it is shown.
     pub(super) fn perturbation(&self) -> Picture {
         let factor = self.amplification();
-        self.original.with_pixels(self.change().map(|change| (0.5 + factor * change).clamp(0.0, 1.0)).collect())
+        let pixels = self.change().map(|change| (0.5 + factor * change).clamp(0.0, 1.0)).collect();
+        shown_change(&self.original.with_pixels(pixels)).into_owned()
     }
 }
 
@@ -85,7 +86,7 @@ impl ContactSheet<'_> {
         for (row, exhibit) in self.exhibits.iter().enumerate() {
             let pictures = [exhibit.original.clone(), exhibit.perturbation(), exhibit.adversarial.clone()];
             for (picture, left) in pictures.iter().zip(COLUMNS) {
-                place(&mut sheet, picture, left, top(row));
+                place(&mut sheet, &rgb(&shown(picture)), left, top(row));
             }
         }
         encode(&sheet)
@@ -138,19 +139,18 @@ fn caption(root: &Area<'_>, exhibit: &Exhibit, top: i32) -> Drawn {
     root.draw(&Text::new(verdict, (gateway + 75, i32::midpoint(low, high)), white))
 }
 
-/// Copies a picture of one or three channels onto the sheet, each of its pixels as a square.
+/// Copies a picture of three channels onto the sheet, each of its pixels as a square.
 fn place(sheet: &mut Pixmap, picture: &Picture, left: i32, top: i32) {
     let at = |position: i32| (position as f32 * PNG_SCALE) as usize;
     let (left, top, side) = (at(left), at(top), at(SIDE));
     let stride = sheet.width() as usize;
     let pixels = picture.to_interleaved_u8();
-    let channels = picture.channels();
     let rows = sheet.data_mut().chunks_exact_mut(4 * stride).skip(top).take(side);
     for (y, row) in rows.enumerate() {
         for (x, target) in row.chunks_exact_mut(4).skip(left).take(side).enumerate() {
-            let from = (y * picture.height() / side * picture.width() + x * picture.width() / side) * channels;
-            let source = &pixels[from..from + channels];
-            target.copy_from_slice(&[source[0], source[channels / 2], source[channels - 1], u8::MAX]);
+            let from = (y * picture.height() / side * picture.width() + x * picture.width() / side) * 3;
+            target[..3].copy_from_slice(&pixels[from..from + 3]);
+            target[3] = u8::MAX;
         }
     }
 }

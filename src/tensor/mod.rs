@@ -7,6 +7,7 @@ mod encoding;
 mod item;
 mod picture;
 mod preparation;
+mod pseudo_colour;
 mod resize;
 
 pub use datatype::Datatype;
@@ -18,4 +19,4 @@ pub(crate) use picture::to_u8;
 pub use picture::{Picture, PictureError};
 pub use preparation::{Filter, Fit, Preparation};
 pub(crate) use resize::{centre, luma};
-pub use resize::{crop_and_resize, grey, quantised, resize, rgb, shown, to_8_bit};
+pub use resize::{crop_and_resize, grey, quantised, resize, rgb, shown, shown_change, to_8_bit};

@@ -6,6 +6,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::picture::{Picture, PictureError};
+use super::pseudo_colour::operators_colours;
 
 /// ITU-R BT.601 luma weights of red, green and blue, as PIL's `convert("L")` uses them.
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
@@ -115,18 +116,24 @@ pub fn rgb(picture: &Picture) -> Picture {
     }
 }
 
-/// As people are shown it: grey or red, green and blue. Two channels become false colours, the first one red, the second
-/// blue, and green what they have in common; of more than three the first three are shown.
+/// As people are shown it: grey or red, green and blue. Two channels are taken for the transmission at low and at high
+/// energies and get the colours that operators of X-ray scanners know; of more than three the first three are shown.
 pub fn shown(picture: &Picture) -> Cow<'_, Picture> {
     let planes: Vec<_> = picture.planes().collect();
     match planes.as_slice() {
         [_] | [_, _, _] => Cow::Borrowed(picture),
-        &[first, second] => {
-            let common: Vec<f32> = first.iter().zip(second).map(|(first, second)| (first + second) / 2.0).collect();
-            Cow::Owned(picture.with_planes(3, [first, common.as_slice(), second].concat()))
-        }
+        [low, high] => Cow::Owned(picture.with_planes(3, operators_colours(low, high))),
         planes => Cow::Owned(picture.with_planes(3, planes[..3].concat())),
     }
+}
+
+/// A change on grey as people are shown it. Of two channels the first one is red, the second blue, and green what they have
+/// in common: it is no material.
+pub fn shown_change(change: &Picture) -> Cow<'_, Picture> {
+    let planes: Vec<_> = change.planes().collect();
+    let &[first, second] = planes.as_slice() else { return shown(change) };
+    let common: Vec<f32> = first.iter().zip(second).map(|(first, second)| (first + second) / 2.0).collect();
+    Cow::Owned(change.with_planes(3, [first, common.as_slice(), second].concat()))
 }
 
 /// Rounded to its depth, as a picture is that was stored in a file or sent as whole numbers.
@@ -197,7 +204,7 @@ mod tests {
     #[test]
     fn any_number_of_channels_can_be_shown() {
         let dual = Picture::new(2, 1, 1, vec![0.2, 0.6]).unwrap();
-        assert_eq!(shown(&dual).pixels(), [0.2, 0.4, 0.6]);
+        assert_eq!((shown(&dual).channels(), shown_change(&dual).pixels()), (3, [0.2, 0.4, 0.6].as_slice()));
         let many = Picture::new(5, 1, 1, vec![0.1, 0.2, 0.3, 0.4, 0.5]).unwrap();
         assert_eq!(shown(&many).pixels(), [0.1, 0.2, 0.3]);
         let grey = Picture::new(1, 1, 1, vec![0.7]).unwrap();

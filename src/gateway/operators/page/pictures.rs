@@ -11,7 +11,7 @@ use super::Page;
 use crate::data::write_png;
 use crate::evidence::Input;
 use crate::squeeze::{self, Squeezer};
-use crate::tensor::Picture;
+use crate::tensor::{Picture, shown_change};
 
 /// Grey on which changes are shown.
 const GREY: f32 = 0.5;
@@ -83,7 +83,8 @@ fn squeezed(page: &Page, id: &str, item: &str, place: &str) -> Option<(Arc<Pictu
 fn difference(before: &Picture, after: &Picture) -> Picture {
     let changes = || before.pixels().iter().zip(after.pixels()).map(|(before, after)| before - after);
     let largest = changes().map(f32::abs).fold(f32::MIN_POSITIVE, f32::max);
-    before.with_pixels(changes().map(|change| GREY + GREY * change / largest).collect())
+    let on_grey = before.with_pixels(changes().map(|change| GREY + GREY * change / largest).collect());
+    shown_change(&on_grey).into_owned()
 }
 
 fn png(picture: &Picture) -> io::Result<Vec<u8>> {
