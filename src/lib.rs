@@ -21,7 +21,7 @@
 //! | [`telemetry`] | every metric, log line, span and event, one function each |
 //! | [`detect`] | detectors, their combination, decision and policy; no network |
 //! | [`difference`] | what differs between two messages, for people: words, characters, what nobody sees |
-//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs that are drawn |
+//! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs and bags that are drawn |
 //! | [`squeeze`] | one file a squeezer, of pictures and of text |
 //! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
 //! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |

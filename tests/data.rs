@@ -124,7 +124,7 @@ fn signs_are_drawn_wherever_a_path_is_asked_for() {
         Dataset::open("signs:3", &options).unwrap()
     };
     let (train, test) = (open(Some(Split::Train)), open(None));
-    assert_eq!((train.format(), train.len(), test.len()), (Format::Signs, 12_000, 4_000));
+    assert_eq!((train.format(), train.len(), test.len()), (Format::Drawn, 12_000, 4_000));
     let sample = test.get(3_994).unwrap();
     let picture = &sample.picture;
     assert_eq!((picture.channels(), picture.height(), picture.width()), (1, 16, 24));
@@ -151,6 +151,23 @@ fn written_signs_are_read_back_and_a_full_folder_is_left_alone() {
     let out = folder.path().join("deep/signs");
     let again = data_command(&["signs", "--out", out.to_str().unwrap(), "--count", "1"]);
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("there already"));
+}
+
+#[test]
+fn written_luggage_keeps_its_16_bits_and_is_no_png() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("luggage.npz");
+    let arguments = ["luggage", "--count", "7", "--size", "24", "--half", "test", "--out"];
+    assert!(data_command(&[&arguments[..], &[out.to_str().unwrap()]].concat()).status.success());
+    let options = Options { size: Some((24, 24)), ..Options::default() };
+    let (read, drawn) = (Dataset::open(&out, &options).unwrap(), Dataset::open("luggage:1:7", &options).unwrap());
+    assert_eq!((read.len(), read.classes()), (7, drawn.classes()));
+    for index in 0..7 {
+        let (read, drawn) = (read.get(index).unwrap(), drawn.get(index).unwrap());
+        assert_eq!((read.label, read.picture), (drawn.label, drawn.picture));
+    }
+    let png = data_command(&[&arguments[..], &[folder.path().join("folder").to_str().unwrap()]].concat());
+    assert!(!png.status.success() && String::from_utf8_lossy(&png.stderr).contains("FILE.npz"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use portcullis::data::{Dataset, Format, Options, Split, write_folders, write_npz};
 use portcullis::report::ClassSheet;
 use serde_json::json;
@@ -12,14 +12,16 @@ use super::{Common, pictures};
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Write traffic signs that are drawn by code: labelled data without a download.
-    Signs(SignsArguments),
+    Signs(DrawArguments),
+    /// Write X-ray scans of bags at two energies that are drawn by code.
+    Luggage(DrawArguments),
     /// Show what data look like: a contact sheet with a row for each class.
     Sheet(SheetArguments),
 }
 
 #[derive(clap::Args)]
-pub struct SignsArguments {
-    /// Where to write them: a new folder (PNG files, a folder a class), or FILE.npz (`x` and `y`).
+pub struct DrawArguments {
+    /// Where to write them: a new folder (PNG files, a folder a class), or FILE.npz (`x` and `y`). Two energies are no PNG.
     #[arg(long, value_name = "DIR|FILE.npz")]
     out: PathBuf,
     /// How many pictures, the classes in turn.
@@ -28,9 +30,9 @@ pub struct SignsArguments {
     /// Seed of the set.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Side of the pictures in pixels, 8 to 1024.
-    #[arg(long, value_name = "PX", default_value_t = 48)]
-    size: usize,
+    /// Side of the pictures in pixels, 8 to 1024; 48 for signs and 96 for luggage if not given.
+    #[arg(long, value_name = "PX")]
+    size: Option<usize>,
     /// Which half: train or test. They share no picture; `--data signs` reads the test half of the same set.
     #[arg(long, default_value = "train")]
     half: Split,
@@ -38,10 +40,11 @@ pub struct SignsArguments {
 
 #[derive(clap::Args)]
 pub struct SheetArguments {
-    /// Pictures: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or `signs[:SEED[:COUNT]]`.
+    /// Pictures: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or a synthetic
+    /// set, `signs[:SEED[:COUNT]]` or `luggage[:SEED[:COUNT]]`.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// Format of the data: folder, idx, cifar, numpy or signs; guessed if not given.
+    /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
     #[arg(long)]
     format: Option<Format>,
     /// Which half to show: train or test; the test half, where there is one, if not given.
@@ -60,25 +63,30 @@ pub struct SheetArguments {
 
 pub fn run(common: &Common, command: &Command) -> Result<()> {
     match command {
-        Command::Signs(arguments) => signs(common, arguments),
+        Command::Signs(arguments) => draw(common, "signs", arguments),
+        Command::Luggage(arguments) => draw(common, "luggage", arguments),
         Command::Sheet(arguments) => sheet(common, arguments),
     }
 }
 
-fn signs(common: &Common, arguments: &SignsArguments) -> Result<()> {
-    let SignsArguments { out, count, seed, size, half } = arguments;
-    let options = Options { split: Some(*half), size: Some((*size, *size)), ..Options::default() };
-    let dataset = Dataset::open(format!("signs:{seed}:{count}"), &options)?;
+fn draw(common: &Common, set: &str, arguments: &DrawArguments) -> Result<()> {
+    let DrawArguments { out, count, seed, size, half } = arguments;
+    let options = Options { split: Some(*half), size: size.map(|side| (side, side)), ..Options::default() };
+    let dataset = Dataset::open(format!("{set}:{seed}:{count}"), &options)?;
     let classes = dataset.classes().unwrap_or_default();
+    let first = dataset.get(0)?.picture;
+    let is_npz = out.extension().is_some_and(|extension| extension == "npz");
+    ensure!(is_npz || first.channels() != 2, "two energies do not fit into a PNG file; write them to FILE.npz");
     let bar = pictures::progress("drawing", dataset.len());
     let samples = dataset.samples(true).inspect(|_| bar.inc(1));
     pictures::make_parent(out)?;
-    match out.extension().is_some_and(|extension| extension == "npz") {
+    match is_npz {
         true => write_npz(out, &classes, dataset.len(), samples)?,
         false => write_folders(out, &classes, samples)?,
     }
     bar.finish_and_clear();
     if common.json {
+        let size = first.height();
         println!("{}", json!({ "out": out, "pictures": count, "size": size, "seed": seed, "classes": classes }));
     } else {
         println!("{count} pictures of {} classes written to {}", classes.len(), out.display());

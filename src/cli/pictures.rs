@@ -20,11 +20,11 @@ const SEED: u64 = 1;
 /// Which benign pictures to read, and how many.
 #[derive(clap::Args)]
 pub struct BenignArguments {
-    /// Benign pictures: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or the synthetic set,
-    /// `signs[:SEED[:COUNT]]`.
+    /// Benign pictures: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or a synthetic set,
+    /// `signs[:SEED[:COUNT]]` or `luggage[:SEED[:COUNT]]`.
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Format of the data: folder, idx, cifar, numpy or signs; guessed if not given.
+    /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
     #[arg(long)]
     pub format: Option<Format>,
     /// Read the training half instead of the test half. A classifier knows its training data too well for them to

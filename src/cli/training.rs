@@ -33,11 +33,11 @@ const TRADES_WEIGHT: f32 = 3.0;
 
 #[derive(clap::Args)]
 pub struct TrainingArguments {
-    /// Pictures to train on: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or the synthetic
-    /// set, `signs[:SEED[:COUNT]]`. The training half is taken where there are two.
+    /// Pictures to train on: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, or a synthetic
+    /// set, `signs[:SEED[:COUNT]]` or `luggage[:SEED[:COUNT]]`. The training half is taken where there are two.
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Format of the data: folder, idx, cifar, numpy or signs; guessed if not given.
+    /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
     #[arg(long)]
     format: Option<Format>,
     /// Use so many of the pictures, the first ones; all if not given.

@@ -15,7 +15,7 @@ use super::labels;
 use super::names;
 use super::numpy::{self, Numpy};
 use super::options::Options;
-use super::signs::{Request, Signs};
+use super::synthetic::{Drawn, Request};
 use crate::tensor::Picture;
 
 /// One picture with what is known about it.
@@ -41,8 +41,8 @@ pub enum Format {
     Cifar,
     /// NPZ or NPY arrays, `N x height x width [x channels]` or `N x channels x height x width`.
     Numpy,
-    /// The synthetic set, drawn instead of read.
-    Signs,
+    /// A synthetic set, drawn instead of read.
+    Drawn,
 }
 
 impl Format {
@@ -51,7 +51,7 @@ impl Format {
         (Self::Idx, "idx"),
         (Self::Cifar, "cifar"),
         (Self::Numpy, "numpy"),
-        (Self::Signs, "signs"),
+        (Self::Drawn, "drawn"),
     ];
 }
 
@@ -66,7 +66,7 @@ impl FromStr for Format {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|row| row.1 == name);
-        found.map(|row| row.0).ok_or_else(|| format!("unknown format '{name}' (folder, idx, cifar, numpy or signs)"))
+        found.map(|row| row.0).ok_or_else(|| format!("unknown format '{name}' (folder, idx, cifar, numpy or drawn)"))
     }
 }
 
@@ -147,20 +147,16 @@ pub struct Dataset {
 
 impl Dataset {
     /// Opens a file or folder. A folder that holds nothing but `train` and `test` folders stands for one of those.
-    /// `signs`, `signs:SEED` and `signs:SEED:COUNT` stand for the synthetic set.
+    /// `signs`, `signs:SEED` and `signs:SEED:COUNT` stand for a synthetic set, as `luggage` does.
     ///
     /// # Errors
     /// When nothing readable is there, or when a file of many pictures is broken.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, DataError> {
         let path = path.as_ref();
         if let Some(request) = Request::read(path)? {
-            let signs = Signs::new(request, options.split, options.size)?;
-            return Ok(Self {
-                classes: signs.classes(),
-                reader: Box::new(signs),
-                format: Format::Signs,
-                options: *options,
-            });
+            let drawn = Drawn::new(request, options.split, options.size)?;
+            let (classes, format) = (drawn.classes(), Format::Drawn);
+            return Ok(Self { classes, reader: Box::new(drawn), format, options: *options });
         }
         fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         let path = &half_in(path, options.split)?;
@@ -175,7 +171,7 @@ impl Dataset {
             Format::Idx => Box::new(Idx::open(path, options.split)?),
             Format::Cifar => Box::new(Cifar::open(path, options.split)?),
             Format::Numpy => Box::new(Numpy::open(path, options.split, options.values)?),
-            Format::Signs => return Err(DataError::Synthetic(format!("{} is something else", path.display()))),
+            Format::Drawn => return Err(DataError::nothing_found(path, None, "synthetic set")),
         };
         let classes = reader.classes().or_else(|| names::of(path));
         Ok(Self { reader, format, classes, options: *options })

@@ -42,9 +42,14 @@ pub enum DataError {
         "'{0}' is a synthetic set as well as a file or folder here; write ./{0} for what is here, {0}:1 for the set"
     )]
     Ambiguous(String),
-    /// The synthetic set cannot be drawn as asked.
-    #[error("cannot draw the set 'signs': {0}")]
-    Synthetic(String),
+    /// A synthetic set cannot be drawn as asked.
+    #[error("cannot draw the set '{set}': {reason}")]
+    Synthetic {
+        /// Its name.
+        set: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A file does not hold what it should.
     #[error("{} is broken: {reason}", .path.display())]
     Broken {

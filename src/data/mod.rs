@@ -1,5 +1,5 @@
 //! Readers for benign and adversarial data: what people have on disk, picture by picture or message by
-//! message; and a synthetic set.
+//! message; and synthetic sets.
 
 mod adversarial;
 mod array;
@@ -13,6 +13,7 @@ mod file;
 mod folder;
 mod idx;
 mod labels;
+mod luggage;
 mod messages;
 mod names;
 mod numpy;
@@ -20,6 +21,7 @@ mod options;
 mod signs;
 mod source;
 mod split;
+mod synthetic;
 
 pub use adversarial::{AdversarialSet, AttackResult};
 pub use dataset::{Dataset, Format, Sample, Samples, Split};
@@ -33,5 +35,5 @@ pub use messages::{Message, Messages};
 pub use names::lines as class_names;
 pub use numpy::Values;
 pub use options::Options;
-pub use signs::{Danger, danger};
 pub use split::split;
+pub use synthetic::{Danger, danger};

@@ -103,7 +103,7 @@ fn worst_first<'a>(sent: impl Iterator<Item = Sent<'a>>) -> Vec<Sent<'a>> {
     let graded = |sent: Sent<'a>| {
         let truth = sent.1.seed.as_ref()?.1;
         let (reading, confidence) = sent.1.reading.top();
-        Some((danger(truth, reading), confidence, sent))
+        Some((danger("signs", truth, reading), confidence, sent))
     };
     let mut graded: Vec<(Danger, f64, Sent<'a>)> = sent.filter_map(graded).collect();
     graded.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));

@@ -1,8 +1,8 @@
 //! What lens and sensor do to a scene: blur, exposure, colour cast and noise.
 
 use super::canvas::Canvas;
-use super::dice::Dice;
 use super::painter::Rgb;
+use crate::data::synthetic::Dice;
 
 /// A camera's faults for one picture.
 pub(super) struct Camera {

@@ -1,5 +1,7 @@
 //! The classes: European signs, as the Vienna Convention on Road Signs and Signals describes them.
 
+use crate::data::synthetic::Danger;
+
 /// What a sign says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -20,8 +22,7 @@ pub(super) enum Class {
     Yield,
 }
 
-/// All classes with their names, in the order of their indices: the sorted order of the names, in which the reader of
-/// image folders numbers them as well.
+/// All classes with their names, in the order of their indices.
 pub(super) const CLASSES: [(Class, &str); 20] = [
     (Class::Caution, "caution"),
     (Class::Crossing, "crossing"),
@@ -45,19 +46,20 @@ pub(super) const CLASSES: [(Class, &str); 20] = [
     (Class::Yield, "yield"),
 ];
 
-/// How bad it is to read a sign as another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Danger {
-    /// Nobody is hurt at once.
-    Low,
-    /// A sign to stop at that is read as any other, or a speed limit that is read as a higher one.
-    High,
-    /// A stop sign that is read as a speed limit.
-    Extreme,
-}
+/// The names alone.
+pub(super) const NAMES: [&str; CLASSES.len()] = {
+    let mut names = [""; CLASSES.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = CLASSES[index].1;
+        index += 1;
+    }
+    names
+};
 
-/// How bad it is to read a sign of one class as another, by their indices in the synthetic set.
-pub fn danger(truth: usize, reading: usize) -> Danger {
+/// How bad it is to read a sign of one class as another: nobody is hurt at once, a sign to stop at is read as any other or a
+/// speed limit as a higher one, a stop sign is read as a speed limit.
+pub(super) fn danger(truth: usize, reading: usize) -> Danger {
     let class = |index: usize| CLASSES.get(index).map(|class| class.0);
     let speed = |index: usize| match class(index) {
         Some(Class::SpeedLimit(limit)) => limit.parse::<u32>().ok(),
@@ -84,10 +86,5 @@ mod tests {
         assert_eq!([of("yield", "roundabout"), of("speed-limit-30", "speed-limit-100")], [Danger::High; 2]);
         assert_eq!([of("stop", "no-entry"), of("speed-limit-100", "speed-limit-30")], [Danger::Low; 2]);
         assert_eq!([of("roundabout", "turn-left"), danger(99, 0)], [Danger::Low; 2]);
-    }
-
-    #[test]
-    fn a_folder_a_class_is_numbered_as_the_set_itself() {
-        assert!(CLASSES.is_sorted_by_key(|&(_, name)| name));
     }
 }

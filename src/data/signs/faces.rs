@@ -1,10 +1,10 @@
 //! The faces of the signs, drawn in [-1, 1] x [-1, 1] with y downwards.
 
 use super::classes::Class;
-use super::dice::Dice;
 use super::glyphs::Lettering;
 use super::painter::{Painter, Rgb, circle, polygon, polyline, rectangle};
 use super::pictograms;
+use crate::data::synthetic::Dice;
 
 /// Half a side of the octagon whose height is 2.
 const OCTAGON: f32 = 0.414_2;

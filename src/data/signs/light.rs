@@ -1,8 +1,8 @@
 //! Light and shadow: from noon to the beam of a headlight.
 
-use super::canvas::{Noise, scaled, smooth_step};
-use super::dice::Dice;
+use super::canvas::scaled;
 use super::painter::Rgb;
+use crate::data::synthetic::{Dice, Noise, smooth_step};
 
 /// How scene and sign are lit.
 pub(super) struct Light {

@@ -1,12 +1,12 @@
 //! A sign as it stands there: on its pole, perhaps with a plate below, stained, with stickers on it.
 
 use super::classes::Class;
-use super::dice::Dice;
 use super::faces::{self, Design};
 use super::glyphs::Lettering;
 use super::painter::{Painter, Rgb, circle, polyline, rectangle};
 use super::pictograms::splash;
 use super::weather::Weather;
+use crate::data::synthetic::Dice;
 
 /// What the drawing reaches: the face lies in [-1, 1] x [-1, 1], the plate below.
 const LEFT_TOP: (f32, f32) = (-1.08, -1.08);

@@ -1,9 +1,9 @@
 //! Where the camera sees the sign: turned, aslant, near or far.
 
 use super::canvas::Canvas;
-use super::dice::Dice;
 use super::mount::Texture;
 use super::painter::Rgb;
+use crate::data::synthetic::Dice;
 
 /// Samples a side of a pixel: each pixel averages over the area that it covers.
 const SAMPLES: usize = 2;

@@ -1,9 +1,9 @@
 //! What is behind a sign, and what hangs in front of it.
 
-use super::canvas::{Canvas, Noise, mix, scaled, smooth_step};
-use super::dice::Dice;
+use super::canvas::{Canvas, mix, scaled};
 use super::painter::{Painter, Rgb, circle, ellipse, polygon, polyline, rectangle};
 use super::pictograms::leaf;
+use crate::data::synthetic::{Dice, Noise, smooth_step};
 
 /// Paints the surroundings, sharp and in full light.
 pub(super) fn behind(dice: &mut Dice, size: (usize, usize)) -> Canvas {

@@ -1,8 +1,8 @@
 //! Rain, fog and snow.
 
 use super::canvas::{Canvas, mix};
-use super::dice::Dice;
 use super::painter::{circle, polyline};
+use crate::data::synthetic::Dice;
 
 /// What the weather is like.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,11 +10,11 @@ use crate::data::Split;
 /// ChaCha counts instead of remembering, so no picture depends on those before it. Only additions, multiplications,
 /// divisions and square roots follow, which IEEE 754 defines to the last bit; sine, power and logarithm differ between
 /// systems.
-pub(super) struct Dice(ChaCha8Rng);
+pub(in crate::data) struct Dice(ChaCha8Rng);
 
 impl Dice {
     /// The numbers of picture `index`; the halves have different keys, so they never share a picture.
-    pub(super) fn new(seed: u64, half: Split, index: u64) -> Self {
+    pub(in crate::data) fn new(seed: u64, half: Split, index: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8] = match half {
@@ -27,44 +27,44 @@ impl Dice {
     }
 
     /// Uniform in [0, 1).
-    pub(super) fn unit(&mut self) -> f32 {
+    pub(in crate::data) fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / 16_777_216.0
     }
 
     /// Uniform in [low, high).
-    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(in crate::data) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// Uniform in [-reach, reach).
-    pub(super) fn around_zero(&mut self, reach: f32) -> f32 {
+    pub(in crate::data) fn around_zero(&mut self, reach: f32) -> f32 {
         self.between(-reach, reach)
     }
 
     /// True in `share` of all throws.
-    pub(super) fn chance(&mut self, share: f32) -> bool {
+    pub(in crate::data) fn chance(&mut self, share: f32) -> bool {
         self.unit() < share
     }
 
     /// Uniform in `low..=high`.
-    pub(super) fn count(&mut self, low: usize, high: usize) -> usize {
+    pub(in crate::data) fn count(&mut self, low: usize, high: usize) -> usize {
         let span = (high - low) as u64 + 1;
         low + ((u64::from(self.0.next_u32()) * span) >> 32) as usize
     }
 
     /// One of several things.
-    pub(super) fn pick<T: Copy>(&mut self, things: &[T]) -> T {
+    pub(in crate::data) fn pick<T: Copy>(&mut self, things: &[T]) -> T {
         things[self.count(0, things.len() - 1)]
     }
 
     /// Nearly normal with mean 0 and standard deviation 1: four uniform bytes added up (Irwin and Hall).
-    pub(super) fn bell(&mut self) -> f32 {
+    pub(in crate::data) fn bell(&mut self) -> f32 {
         let sum: i32 = self.0.next_u32().to_le_bytes().into_iter().map(i32::from).sum();
         (sum - 510) as f32 / 147.8
     }
 
     /// Cosine and sine of an angle of up to `degrees` either way, at most 60.
-    pub(super) fn turn(&mut self, degrees: f32) -> (f32, f32) {
+    pub(in crate::data) fn turn(&mut self, degrees: f32) -> (f32, f32) {
         // For t = tan(angle / 2) both are rational; up to 30 degrees the tangent is close to the angle itself.
         let t = self.around_zero(degrees / 114.6);
         let square = t * t;
@@ -72,7 +72,7 @@ impl Dice {
     }
 
     /// A direction out of the full circle, of length 1.
-    pub(super) fn heading(&mut self) -> (f32, f32) {
+    pub(in crate::data) fn heading(&mut self) -> (f32, f32) {
         loop {
             let (x, y) = (self.around_zero(1.0), self.around_zero(1.0));
             let square = x * x + y * y;
