@@ -5,13 +5,16 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo demo-scanner test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: onnxruntime ## Attack a guarded classifier and show what is refused; KEEP=1 leaves it running
 	$(CARGO) run --quiet --locked --no-default-features -- demo $(if $(KEEP),--keep)
+
+demo-scanner: onnxruntime ## The same with the classifier of a luggage scanner; KEEP=1 leaves it running
+	$(CARGO) run --quiet --locked --no-default-features -- demo luggage --sheet target/demo/luggage.png $(if $(KEEP),--keep)
 
 test: setup lint ## Check format and lints, run every test
 	$(CARGO) test --locked
@@ -74,6 +77,7 @@ text: build setup ## Attack the guarded spam filter, and write what is detected 
 
 scanners: build ## Attack the guarded scanners, and write what is detected into docs/scanners.md
 	$(PYTHON) tests/bench/scanners.py
+	$(PYTHON) tests/bench/luggage.py
 
 bench: setup target/golden/ready ## Measure the gateway beside others, and write docs/performance.md (root's apt installs them)
 	sh tests/bench/bench.sh
@@ -87,8 +91,9 @@ soak: onnxruntime ## Saturate a gateway while everything around it breaks; SECON
 bench-train: ## Print how many pictures a second are trained on
 	$(CARGO) bench --quiet --locked --features avx512 --bench train
 
-models: build ## Train the traffic-sign models of models/signs anew: classifier, students, profile
+models: build ## Train the models of models/signs and models/luggage anew: classifiers, students, a sentinel, profiles
 	PORTCULLIS=target/release/portcullis sh models/signs/make.sh
+	PORTCULLIS=target/release/portcullis sh models/luggage/make.sh
 
 strength: onnxruntime ## Print how strong the attacks are beside those of a public attack library
 	$(CARGO) test --release --locked --test attack_strength -- --ignored --nocapture

@@ -11,8 +11,8 @@ use portcullis::data::Sample;
 use portcullis::model::Classifier;
 use portcullis::tensor::Picture;
 
-#[path = "support/signs.rs"]
-mod signs;
+#[path = "support/models.rs"]
+mod models;
 
 const CLASSES: usize = 20;
 const EPS: f32 = 8.0 / 255.0;
@@ -26,11 +26,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (lineup, loader) = signs::line_up();
+        let (lineup, loader) = models::line_up("signs");
         let classifier = lineup.teacher.expect("the classifier");
         let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("gradients");
-        let samples = signs::drawn("signs:9:60");
-        let read = signs::readings(&classifier, &samples);
+        let samples = models::drawn("signs:9:60");
+        let read = models::readings(&classifier, &samples);
         let rightly = samples.into_iter().zip(read).filter(|(sample, read)| sample.label == Some(*read));
         let signs = rightly.map(|(sample, truth)| (sample.picture, truth)).collect();
         Self { classifier, white_box, signs }
@@ -38,7 +38,7 @@ impl Bench {
 
     fn read(&self, pictures: &[Picture]) -> Vec<usize> {
         let sample = |picture: &Picture| Sample { picture: picture.clone(), label: None, name: String::new() };
-        signs::readings(&self.classifier, &pictures.iter().map(sample).collect::<Vec<_>>())
+        models::readings(&self.classifier, &pictures.iter().map(sample).collect::<Vec<_>>())
     }
 
     fn seeds(&self, goal: impl Fn(usize) -> Goal) -> Vec<Seed> {
@@ -316,7 +316,7 @@ fn refusals_lead_nowhere() {
 
 #[test]
 fn who_knows_the_detectors_is_suspected_less() {
-    let (mut lineup, loader) = signs::line_up();
+    let (mut lineup, loader) = models::line_up("signs");
     let bench = Bench::new();
     let seeds = &bench.seeds(Goal::Not)[..8];
     let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/signs/profile.json"));

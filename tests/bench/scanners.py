@@ -128,7 +128,7 @@ def table(scanner):
 def written(marks, lines):
     """Puts lines between two marks of the page."""
     before, rest = PAGE.read_text().split(marks[0])
-    after = rest.split(marks[1])[1]
+    after = rest.split(marks[1], 1)[1]
     PAGE.write_text("\n".join([before + marks[0], "", *lines, "", marks[1] + after]))
     print("\n".join(lines))
 

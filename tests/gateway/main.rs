@@ -1,8 +1,8 @@
 //! The real binary between real clients and real servers, on ports that the system picks.
 #![expect(clippy::expect_used, reason = "where the world around a test breaks, the test has failed")]
 
-#[path = "../support/signs.rs"]
-mod signs;
+#[path = "../support/models.rs"]
+mod models;
 mod support;
 
 mod accounting;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::python::Browser;
 use crate::support::{Call, Gateway, root, shared};
 use crate::text::{calibrated_example, request};
-use crate::{page, signs};
+use crate::{models, page};
 
 /// One grey level of 8 bits.
 const LEVEL: f32 = 1.0 / 255.0;
@@ -28,11 +28,11 @@ const ATTACKS: [(std::ops::Range<usize>, usize); 3] = [(120..134, 0), (300..330,
 
 /// The classifier, and signs that fool it: by FGSM, and by PGD.
 fn adversarial() -> (ModelIdentity, [Vec<Picture>; 2]) {
-    let (lineup, loader) = signs::line_up();
+    let (lineup, loader) = models::line_up("signs");
     let classifier = lineup.teacher.expect("the classifier's file");
     let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("a classifier with gradients");
-    let samples = signs::drawn("signs:5:40");
-    let truths = signs::readings(&classifier, &samples);
+    let samples = models::drawn("signs:5:40");
+    let truths = models::readings(&classifier, &samples);
     let seeds = samples.into_iter().zip(truths);
     let seeds: Vec<Seed> =
         seeds.map(|(sample, truth)| Seed { picture: sample.picture, goal: Goal::Not(truth) }).collect();
@@ -47,7 +47,7 @@ fn adversarial() -> (ModelIdentity, [Vec<Picture>; 2]) {
 async fn the_page_by_day_by_night_and_on_a_phone() {
     let mut browser = Browser::start("screenshots").expect("screenshots take a Chromium");
     let (identity, attacks) = tokio::task::spawn_blocking(adversarial).await.expect("signs");
-    let benign: Vec<Picture> = signs::drawn("signs:4:400").into_iter().map(|sample| sample.picture).collect();
+    let benign: Vec<Picture> = models::drawn("signs:4:400").into_iter().map(|sample| sample.picture).collect();
     let gateway = Gateway::of_file(&root().join("deploy/examples/signs.toml"), &[]).await.ready().await;
     let endpoint = Endpoint::parse(&format!("http://{}", gateway.clients), None, root()).expect("an endpoint");
     let client = Client::connect(&endpoint, identity).await.expect("a connection");

@@ -1,5 +1,6 @@
 //! `portcullis demo`
 
+mod story;
 mod subjects;
 mod told;
 
@@ -10,13 +11,12 @@ use portcullis::config::{Config, GuardedModel};
 use portcullis::gateway::{Answer, Client, Operator, lineup_with_profile};
 use portcullis::profile::Lineup;
 
+use self::story::About;
 use self::subjects::{Kind, Victim};
 use self::told::Told;
 use super::in_process::Running;
 use super::{Common, pictures, setup};
 
-/// A gateway that guards the classifier of the project, and it alone.
-const CONFIG: &str = "deploy/examples/signs.toml";
 /// Calls under way at once.
 const AT_ONCE: usize = 8;
 /// Metrics that are quoted.
@@ -24,6 +24,9 @@ const QUOTED: [&str; 2] = ["portcullis_decisions_total{", "portcullis_actions_to
 
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// What is attacked: traffic signs, or bags in an X-ray scanner.
+    #[arg(value_enum, default_value_t = About::Signs)]
+    about: About,
     /// Leave the gateway running, to be looked at, until it is interrupted.
     #[arg(long)]
     keep: bool,
@@ -33,9 +36,10 @@ pub struct Arguments {
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
-    let path = Path::new(CONFIG);
+    let story = arguments.about.story();
+    let path = Path::new(story.config);
     if !path.exists() {
-        bail!("the demonstration needs {CONFIG}, which is not there (run it in the project's folder)");
+        bail!("the demonstration needs {}, which is not there (run it in the project's folder)", story.config);
     }
     let config = Config::load(path, std::env::vars(), &common.set)?;
     let model = setup::choose(&config, None)?;
@@ -43,13 +47,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let (mut lineup, profile) =
         lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     let classifier = lineup.teacher.take().context("the demonstration needs the classifier's file")?;
-    let victim = Victim::new(classifier, &loader)?;
+    let victim = Victim::new(story, classifier, &loader)?;
     let kinds = victim.kinds(&profile)?;
 
     let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     let running = runtime.block_on(Running::start(&config, loader))?;
     let sent = runtime.block_on(send(&running, &lineup, &kinds))?;
-    let told = Told::new(&victim.classes, model.fpr, &kinds, &sent);
+    let told = Told::new(story, &victim.classes, model.fpr, &kinds, &sent);
     let sheet = told.draw(&arguments.sheet)?;
     let metrics = runtime.block_on(quoted(&running))?;
     if common.json {

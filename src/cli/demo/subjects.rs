@@ -10,13 +10,9 @@ use portcullis::model::{Classifier, Distribution};
 use portcullis::profile::{Loader, Profile};
 use portcullis::tensor::Picture;
 
+use super::story::Story;
 use crate::cli::pictures;
 
-/// Sets of signs that nothing was trained or calibrated on: for benign pictures, and for what attacks begin with.
-const BENIGN: &str = "signs:4:400";
-const SEEDS: &str = "signs:5:100";
-/// What every sign is to be read as.
-const TARGET: &str = "speed-limit-100";
 /// One grey level of 8 bits.
 const LEVEL: f32 = 1.0 / 255.0;
 /// Steps of an iterative attack.
@@ -39,6 +35,7 @@ pub struct Kind {
 
 /// The classifier without its gateway, and the names of its classes.
 pub struct Victim {
+    story: &'static Story,
     classifier: Classifier,
     white_box: WhiteBox,
     pub classes: Vec<String>,
@@ -46,22 +43,22 @@ pub struct Victim {
 
 impl Victim {
     /// Takes the classifier apart for those who know everything of it.
-    pub fn new(classifier: Classifier, loader: &Loader) -> Result<Self> {
+    pub fn new(story: &'static Story, classifier: Classifier, loader: &Loader) -> Result<Self> {
         let white_box = WhiteBox::open(&loader.runtime, &classifier)?;
-        let classes = open(BENIGN, &classifier)?.classes().unwrap_or_default();
+        let classes = open(story.benign, &classifier)?.classes().unwrap_or_default();
         let expected = classifier.output().classes;
-        ensure!(classes.len() == expected, "the classifier has {expected} classes, the signs {}", classes.len());
-        Ok(Self { classifier, white_box, classes })
+        ensure!(classes.len() == expected, "the classifier has {expected} classes, the pictures {}", classes.len());
+        Ok(Self { story, classifier, white_box, classes })
     }
 
     /// Benign pictures, then those of each attack that fool the classifier; none that the profile has seen.
     pub fn kinds(&self, profile: &Profile) -> Result<Vec<Kind>> {
         let fresh = |(picture, _): &(Picture, usize)| !profile.has_seen(picture);
-        let benign = self.read_set(BENIGN)?.into_iter().filter(fresh).map(|(picture, _)| picture).collect();
+        let benign = self.read_set(self.story.benign)?.into_iter().filter(fresh).map(|(picture, _)| picture).collect();
         let subjects =
             self.read(benign)?.into_iter().map(|(picture, reading)| Subject { picture, reading, seed: None });
         let mut kinds = vec![Kind { name: "benign".to_owned(), made: None, subjects: subjects.collect() }];
-        let seeds: Vec<(Picture, usize)> = self.read_set(SEEDS)?.into_iter().filter(fresh).collect();
+        let seeds: Vec<(Picture, usize)> = self.read_set(self.story.seeds)?.into_iter().filter(fresh).collect();
         let originals = self.read(seeds.iter().map(|seed| seed.0.clone()).collect())?;
         let correct = seeds.into_iter().zip(originals).filter(|((_, truth), (_, reading))| reading.top().0 == *truth);
         let seeds: Vec<(Picture, usize)> = correct.map(|(seed, _)| seed).collect();
@@ -70,8 +67,9 @@ impl Victim {
     }
 
     fn attack(&self, seeds: &[(Picture, usize)]) -> Result<Vec<Kind>> {
-        let target = self.classes.iter().position(|class| class == TARGET);
-        let target = target.with_context(|| format!("no sign is called {TARGET}"))?;
+        let wanted = self.story.target;
+        let target = self.classes.iter().position(|class| class == wanted);
+        let target = target.with_context(|| format!("no class is called {wanted}"))?;
         let away: Vec<(Seed, usize)> = seeds.iter().map(|seed| aim(seed, Goal::Not(seed.1))).collect();
         let others = seeds.iter().filter(|seed| seed.1 != target);
         let towards: Vec<(Seed, usize)> = others.map(|seed| aim(seed, Goal::Read(target))).collect();
@@ -86,7 +84,7 @@ impl Victim {
             self.kind("FGSM 8/255", &away, fgsm)?,
             self.kind("PGD 4/255", &away, |seeds| pgd(4.0, seeds))?,
             self.kind("PGD 8/255", &away, |seeds| pgd(8.0, seeds))?,
-            self.kind(&format!("PGD 8/255 to {TARGET}"), &towards, |seeds| pgd(8.0, seeds))?,
+            self.kind(&format!("PGD 8/255 to {wanted}"), &towards, |seeds| pgd(8.0, seeds))?,
         ];
         bar.finish_and_clear();
         Ok(kinds)
@@ -116,7 +114,7 @@ impl Victim {
         let samples = dataset.samples(true).inspect(|_| bar.inc(1));
         let labelled = samples.map(|sample| {
             let sample = sample?;
-            Ok((sample.picture, sample.label.context("a sign has no label")?))
+            Ok((sample.picture, sample.label.context("a picture has no label")?))
         });
         let labelled = labelled.collect();
         bar.finish_and_clear();
@@ -144,7 +142,7 @@ fn aim(seed: &(Picture, usize), goal: Goal) -> (Seed, usize) {
     (Seed { picture: seed.0.clone(), goal }, seed.1)
 }
 
-/// The signs at the classifier's size.
+/// The pictures at the classifier's size.
 fn open(set: &str, classifier: &Classifier) -> Result<Dataset> {
     let input = classifier.input().pictures()?;
     Ok(Dataset::open(Path::new(set), &Options::of(input))?)

@@ -9,6 +9,7 @@ use portcullis::report::{ContactSheet, Exhibit, ReportError, Tally};
 use serde_json::json;
 
 use super::Running;
+use super::story::Story;
 use super::subjects::{Kind, Subject};
 use crate::cli::pictures;
 
@@ -17,6 +18,7 @@ const SHOWN: usize = 2;
 
 /// What there is to tell in the end.
 pub struct Told {
+    story: &'static Story,
     fpr: f64,
     tallies: Vec<Tally>,
     exhibits: Vec<Exhibit>,
@@ -24,7 +26,7 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn new(classes: &[String], fpr: f64, kinds: &[Kind], sent: &[Vec<Answer>]) -> Self {
+    pub fn new(story: &'static Story, classes: &[String], fpr: f64, kinds: &[Kind], sent: &[Vec<Answer>]) -> Self {
         let is_refused = |answer: &Answer| matches!(answer, Answer::Refused(_));
         let tally =
             |(kind, answers): (&Kind, &Vec<Answer>)| Tally::new(&kind.name, kind.made, answers.iter().map(is_refused));
@@ -33,13 +35,14 @@ impl Told {
             .zip(sent)
             .flat_map(|(kind, answers)| {
                 let pairs = kind.subjects.iter().zip(answers).map(|(subject, answer)| (&*kind.name, subject, answer));
-                worst_first(pairs).into_iter().take(SHOWN)
+                worst_first(story, pairs).into_iter().take(SHOWN)
             })
             .collect();
         let exhibits: Vec<Exhibit> = chosen.iter().filter_map(|chosen| exhibit(classes, chosen)).collect();
-        let worst = worst_first(chosen.iter().copied()).into_iter().next();
+        let worst = worst_first(story, chosen.iter().copied()).into_iter().next();
         let example = worst.and_then(|sent| Some(tell(&exhibit(classes, &sent)?, sent.2)));
         Self {
+            story,
             fpr,
             tallies: kinds.iter().zip(sent).map(tally).collect(),
             example: example.unwrap_or_default(),
@@ -49,7 +52,6 @@ impl Told {
 
     /// Draws the contact sheet; says why there is none where no font is installed.
     pub fn draw(&self, path: &Path) -> Result<String> {
-        let title = "Traffic signs that fool the classifier, and what the gateway does about them";
         let shares: Vec<String> =
             self.tallies.iter().map(|tally| format!("{} {:.1}%", tally.kind, 100.0 * tally.refused_share())).collect();
         let notes = [
@@ -58,7 +60,7 @@ impl Told {
             format!("Refused in all, at a threshold for {}% false positives:", 100.0 * self.fpr),
             shares.join(", "),
         ];
-        match (ContactSheet { title, notes: &notes, exhibits: &self.exhibits }).to_png() {
+        match (ContactSheet { title: self.story.title, notes: &notes, exhibits: &self.exhibits }).to_png() {
             Ok(png) => {
                 pictures::write(path, &png)?;
                 Ok(path.display().to_string())
@@ -99,11 +101,11 @@ type Sent<'a> = (&'a str, &'a Subject, &'a Answer);
 
 /// The adversarial ones, the worst first: the most dangerous mistakes, of these what the classifier is surest of. What
 /// the gateway made of them plays no part.
-fn worst_first<'a>(sent: impl Iterator<Item = Sent<'a>>) -> Vec<Sent<'a>> {
+fn worst_first<'a>(story: &Story, sent: impl Iterator<Item = Sent<'a>>) -> Vec<Sent<'a>> {
     let graded = |sent: Sent<'a>| {
         let truth = sent.1.seed.as_ref()?.1;
         let (reading, confidence) = sent.1.reading.top();
-        Some((danger("signs", truth, reading), confidence, sent))
+        Some((danger(story.set, truth, reading), confidence, sent))
     };
     let mut graded: Vec<(Danger, f64, Sent<'a>)> = sent.filter_map(graded).collect();
     graded.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));

@@ -6,6 +6,9 @@ use super::path::arc;
 use super::solid::{Solid, Turn};
 use crate::data::synthetic::Dice;
 
+/// Cosine and sine of half a right angle, to four digits as other turns have them.
+const DIAGONAL: f32 = 7071.0 / 10_000.0;
+
 /// A bottle with something to drink in it.
 pub(super) fn bottle(dice: &mut Dice) -> Thing {
     let (radius, half) = (dice.between(2.9, 4.2), dice.between(6.5, 9.5));
@@ -120,7 +123,7 @@ pub(super) fn umbrella(dice: &mut Dice) -> Thing {
     let shaft = Solid::cylinder([-1.0, 0.0, 0.0], [half + 2.0, 0.5, 0.5]);
     let mut metal = vec![Solid::cylinder([tip, 0.0, 0.0], [1.5, 0.3, 0.3])];
     let ribs = 8;
-    let around = arc([0.0; 3], [1.0, 1.0], ribs - 1, (0.7071, 0.7071), dice.heading());
+    let around = arc([0.0; 3], [1.0, 1.0], ribs - 1, (DIAGONAL, DIAGONAL), dice.heading());
     let open = dice.between(0.55, 0.9) * round;
     for [y, z, _] in around {
         let (near, far) = ([half, 0.5 * y, 0.5 * z], [-0.75 * half, open * y, open * z]);

@@ -115,7 +115,8 @@ mod tests {
             let levels = (0..14).flat_map(|index| set.get(index).unwrap().picture.to_interleaved_levels());
             hex::encode(Sha256::digest(levels.flat_map(u16::to_le_bytes).collect::<Vec<_>>()))
         };
-        let (train, test) = ("", "");
+        let train = "abb15f98423b504dbb8ea58a8074ada2fa03698eb0af2b07133a9c2e54708ebf";
+        let test = "08e254e08715dc12a98783608dfb88fb1354420e9a59316649927ca95f95410a";
         assert_eq!([hash(Split::Train).as_str(), hash(Split::Test).as_str()], [train, test]);
     }
 

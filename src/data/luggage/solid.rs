@@ -287,7 +287,7 @@ mod tests {
             let [[left, right], [top, bottom]] = solid.shadow();
             let is_in_shadow = (left..=right).contains(&x) && (top..=bottom).contains(&y);
             let length = length(&solid, x, y);
-            prop_assert!(length >= 0.0 && length < 40.0);
+            prop_assert!((0.0..40.0).contains(&length));
             prop_assert!(length < 1e-3 || is_in_shadow, "{} outside {:?}", length, solid.shadow());
         }
     }

@@ -24,6 +24,9 @@ const TEST: usize = 4_000;
 /// All sets.
 static SETS: [&Set; 2] = [&luggage::SET, &signs::SET];
 
+/// Draws one picture of a class, by its index, with so many columns and rows.
+pub(super) type Draw = fn(&mut Dice, class: usize, size: (usize, usize)) -> Result<Picture, PictureError>;
+
 /// What is drawn, and how.
 #[derive(Debug)]
 pub(super) struct Set {
@@ -36,8 +39,8 @@ pub(super) struct Set {
     pub(super) side: usize,
     /// How bad it is to take a picture of one class for one of another, by their indices.
     pub(super) danger: fn(usize, usize) -> Danger,
-    /// Draws one picture of a class, `size` its columns and rows.
-    pub(super) draw: fn(&mut Dice, usize, size: (usize, usize)) -> Result<Picture, PictureError>,
+    /// How its pictures come about.
+    pub(super) draw: Draw,
 }
 
 /// How bad a mistake is.

@@ -1,4 +1,4 @@
-//! The traffic-sign models that come with the project.
+//! The models that come with the project.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,11 +8,13 @@ use portcullis::data::{Dataset, Sample};
 use portcullis::model::{Classifier, Runtime, Workers};
 use portcullis::profile::{Known, Lineup, Loader};
 
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples/signs.toml");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples");
 
-/// The classifier, its students and what loaded them; they fit together and their profile belongs to them.
-pub fn line_up() -> (Lineup, Loader) {
-    let config = Config::load(Path::new(CONFIG), [], &[]).expect("a sound configuration");
+/// The classifier of an example, `signs` or `luggage`, its students and what loaded them; they fit together and their profile
+/// belongs to them.
+pub fn line_up(example: &str) -> (Lineup, Loader) {
+    let config = Config::load(&Path::new(EXAMPLES).join(example).with_extension("toml"), [], &[]);
+    let config = config.expect("a sound configuration");
     let model = config.models.first().expect("a model");
     let workers = Arc::new(Workers::start(2, 64).expect("threads"));
     let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
@@ -21,10 +23,10 @@ pub fn line_up() -> (Lineup, Loader) {
     (lineup, loader)
 }
 
-/// All signs of a set, as `signs:SEED:COUNT` names it.
+/// All pictures of a synthetic set, as `NAME:SEED:COUNT` names it.
 pub fn drawn(set: &str) -> Vec<Sample> {
-    let signs = Dataset::open(set, &Default::default()).expect("signs");
-    signs.samples(true).collect::<Result<_, _>>().expect("signs")
+    let drawn = Dataset::open(set, &Default::default()).expect("a set");
+    drawn.samples(true).collect::<Result<_, _>>().expect("pictures")
 }
 
 /// The class that a classifier reads on each picture.
