@@ -43,7 +43,7 @@ pub const MOST_DIFFERENCE: f32 = 1e-4;
 /// Who says what is right.
 pub enum Supervision {
     /// A classifier, asked for its answer on each changed picture.
-    Teacher(Classifier),
+    Teacher(Box<Classifier>),
     /// The pictures' labels.
     Labels {
         /// Number of classes.

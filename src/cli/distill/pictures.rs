@@ -42,7 +42,7 @@ pub fn run(common: &Common, arguments: &StudentArguments, teacher: Classifier, l
     let task = Task {
         name: "student",
         contract: contract(&teacher, input),
-        supervision: Supervision::Teacher(teacher),
+        supervision: Supervision::Teacher(Box::new(teacher)),
         front: Front::Pixels,
         temperature: arguments.temperature.unwrap_or(temperature),
         augment: Augment { mix, ..Augment::default() },
