@@ -145,7 +145,7 @@ def main():
         rate=0.05,
         training={
             "plain": ["distill", *small, "--epochs", "30"],
-            "robust": ["distill", *small, "--epochs", "24", "--robust", "pgd", "--steps", "1"],
+            "robust": ["distill", *small, "--epochs", "20", "--robust", "pgd", "--steps", "1"],
             "sentinel": ["sentinel", *small, "--epochs", "12"],
         },
     )
