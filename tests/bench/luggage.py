@@ -7,40 +7,32 @@ seed of its own, so that nothing is measured on what something was made from.
 import json
 import os
 import pathlib
-import subprocess
+
+from assessment import index_of, percent, run, write_down
 
 CONFIG = "deploy/examples/luggage.toml"
 FRESH = "luggage:10:3000"
 TO = pathlib.Path("target/scanners/luggage")
 PAGE = pathlib.Path("docs/scanners.md")
-PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
 SEEDS = os.environ.get("SEEDS", "100")
 BENIGN = os.environ.get("BENIGN", "500")
 RATE = 0.01
-MARKS = "<!-- luggage: made by `make scanners` -->", "<!-- until here -->"
+BEGIN = "<!-- luggage: made by `make scanners` -->"
 RUNS = {f"PGD {strength}/255": ["pgd", "--eps", strength] for strength in (2, 4, 8)} | {"": ["patch,sticker"]}
 
 
 def attacked(name, attacks):
     """What a red team that knows nothing of the gateway reports of some attacks."""
     out = TO / (name.replace("/", "-").replace(" ", "-") or "patches")
-    line = [PROGRAM, "--config", CONFIG, "--log", "error", "redteam", "--json", "--data", FRESH, "--out", out]
-    line += ["--levels", "oblivious", "--seeds", SEEDS, "--count", BENIGN, "--attacks", *attacks]
-    return json.loads(subprocess.run([*map(str, line)], check=True, stdout=subprocess.PIPE).stdout)
-
-
-def percent(proportion):
-    if not proportion["total"]:
-        return "none"
-    low, high = proportion["interval"]
-    return f"{proportion['rate']:.1%} ({low:.1%} to {high:.1%})"
+    given = ["--data", FRESH, "--out", out, "--seeds", SEEDS, "--count", BENIGN, "--levels", "oblivious", "--attacks", *attacks]
+    return json.loads(run(CONFIG, "redteam", "--json", *given))
 
 
 def rows():
     heads, lines, found, benign = [], [], [], None
     for name, attacks in RUNS.items():
         report = attacked(name, attacks)
-        at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == RATE)
+        at = index_of(report, RATE)
         benign = report["rates"][at]["measured"]
         for finding in report["findings"]:
             parts = {part["detector"]: part["detected"][at] for part in finding["detectors"]}
@@ -59,11 +51,7 @@ def rows():
 
 def main():
     TO.mkdir(parents=True, exist_ok=True)
-    lines = list(rows())
-    before, rest = PAGE.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1], 1)[1]
-    PAGE.write_text("\n".join([before + MARKS[0], "", *lines, "", MARKS[1] + after]))
-    print("\n".join(lines))
+    write_down(PAGE, BEGIN, list(rows()))
 
 
 main()

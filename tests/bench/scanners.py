@@ -11,34 +11,25 @@ import pathlib
 import subprocess
 import sys
 
-SHARED = pathlib.Path("../shared")
+from assessment import PROGRAM, SHARED, index_of, percent, run, write_down
+
 TO = pathlib.Path("target/scanners")
 PAGE = pathlib.Path("docs/scanners.md")
-PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
 SEEDS = os.environ.get("SEEDS", "50")
 STRENGTHS = [2, 4, 8]
 PATCHES = "patch,sticker"
 
-PLAIN = """
+STUDENT = """
 [[models.students]]
-name = "plain"
-path = "plain/student.onnx"
+name = "{0}"
+path = "{0}/student.onnx"
 
 [[models.detectors]]
 kind = "disagreement"
-student = "plain"
+student = "{0}"
 weight = 0.5
 """
-ROBUST = """
-[[models.students]]
-name = "robust"
-path = "robust/student.onnx"
-
-[[models.detectors]]
-kind = "disagreement"
-student = "robust"
-weight = 0.5
-"""
+PLAIN, ROBUST = STUDENT.format("plain"), STUDENT.format("robust")
 SENTINEL = """
 [[models.sentinels]]
 name = "sentinel"
@@ -57,7 +48,7 @@ class Scanner:
         self.example = pathlib.Path("deploy/examples") / f"{example}.toml"
         self.classifier, self.data, self.training = classifier, data, training
         self.calibrating, self.rate = calibrating, rate
-        self.model = self.name = classifier.stem.split("_")[0]
+        self.name = classifier.stem.split("_")[0]
         self.folder = TO / self.name
 
     def train(self):
@@ -79,12 +70,8 @@ class Scanner:
 
     def portcullis(self, config, command, *arguments):
         paths = {"path": self.classifier, "profile": config.with_suffix(".json")}
-        settings = [f"models.{self.model}.{key}={path.absolute()}" for key, path in paths.items()]
-        line = [PROGRAM, "--config", config, "--log", "error"]
-        for setting in settings:
-            line += ["--set", setting]
-        done = subprocess.run([*map(str, line), command, *map(str, arguments)], check=True, stdout=subprocess.PIPE)
-        return done.stdout
+        settings = {f"models.{self.name}.{key}": path.absolute() for key, path in paths.items()}
+        return run(config, command, *arguments, settings=settings)
 
     def attacked(self, config):
         """What is found of each attack, and the fresh benign pictures that are flagged."""
@@ -97,19 +84,12 @@ class Scanner:
             out = config.with_suffix("") / name.replace("/", "-").replace(" ", "-")
             report = self.portcullis(config, "redteam", *data, "--seeds", SEEDS, "--out", out, "--levels", "oblivious", "--attacks", *attacks)
             report = json.loads(report)
-            at = next(index for index, rate in enumerate(report["rates"]) if rate["target"] == self.rate)
+            at = index_of(report, self.rate)
             benign = report["rates"][at]["measured"]
             for finding in report["findings"]:
                 attack = finding["attack"] if name == "patches" else name
                 findings[attack] = (finding["success"], finding["combined"]["detected"][at])
         return findings, benign
-
-
-def percent(proportion):
-    if not proportion["total"]:
-        return "none"
-    low, high = proportion["interval"]
-    return f"{proportion['rate']:.1%} ({low:.1%} to {high:.1%})"
 
 
 def table(scanner):
@@ -123,14 +103,6 @@ def table(scanner):
     benign = [f"{flagged['flagged']} of {flagged['total']}, {percent(flagged)}" for _, flagged in found.values()]
     rows.append(f"| fresh benign pictures | | {' | '.join(benign)} |")
     return rows
-
-
-def written(marks, lines):
-    """Puts lines between two marks of the page."""
-    before, rest = PAGE.read_text().split(marks[0])
-    after = rest.split(marks[1], 1)[1]
-    PAGE.write_text("\n".join([before + marks[0], "", *lines, "", marks[1] + after]))
-    print("\n".join(lines))
 
 
 def main():
@@ -152,7 +124,7 @@ def main():
     for scanner in [chest]:
         scanner.folder.mkdir(parents=True, exist_ok=True)
         scanner.train()
-        written((f"<!-- {scanner.name}: made by `make scanners` -->", "<!-- until here -->"), table(scanner))
+        write_down(PAGE, f"<!-- {scanner.name}: made by `make scanners` -->", table(scanner))
 
 
 main()

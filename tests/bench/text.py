@@ -15,18 +15,17 @@ import sys
 import numpy as np
 import onnxruntime
 
-SHARED = pathlib.Path("../shared")
+from assessment import PROGRAM, SHARED, index_of, percent, run, write_down
+
 MODEL = SHARED / "models/sms_spam.onnx"
 TO = pathlib.Path("target/text")
 PAGE = pathlib.Path("docs/text.md")
-PROGRAM = os.environ.get("PORTCULLIS", "target/release/portcullis")
 SEEDS = os.environ.get("SEEDS", "60")
 LEVELS = os.environ.get("LEVELS", "oblivious,adaptive")
 CALIBRATING = "1200"
 DRAW = os.environ.get("DRAW", "7")
 RATE = 0.01
-MARKS = "<!-- made by `make text` -->", "<!-- until here -->"
-
+BEGIN = "<!-- made by `make text` -->"
 
 EXAMPLE = pathlib.Path("deploy/examples/spam.toml")
 WITH_STUDENT = TO / "with-student.toml"
@@ -42,13 +41,10 @@ hidden = 1
 """
 
 
-def portcullis(config, command, *arguments, settings=()):
-    line = [PROGRAM, "--config", str(config), "--log", "error"]
+def portcullis(config, command, *arguments, settings=None):
     paths = {"path": MODEL, "profile": TO / f"{config.stem}.json"}
-    for setting in (*(f"models.spam.{key}={path.absolute()}" for key, path in paths.items()), *settings):
-        line += ["--set", setting]
-    done = subprocess.run([*line, command, *map(str, arguments)], check=True, stdout=subprocess.PIPE)
-    return done.stdout
+    settings = {f"models.spam.{key}": path.absolute() for key, path in paths.items()} | (settings or {})
+    return run(config, command, *arguments, settings=settings)
 
 
 def distill(known):
@@ -111,7 +107,7 @@ def read_right(rows):
 def seconds_of_cpu(config, count, fresh):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     arguments = ["evaluate", "--json", "--data", fresh, "--count", count]
-    report = json.loads(portcullis(config, *arguments, settings=["workers.count=1"]))
+    report = json.loads(portcullis(config, *arguments, settings={"workers.count": 1}))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, report["benign"]
 
@@ -122,15 +118,6 @@ def messages_a_second(config, fresh):
     return (many[1] - few[1]) / (many[0] - few[0])
 
 
-def percent(proportion):
-    low, high = proportion["interval"]
-    return f"{proportion['rate']:.1%} ({low:.1%} to {high:.1%})"
-
-
-def at_rate(report):
-    return next(index for index, rate in enumerate(report["rates"]) if rate["target"] == RATE)
-
-
 def attacks(reports):
     heads = " | ".join(f"{name}: detected | through" for name in reports)
     rows = [f"| attack | fools the filter | {heads} |", "|---|---|" + "---|---|" * len(reports)]
@@ -139,7 +126,7 @@ def attacks(reports):
         level = "adaptive" if is_adaptive else "oblivious"
         cells = []
         for report in reports.values():
-            at = at_rate(report)
+            at = index_of(report, RATE)
             finding = next(one for one in report["findings"] if (one["level"], one["attack"]) == (level, attack))
             cells += [percent(finding["combined"]["detected"][at]), f"{finding['joint'][at]['rate']:.1%}"]
         rows.append(f"| {attack}, {level} | {finding['success']['rate']:.1%} | {' | '.join(cells)} |")
@@ -147,7 +134,7 @@ def attacks(reports):
 
 
 def f1(report, benign, level):
-    at = at_rate(report)
+    at = index_of(report, RATE)
     found = [finding["combined"]["detected"][at] for finding in report["findings"] if finding["level"] == level]
     right, all_of_them = (sum(one[key] for one in found) for key in ("flagged", "total"))
     wrong = benign["rates"][at]["measured"]["flagged"]
@@ -175,7 +162,7 @@ def main():
             json.loads(portcullis(config, "evaluate", "--json", "--data", data))
             for data in (ham, junk, "tests/golden/multilingual.tsv")
         ]
-        measured = [each["rates"][at_rate(report)]["measured"] for each in held_against]
+        measured = [each["rates"][index_of(report, RATE)]["measured"] for each in held_against]
         columns.append(
             [
                 *(f"{each['flagged']} of {each['total']}, {percent(each)}" for each in measured),
@@ -197,10 +184,7 @@ def main():
         "",
         f"The filter itself reads {read_right(fresh):.2%} of {len(fresh)} fresh messages rightly.",
     ]
-    before, rest = PAGE.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text("\n".join([before + MARKS[0], "", *table, "", MARKS[1] + after]))
-    print("\n".join(table))
+    write_down(PAGE, BEGIN, table)
 
 
 main()
