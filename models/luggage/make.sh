@@ -6,21 +6,12 @@ cd "$(dirname "$0")/../.."
 to=models/luggage
 from=target/models/luggage
 
-finished() { # NAME FILE ARGUMENTS
-    name=$1
-    file=$2
-    shift 2
-    [ -e "$from/$name/$file" ] || "$PORTCULLIS" "$@" --size tiny --out "$from/$name"
-}
+. models/training.sh
 
 finished classifier classifier.onnx train --data luggage:1:3500 --epochs 8 --batch 32
 teacher=$from/classifier/classifier.onnx
 finished sentinel sentinel.onnx sentinel --teacher "$teacher" --data luggage:2:800 --epochs 3 --batch 16
 finished plain student.onnx distill --teacher "$teacher" --data luggage:2:2000 --epochs 8 --batch 32
 
-for name in classifier sentinel plain; do
-    rm -rf "${to:?}/$name"
-    mv "$from/$name" "$to/$name"
-    rm -f "$to/$name"/*.png
-done
+moved classifier sentinel plain
 "$PORTCULLIS" --config deploy/examples/luggage.toml calibrate --data luggage:3:900 --fpr 0.05,0.01
