@@ -126,6 +126,7 @@ compatibility: setup ## Try every client with every server, and write what works
 
 golden: target/golden/ready ## Make the golden vectors of the squeezers anew, with SciPy, OpenCV, scikit-image and PyWavelets
 	target/golden/bin/python tests/golden/squeezers.py
+	target/golden/bin/python tests/golden/deep.py
 
 corpus: ## Write the inputs that fuzzing starts from
 	$(CARGO) test --locked --test fuzz -- --ignored the_corpora_have_their_seeds

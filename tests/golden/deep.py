@@ -9,28 +9,17 @@ picture squeezed: medians as uint16, all else as float32 in [0, 1].
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import median_filter
+
+from squeezers import MEDIANS, bit_depth, median, waves
 
 BIT_DEPTHS = [1, 4, 8, 12, 16]
-MEDIANS = [(2, 2), (3, 3), (2, 3), (5, 5)]
 NON_LOCAL_MEANS = [(13, 3, 2), (11, 3, 4), (5, 1, 8)]
 PICTURES = [("grey", 17, 31, 1, 65535), ("dual", 12, 14, 2, 65535), ("detector", 21, 16, 1, 4095), ("many", 9, 10, 5, 65535)]
 
 
 def picture(height, width, channels, white, seed):
-    """Waves, a rectangle with sharp edges and noise in the lower bits."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    waves = [np.sin(x / (5 + 3 * channel) + channel) * np.cos(y / (7 + channel)) for channel in range(channels)]
-    pixels = 0.5 + 0.4 * np.stack(waves, axis=-1)
-    pixels[height // 3 : height // 2, width // 4 : width // 2] = random.random(channels)
-    pixels += random.normal(0, 0.004, pixels.shape)
-    return np.rint(pixels.clip(0, 1) * white).astype(np.uint16)
-
-
-def bit_depth(pixels, bits):
-    levels = np.float32(2**bits - 1)
-    return np.rint(pixels * levels) / levels
+    """Waves with noise in the lower bits, as whole numbers."""
+    return np.rint(waves(height, width, channels, 0.004, seed) * white).astype(np.uint16)
 
 
 def non_local_means(plane, search, block, strength):
@@ -63,7 +52,7 @@ def main():
         for bits in BIT_DEPTHS:
             arrays[f"{name}/bit_depth({bits})"] = bit_depth(pixels, bits)
         for rows, columns in MEDIANS:
-            arrays[f"{name}/median({rows},{columns})"] = median_filter(levels, size=(rows, columns, 1), mode="reflect")
+            arrays[f"{name}/median({rows},{columns})"] = median(levels, rows, columns)
         for search, block, strength in NON_LOCAL_MEANS:
             planes = [non_local_means(plane, search, block, strength) for plane in np.moveaxis(pixels, -1, 0)]
             squeezed = np.stack(planes, axis=-1).astype(np.float32)

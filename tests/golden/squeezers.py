@@ -21,15 +21,20 @@ FEW = ["halves", "grey-1x1", "colour-2x3", "colour-5x4", "grey-28x28", "colour-1
 SIDES = [(1, 1), (2, 3), (5, 4), (28, 28), (32, 32), (17, 31)]
 
 
-def picture(height, width, channels, noise, seed):
-    """Waves, a rectangle with sharp edges and noise, rounded to 8 bits."""
+def waves(height, width, channels, noise, seed):
+    """Waves, a rectangle with sharp edges and noise, in [0, 1]."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
-    waves = [np.sin(x / (5 + 3 * channel) + channel) * np.cos(y / (7 + channel)) for channel in range(channels)]
-    pixels = 0.5 + 0.4 * np.stack(waves, axis=-1)
+    planes = [np.sin(x / (5 + 3 * channel) + channel) * np.cos(y / (7 + channel)) for channel in range(channels)]
+    pixels = 0.5 + 0.4 * np.stack(planes, axis=-1)
     pixels[height // 3 : height // 2, width // 4 : width // 2] = random.random(channels)
     pixels += random.normal(0, noise, pixels.shape)
-    return np.rint(pixels.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
+    return pixels.clip(0, 1)
+
+
+def picture(height, width, channels, noise, seed):
+    """Waves, rounded to 8 bits."""
+    return np.rint(waves(height, width, channels, noise, seed) * 255).astype(np.float32) / np.float32(255)
 
 
 def halves(seed):
