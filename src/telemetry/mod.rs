@@ -50,13 +50,13 @@ impl Stage {
 /// A stage of an examination, whose spans belong into `trace`, has ended.
 pub fn stage_ended(trace: &Trace, stage: Stage, took: Duration) {
     stage_duration(stage, took);
-    trace.stage_ended(stage, None, took);
+    trace.stage_ended(stage, took);
 }
 
 /// A copy of an input was squeezed by this squeezer, for an examination whose spans belong into `trace`.
 pub fn squeezed(trace: &Trace, squeezer: impl FnOnce() -> String, took: Duration) {
     stage_duration(Stage::Squeeze, took);
-    trace.stage_ended(Stage::Squeeze, trace.id().map(|_| squeezer()), took);
+    trace.squeezed(squeezer, took);
 }
 
 /// All predictions of an examination have been waited for. Its spans are those of the models.

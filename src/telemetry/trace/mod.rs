@@ -11,7 +11,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt, TracerProvider};
+use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt, Tracer as _, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
@@ -114,16 +114,17 @@ impl Trace {
         place.begin(SpanBuilder::from_name(operation.name()).with_kind(SpanKind::Client).with_attributes(attributes))
     }
 
-    /// The examination of a request to `model` began then.
+    /// The examination of a request to `model` began then. Also where it is not sampled, since the servers that it asks are
+    /// to know that.
     pub fn examination_begun(&self, model: &'static str, began: Instant) -> Span {
-        let Some(place) = self.sampled() else { return Span::default() };
+        let Some(place) = &self.0 else { return Span::default() };
         let builder = SpanBuilder::from_name("examine").with_start_time(ago(began.elapsed()));
         place.begin(builder.with_attributes([KeyValue::new("portcullis.model", model)]))
     }
 
-    /// A model is asked, which is this to the examination.
+    /// A model is asked, which is this to the examination. Also where it is not sampled, since it may be a server's.
     pub fn inference_begun(&self, model: &str, role: &'static str) -> Span {
-        let Some(place) = self.sampled() else { return Span::default() };
+        let Some(place) = &self.0 else { return Span::default() };
         place.begin(inference(model, role))
     }
 
@@ -134,17 +135,22 @@ impl Trace {
         Some(Arc::new(move |took| trace.ended(took, || inference(&model, role))))
     }
 
-    /// A stage has just ended. `squeezer` is the one at work.
-    pub(super) fn stage_ended(&self, stage: Stage, squeezer: Option<String>, took: Duration) {
-        let attributes = squeezer.map(|squeezer| KeyValue::new("portcullis.squeezer", squeezer));
-        self.ended(took, || SpanBuilder::from_name(stage.name()).with_attributes(attributes));
+    /// A stage has just ended.
+    pub(super) fn stage_ended(&self, stage: Stage, took: Duration) {
+        self.ended(took, || SpanBuilder::from_name(stage.name()));
     }
 
-    /// Something has just ended.
+    /// A copy was just squeezed, by this squeezer.
+    pub(super) fn squeezed(&self, squeezer: impl FnOnce() -> String, took: Duration) {
+        let attributes = || [KeyValue::new("portcullis.squeezer", squeezer())];
+        self.ended(took, || SpanBuilder::from_name(Stage::Squeeze.name()).with_attributes(attributes()));
+    }
+
+    /// Something has just ended, below which nothing belongs.
     fn ended(&self, took: Duration, builder: impl FnOnce() -> SpanBuilder) {
-        if let Some(place) = self.sampled() {
+        if let Some(Place { tracer, context, .. }) = self.sampled() {
             // Dropped, it ends.
-            drop(place.begin(builder().with_start_time(ago(took))));
+            drop(tracer.build_with_context(builder().with_start_time(ago(took)), context));
         }
     }
 }
@@ -222,7 +228,10 @@ mod tests {
         assert!(trace.is_followed() && trace.id().is_none() && trace.inference_noted("plain", "student").is_none());
         let next = trace.server_called(CALLED, "localhost", None).trace().traceparent().unwrap();
         assert!(next.starts_with(&CLIENTS[..36]) && next.ends_with("-00"), "{next}");
-        drop(trace.examination_begun("signs", Instant::now()));
+        let examination = trace.examination_begun("signs", Instant::now());
+        let asked = examination.trace().inference_begun("signs", CLASSIFIER).trace().traceparent().unwrap();
+        assert!(asked.starts_with(&CLIENTS[..36]) && asked.ends_with("-00"), "{asked}");
+        drop(examination);
         drop(call);
         assert!(told(spans).await.is_empty());
     }
