@@ -20,9 +20,9 @@ pub(super) fn keep(file: Located<PathBuf>) -> Result<Kept<Tokens>, Mistake> {
     Kept::new("admin_tokens", vec![file], |contents| Tokens::parse(&contents[0]).map_err(|problem| Flaw(0, problem)))
 }
 
-/// The first token of a file as the credentials that a server is shown.
-pub(crate) fn bearer(file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistake> {
-    Kept::new("audit_token", vec![file], |contents| {
+/// The first token of a file as the credentials that a server is shown; `role` is what they are for.
+pub(crate) fn bearer(role: &'static str, file: Located<PathBuf>) -> Result<Kept<HeaderValue>, Mistake> {
+    Kept::new(role, vec![file], |contents| {
         let text = String::from_utf8_lossy(&contents[0]);
         let token = tokens_in(&text).next().ok_or_else(|| Flaw(0, "holds no token: write it on a line".to_owned()))?;
         let credentials = HeaderValue::try_from(format!("Bearer {token}"));

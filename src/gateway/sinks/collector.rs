@@ -59,7 +59,7 @@ impl Collector {
         Ok(Self {
             channel,
             path: path.parse().map_err(|_| wrong(format!("has no sound path: {path}")))?,
-            token: token_file.map(bearer).transpose()?.map(Arc::new),
+            token: token_file.map(|file| bearer("audit_token", file)).transpose()?.map(Arc::new),
             timeout,
             give_up_after,
             tells_client,

@@ -15,7 +15,7 @@ use tonic::{Code, Request, Status};
 use crate::config::{Mistake, Tracing};
 use crate::gateway::credentials::{Kept, Refresh, bearer};
 use crate::gateway::upstream::{Channel, Peer};
-use crate::telemetry::{Batch, FallibleSink, Spans};
+use crate::telemetry::{Batch, Delivery, FallibleSink, Spans, spans_delivered};
 
 /// The pause after the first failure; it doubles with each.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
@@ -49,7 +49,7 @@ impl Collector {
     pub(super) fn new(config: &Tracing) -> Result<Self, Mistake> {
         Ok(Self {
             channel: Channel::http_2(&config.endpoint, Peer::Tracing)?,
-            token: config.token_file.clone().map(bearer).transpose()?.map(Arc::new),
+            token: config.token_file.clone().map(|file| bearer("tracing_token", file)).transpose()?.map(Arc::new),
             timeout: config.timeout,
             sink: FallibleSink::of_spans("traces", "traces do not arrive", "traces arrive again"),
         })
@@ -63,18 +63,12 @@ impl Collector {
     /// Sends what comes; from `ending` on, what is there already.
     pub(super) async fn run(self, mut spans: Spans, ending: CancellationToken) {
         self.sink.opened();
-        loop {
-            let batch = tokio::select! {
-                batch = spans.next() => batch,
-                () = ending.cancelled(), if !spans.is_closed() => {
-                    spans.close();
-                    continue;
-                }
-            };
-            match batch {
-                Some(batch) => self.deliver(batch, &ending).await,
-                None => return,
-            }
+        while let Some(Some(batch)) = ending.run_until_cancelled(spans.next()).await {
+            self.deliver(batch, &ending).await;
+        }
+        spans.close();
+        while let Some(batch) = spans.next().await {
+            self.deliver(batch, &ending).await;
         }
     }
 
@@ -87,8 +81,10 @@ impl Collector {
             match answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))) {
                 Ok(0) => return self.sink.delivered(count),
                 Ok(rejected) => {
-                    self.sink.delivered(count.saturating_sub(rejected));
-                    return self.sink.failed(rejected.min(count), "the collector rejects some");
+                    let rejected = rejected.min(count);
+                    // Counted only: while some are rejected, the trouble has not ended.
+                    spans_delivered(Delivery::Delivered, count - rejected);
+                    return self.sink.failed(rejected, "the collector rejects some");
                 }
                 Err(status) if !PASSING.contains(&status.code()) => break status.message().to_owned(),
                 Err(status) => self.sink.in_trouble(status.message()),

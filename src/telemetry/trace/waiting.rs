@@ -9,6 +9,7 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
@@ -37,7 +38,7 @@ pub struct Batch {
 
 /// What takes ended spans, and where they come out: no more than `most` wait in between.
 pub(super) fn queue(most: usize, resource: &Resource) -> (impl SpanProcessor + 'static, Spans) {
-    let (sender, waiting) = channel(most);
+    let (sender, waiting) = channel(most.min(Semaphore::MAX_PERMITS));
     (Hand(sender), Spans { waiting, batch: Vec::new(), resource: resource.into() })
 }
 
@@ -59,11 +60,6 @@ impl Spans {
     /// Takes no more.
     pub fn close(&mut self) {
         self.waiting.close();
-    }
-
-    /// Whether it takes no more.
-    pub fn is_closed(&self) -> bool {
-        self.waiting.is_closed()
     }
 }
 
