@@ -154,19 +154,14 @@ fn audit_http(mut section: Section<'_>, folder: &Path, wanted: bool) -> Option<A
     let token_file = file(&mut section, "token_file", folder).and_then(Result::ok);
     let timeout = section.or("timeout", Duration::from_secs(10));
     let give_up_after = section.or("give_up_after", Duration::from_secs(300));
-    let before = section.mistakes.len();
-    let has_tls = section.has("tls");
-    let own = section.section("tls");
-    let tls = transport::client_tls(own, folder, has_tls);
-    let url = url.filter(|_| section.mistakes.len() == before);
-    let parsed = url.map(|Located { value, at }| {
+    let parts = url.map(|Located { value, at }| {
         let (server, path) = split(&value);
-        let endpoint = transport::endpoint(server, tls, plaintext, folder, "audit.http");
-        endpoint.map(|endpoint| (endpoint, path.to_owned())).map_err(|problem| section.wrong(at, "url", problem))
+        (Located { value: server.to_owned(), at }, path.to_owned())
     });
+    let (server, path) = parts.unzip();
+    let endpoint = transport::server(&mut section, "url", server, plaintext, folder, "audit.http");
     section.end();
-    let (endpoint, path) = parsed?.ok()?;
-    Some(AuditHttp { endpoint, path, token_file, timeout, give_up_after })
+    Some(AuditHttp { endpoint: endpoint?.value, path: path?, token_file, timeout, give_up_after })
 }
 
 /// The server of an URL, and its path with what follows.

@@ -34,8 +34,8 @@ use std::path::Path;
 
 impl Config {
     /// Reads the file at `path`; `environment` holds all variables, of which those named `PORTCULLIS_SECTION__KEY`
-    /// override the file, and `flags` holds `section.key`, value pairs, which override both. Where nothing of these says
-    /// anything of traces, OpenTelemetry's own variables do.
+    /// override the file, and `flags` holds `section.key`, value pairs, which override both. Keys of `[tracing]` that none of
+    /// these gives are taken from OpenTelemetry's own variables.
     ///
     /// # Errors
     /// When the file can't be read, or every mistake in it at once.

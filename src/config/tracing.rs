@@ -49,19 +49,9 @@ pub(super) fn tracing(mut section: Section<'_>, folder: &Path) -> Option<Tracing
     let ratio = ranged(&mut section, "ratio", 1.0, |ratio| (0.0..=1.0).contains(&ratio), "lie between 0 and 1");
     let timeout = section.or("timeout", Duration::from_secs(10));
     let max_pending_spans = positive(&mut section, "max_pending_spans", 8192);
-    let before = section.mistakes.len();
-    let has_tls = section.has("tls");
-    let own = section.section("tls");
-    let tls = transport::client_tls(own, folder, has_tls);
-    // What is wrong with TLS has been said.
-    let url = url.filter(|_| section.mistakes.len() == before);
-    let endpoint = url.map(|Located { value, at }| {
-        let endpoint = transport::endpoint(&value, tls, plaintext, folder, "tracing");
-        let located = endpoint.map(|value| Located { value, at: at.clone() });
-        located.map_err(|problem| section.wrong(at, "endpoint", problem))
-    });
+    let endpoint = transport::server(&mut section, "endpoint", url, plaintext, folder, "tracing");
     section.end();
-    Some(Tracing { endpoint: endpoint?.ok()?, token_file, service_name, ratio, timeout, max_pending_spans })
+    Some(Tracing { endpoint: endpoint?, token_file, service_name, ratio, timeout, max_pending_spans })
 }
 
 /// What OpenTelemetry's variables say: keys of `[tracing]`, and their values.

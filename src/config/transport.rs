@@ -230,8 +230,33 @@ pub(super) fn upstream(mut section: Section<'_>, folder: &Path) -> Option<Upstre
     upstream
 }
 
+/// Reads what secures the way to the server at `url`, which is `key` of the section `name`; nothing where something of it is
+/// wrong, which has been said.
+pub(super) fn server(
+    section: &mut Section<'_>,
+    key: &str,
+    url: Option<Located<String>>,
+    plaintext: Reach,
+    folder: &Path,
+    name: &str,
+) -> Option<Located<Endpoint>> {
+    let before = section.mistakes.len();
+    let has_tls = section.has("tls");
+    let own = section.section("tls");
+    let tls = client_tls(own, folder, has_tls);
+    // What is wrong with TLS has been said.
+    let Located { value, at } = url.filter(|_| section.mistakes.len() == before)?;
+    match endpoint(&value, tls, plaintext, folder, name) {
+        Ok(value) => Some(Located { value, at }),
+        Err(problem) => {
+            section.wrong(at, key, problem);
+            None
+        }
+    }
+}
+
 /// The server at `url`, of which the section `name` tells.
-pub(super) fn endpoint(
+fn endpoint(
     url: &str,
     tls: Option<ClientTls>,
     plaintext: Reach,
