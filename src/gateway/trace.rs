@@ -4,11 +4,10 @@
 //! `tracestate` without one that can be read is left out, as the recommendation wants. Where nobody traces, both pass as
 //! they came.
 
-use http::{HeaderMap, HeaderValue, Request, Response};
-use tonic::Code;
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 
-use super::guard::grpc::status_of;
+use super::guard::grpc::{ended_with, status_of};
 use super::message::tee::Watched;
 use super::upstream::Channel;
 use crate::telemetry::{Ending, Operation, Parent, Span, Trace, Tracer};
@@ -32,6 +31,11 @@ pub(super) fn attach<B>(trace: &Trace, request: &mut Request<B>) {
     if trace.is_followed() {
         request.extensions_mut().insert(trace.clone());
     }
+}
+
+/// Where what is done for a request belongs, by what was attached to it.
+pub(super) fn of(extensions: &Extensions) -> Trace {
+    extensions.get().cloned().unwrap_or_default()
 }
 
 /// Sends a request to a server as [`Channel::send`] does, within a span of its own where it belongs into a trace.
@@ -65,10 +69,7 @@ fn within(span: Span, operation: Operation, response: Response<Body>) -> Respons
         Body::new(Watched::new(body, move |trailers| {
             span.ended(match operation {
                 Operation::Http { .. } => Ending::Http(status.as_u16()),
-                Operation::Grpc(_) => {
-                    let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
-                    Ending::Grpc(code.into())
-                }
+                Operation::Grpc(_) => Ending::Grpc(ended_with(in_headers, trailers).into()),
             });
         }))
     })

@@ -122,6 +122,11 @@ pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
+/// How a call ended: by its headers, else by its trailers; without either it was cancelled.
+pub(crate) fn ended_with(in_headers: Option<Code>, trailers: Option<&HeaderMap>) -> Code {
+    in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled)
+}
+
 /// The gRPC status in headers or trailers, if it is there.
 pub(crate) fn status_of(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))

@@ -19,6 +19,7 @@ use crate::gateway::examine::guarded::{GuardedModel, Original};
 use crate::gateway::examine::{Examination, Examined};
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Limits, Surplus};
+use crate::gateway::trace;
 use crate::telemetry::{self, Outcome, Span, Trace};
 
 /// Reads requests. Cheap to clone.
@@ -70,7 +71,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        Self { client: extensions.get().cloned(), trace: extensions.get().cloned().unwrap_or_default() }
+        Self { client: extensions.get().cloned(), trace: trace::of(extensions) }
     }
 }
 

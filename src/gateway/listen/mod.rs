@@ -37,13 +37,14 @@ use crate::detect::{Action, Reason};
 use crate::evidence::Client;
 use crate::gateway::ModelLabel;
 use crate::gateway::credentials::Kept;
-use crate::gateway::guard::grpc::{Grpc, status_of};
+use crate::gateway::guard::grpc::{Grpc, ended_with, status_of};
 use crate::gateway::lifecycle::serving::{Current, HEALTH, Serving};
 use crate::gateway::message::deadline::Deadline;
 use crate::gateway::message::tee::Watched;
 use crate::gateway::rest;
 use crate::gateway::stream::Stream;
 use crate::gateway::trace;
+use crate::proto::inference::grpc_inference_service_server::SERVICE_NAME;
 use crate::telemetry::{self, Call, Ending, Operation, Span, Tracer};
 
 /// Calls that one client may have under way on one connection.
@@ -55,7 +56,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-const SERVICE: &str = "inference.GRPCInferenceService";
 const INFERENCE: &str = "/inference.GRPCInferenceService/";
 const MODEL_INFER: &str = "ModelInfer";
 const MODEL_STREAM_INFER: &str = "ModelStreamInfer";
@@ -107,7 +107,7 @@ impl Dispatch {
         let (in_headers, log) = (status_of(response.headers()), span.trace().log());
         response.map(|body| {
             Body::new(Watched::new(body, move |trailers| {
-                let code = in_headers.or_else(|| trailers.and_then(status_of)).unwrap_or(Code::Cancelled);
+                let code = ended_with(in_headers, trailers);
                 log.in_scope(|| call.ended(code_name(code)));
                 span.ended(Ending::Grpc(code.into()));
                 drop(place);
@@ -156,7 +156,7 @@ fn method(path: &str) -> Option<&'static str> {
 
 /// What a call of this path is to those who trace.
 pub(crate) fn operation(path: &str) -> Operation {
-    Operation::Grpc(method(path).map(|method| (SERVICE, method)))
+    Operation::Grpc(method(path).map(|method| (SERVICE_NAME, method)))
 }
 
 /// What a call is told for which there is no place.

@@ -20,6 +20,7 @@ use crate::detect::Reason;
 use crate::gateway::guard::transport::Read;
 use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::Frames;
+use crate::gateway::trace;
 use crate::gateway::upstream::{RemoteError, Upstream, unary};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
 use crate::proto::inference::{
@@ -95,7 +96,7 @@ impl Embedded {
 
     async fn infer(&self, model: &Model, head: &Parts, body: Body) -> Result<Response<Body>, Status> {
         let (limit, body) = (self.max_message_bytes, self.take_in(body).await?);
-        let trace = head.extensions.get().cloned().unwrap_or_default();
+        let trace = trace::of(&head.extensions);
         let read =
             Layout::of(&head.headers).and_then(|layout| message::request(model, &layout, &body, limit, &self.room));
         let Read { request, held: _held, .. } = read.map_err(|reason| match reason {

@@ -19,6 +19,7 @@ use crate::gateway::message::room::{Held, NO_ROOM, Room};
 use crate::gateway::message::stream::{self, StreamForm};
 use crate::gateway::message::tee::Frames;
 use crate::gateway::message::{view, wire};
+use crate::gateway::trace;
 use crate::model::{JobError, ModelError, OnnxModel, Port, Workers};
 use crate::proto::inference::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use crate::proto::inference::model_metadata_response::TensorMetadata;
@@ -384,7 +385,7 @@ impl GrpcInferenceService for Models {
         &self,
         request: tonic::Request<ModelInferRequest>,
     ) -> Result<tonic::Response<ModelInferResponse>, Status> {
-        let trace = request.extensions().get().cloned().unwrap_or_default();
+        let trace = trace::of(request.extensions());
         self.infer(request.into_inner(), &trace).await.map(tonic::Response::new)
     }
 
@@ -396,7 +397,7 @@ impl GrpcInferenceService for Models {
     ) -> Result<tonic::Response<Self::ModelStreamInferStream>, Status> {
         let models = self.clone();
         let ends_on_error = stream::errors_end_it(request.metadata().as_ref());
-        let trace: Trace = request.extensions().get().cloned().unwrap_or_default();
+        let trace = trace::of(request.extensions());
         let answers = request.into_inner().map(move |request| {
             let (models, trace) = (models.clone(), trace.clone());
             async move { models.answer(request?, ends_on_error, &trace).await }
