@@ -39,7 +39,7 @@ pub use examine::observer::{Observer, OfflineTeacher};
 pub use lifecycle::control::{Control, Phase};
 pub use listen::Listener;
 pub use message::stream::StreamForm;
-pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream};
+pub use upstream::{Embedded, EmbeddedModel, Remote, RemoteError, Upstream, signature_of};
 
 use self::credentials::Credentials;
 use self::detections::Detections;

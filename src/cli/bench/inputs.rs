@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use portcullis::config::{Endpoint, Input};
 use portcullis::data::{Dataset, Messages, Options, split};
-use portcullis::gateway::{Prepared, Remote};
+use portcullis::gateway::{Prepared, Remote, signature_of};
 use portcullis::model::{InputSpec, PictureSpec, Port, resolve_input};
-use portcullis::tensor::{Colour, Datatype, Elements, Item, Tensor};
+use portcullis::tensor::{Datatype, Elements, Item, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -24,9 +24,9 @@ pub struct InputArguments {
     /// Its version; the server's choice if not given.
     #[arg(long, default_value = "", hide_default_value = true)]
     model_version: String,
-    /// What to ask about: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, `signs`, or for a model of
-    /// text a TSV file of messages. Pixels become numbers as the configuration says of the model, if it knows it.
-    /// Random numbers if not given.
+    /// What to ask about: an image folder, a CSV file of labels, IDX, CIFAR binary or NPZ files, a synthetic set
+    /// (`signs[:SEED[:COUNT]]` or `luggage[:SEED[:COUNT]]`), or for a model of text a TSV file of messages. Pixels become
+    /// numbers as the configuration says of the model, if it knows it. Random numbers if not given.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Different inputs that are sent in turn.
@@ -40,15 +40,16 @@ pub struct InputArguments {
 impl InputArguments {
     /// The requests to send, of which there is one at least.
     pub async fn requests(&self, common: &Common, remote: &Remote, endpoint: &Endpoint) -> Result<Vec<Prepared>> {
-        let told = remote.signature(&self.model, &self.model_version).await;
-        let signature = told.with_context(|| format!("cannot ask {endpoint} what the model '{}' takes", self.model))?;
+        let told = remote.metadata(&self.model, &self.model_version).await;
+        let told = told.and_then(|metadata| Ok((signature_of(metadata.clone())?, metadata)));
+        let (signature, metadata) =
+            told.with_context(|| format!("cannot ask {endpoint} what the model '{}' takes", self.model))?;
         let Some(data) = &self.data else { return self.random(&signature.inputs) };
         let input = self.configured(common)?;
         let spec = resolve_input(&input, &signature).map_err(|mistakes| {
             let mistakes = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
-            anyhow::anyhow!("cannot tell how the model '{}' takes pictures: {mistakes}", self.model)
+            anyhow::anyhow!("cannot tell how the model '{}' is asked: {mistakes}", self.model)
         })?;
-        let metadata = remote.metadata(&self.model, &self.model_version).await?;
         let items = match &spec {
             InputSpec::Picture(spec) => self.pictures(data, spec)?,
             InputSpec::Text(_) => self.texts(data)?,
@@ -69,13 +70,7 @@ impl InputArguments {
     }
 
     fn pictures(&self, data: &Path, spec: &PictureSpec) -> Result<Vec<Item>> {
-        let options = Options {
-            size: Some((spec.height, spec.width)),
-            preparation: spec.preparation(),
-            colour: Some(if spec.colour.channels() == 1 { Colour::Grey } else { Colour::Rgb }),
-            ..Options::default()
-        };
-        let dataset = Dataset::open(data, &options)?;
+        let dataset = Dataset::open(data, &Options::of(spec))?;
         let samples = dataset.samples_at(self.chosen(dataset.len(), data)?, true);
         Ok(samples.map(|sample| Ok(Item::from(sample?.picture))).collect::<Result<_, portcullis::data::DataError>>()?)
     }

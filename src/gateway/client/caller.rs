@@ -1,19 +1,16 @@
 //! A client that sends the same requests over and over, to see how its server bears it.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use prost::Message;
-use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::{connected, infer_request};
+use super::{connected, infer_request, is_refusal, tensor_of};
 use crate::config::Endpoint;
 use crate::gateway::examine::copies::Habits;
-use crate::gateway::guard::answer::DECISION_HEADER;
 use crate::gateway::listen::code_name;
-use crate::gateway::message::{codec, wire};
-use crate::gateway::upstream::{Channel, RemoteError};
+use crate::gateway::message::wire;
+use crate::gateway::upstream::{Channel, RemoteError, unary_request};
 use crate::load::{Outcome, Target};
 use crate::model::InputSpec;
 use crate::proto::inference::{ModelInferRequest, ModelMetadataResponse};
@@ -42,10 +39,7 @@ impl Prepared {
         input: &InputSpec,
         item: Item,
     ) -> Result<Self, RemoteError> {
-        let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
-        let packed = codec::pack(item, input).map_err(|error| unsendable(&error))?;
-        let in_rows = Habits::of(metadata, input).in_rows;
-        let tensor = codec::batch(&[packed], input, in_rows).map_err(|error| unsendable(&error))?;
+        let tensor = tensor_of(item, input, Habits::of(metadata, input).in_rows)?;
         Ok(Self::new(model, version, &[tensor]))
     }
 }
@@ -88,18 +82,13 @@ impl Caller {
     }
 
     async fn ask(&self, index: usize) -> Result<(), RemoteError> {
-        let unreadable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
         let Prepared(frame) = &self.requests[index % self.requests.len()];
-        let request = Request::post("/inference.GRPCInferenceService/ModelInfer")
-            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
-            .header(header::TE, HeaderValue::from_static("trailers"))
-            .body(Body::new(Full::new(frame.clone())))
-            .map_err(|error| unreadable(&error))?;
+        let request = unary_request("/inference.GRPCInferenceService/ModelInfer", frame.clone())?;
         let channel = &self.channels[index % self.channels.len()];
         let (answer, mut body) = channel.send(request).await.map_err(RemoteError::Unreachable)?.into_parts();
         let mut status = Status::from_header_map(&answer.headers);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| unreadable(&error))?;
+            let frame = frame.map_err(|error| RemoteError::Unreadable(error.to_string()))?;
             status = frame.trailers_ref().and_then(Status::from_header_map).or(status);
         }
         match status {
@@ -108,10 +97,6 @@ impl Caller {
             None => Err(RemoteError::Unreadable(format!("it is no gRPC, but HTTP {}", answer.status))),
         }
     }
-}
-
-fn is_refusal(status: &Status) -> bool {
-    status.metadata().contains_key(DECISION_HEADER)
 }
 
 impl Target for Caller {

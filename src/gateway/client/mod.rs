@@ -16,7 +16,7 @@ use crate::gateway::listen::code_name;
 use crate::gateway::message::codec;
 use crate::gateway::message::view;
 use crate::gateway::upstream::{Channel, Peer, RemoteError};
-use crate::model::Distribution;
+use crate::model::{Distribution, InputSpec};
 use crate::profile::ModelIdentity;
 use crate::proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
@@ -104,9 +104,7 @@ impl Client {
 
     fn request(&self, item: Item) -> Result<ModelInferRequest, RemoteError> {
         let ModelIdentity { name, input, output, .. } = self.model.as_ref();
-        let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
-        let packed = codec::pack(item, input).map_err(|error| unsendable(&error))?;
-        let tensor = codec::batch(&[packed], input, self.habits.in_rows).map_err(|error| unsendable(&error))?;
+        let tensor = tensor_of(item, input, self.habits.in_rows)?;
         Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
     }
 }
@@ -121,9 +119,20 @@ async fn connected(endpoint: &Endpoint) -> Result<Channel, RemoteError> {
     }
 }
 
+/// One item, encoded as `input` lays down.
+fn tensor_of(item: Item, input: &InputSpec, in_rows: bool) -> Result<Tensor, RemoteError> {
+    let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
+    let packed = codec::pack(item, input).map_err(|error| unsendable(&error))?;
+    codec::batch(&[packed], input, in_rows).map_err(|error| unsendable(&error))
+}
+
 /// A gateway's refusal says what it decided; any other status is a failure.
+fn is_refusal(status: &Status) -> bool {
+    status.metadata().contains_key(DECISION_HEADER)
+}
+
 fn refusal(status: Status) -> Result<Answer, RemoteError> {
-    if status.metadata().contains_key(DECISION_HEADER) {
+    if is_refusal(&status) {
         return Ok(Answer::Refused(format!("{}: {}", code_name(status.code()), status.message())));
     }
     Err(RemoteError::Status(status))

@@ -15,8 +15,8 @@ use tonic::body::Body;
 
 pub(crate) use channel::{Channel, Peer};
 pub use embedded::{Embedded, EmbeddedModel};
-pub(super) use remote::unary;
-pub use remote::{Remote, RemoteError};
+pub use remote::{Remote, RemoteError, signature_of};
+pub(super) use remote::{unary, unary_request};
 
 use super::message::stream::StreamForm;
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use prost::Message;
 use tokio::sync::OnceCell;
 use tonic::Status;
@@ -83,10 +84,17 @@ impl Remote {
     /// # Errors
     /// When the upstream refuses or its answer can't be read.
     pub async fn signature(&self, name: &str, version: &str) -> Result<Signature, RemoteError> {
-        let metadata = self.metadata(name, version).await?;
-        let ports = |tensors: Vec<TensorMetadata>| tensors.into_iter().map(port).collect::<Result<Vec<_>, _>>();
-        Ok(Signature { inputs: ports(metadata.inputs)?, outputs: ports(metadata.outputs)? })
+        signature_of(self.metadata(name, version).await?)
     }
+}
+
+/// What a model takes and answers, as its metadata tell.
+///
+/// # Errors
+/// When a datatype is unknown.
+pub fn signature_of(metadata: ModelMetadataResponse) -> Result<Signature, RemoteError> {
+    let ports = |tensors: Vec<TensorMetadata>| tensors.into_iter().map(port).collect::<Result<Vec<_>, _>>();
+    Ok(Signature { inputs: ports(metadata.inputs)?, outputs: ports(metadata.outputs)? })
 }
 
 /// Asks an upstream on our own account, within `trace`.
@@ -99,10 +107,7 @@ pub(in crate::gateway) async fn unary<A: Message + Default>(
     message: &impl Message,
     trace: &Trace,
 ) -> Result<A, RemoteError> {
-    let body = http_body_util::Full::new(wire::frame(&message.encode_to_vec()));
-    let mut request = Request::post(path).body(Body::new(body)).map_err(unreadable)?;
-    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    let mut request = unary_request(path, wire::frame(&message.encode_to_vec()))?;
     trace::attach(trace, &mut request);
     let response = upstream.call(request).await;
     if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != tonic::Code::Ok)
@@ -118,6 +123,17 @@ pub(in crate::gateway) async fn unary<A: Message + Default>(
     // Nobody compresses what we did not ask to be compressed.
     let message = wire::single_message(&collected.to_bytes(), None, usize::MAX, &Room::new(0)).map_err(unreadable)?;
     A::decode(message).map_err(unreadable)
+}
+
+/// A call of our own with one framed message.
+///
+/// # Errors
+/// When the path is none.
+pub(in crate::gateway) fn unary_request(path: &'static str, frame: Bytes) -> Result<Request<Body>, RemoteError> {
+    let mut request = Request::post(path).body(Body::new(Full::new(frame))).map_err(unreadable)?;
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    Ok(request)
 }
 
 fn port(tensor: TensorMetadata) -> Result<Port, RemoteError> {
