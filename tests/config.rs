@@ -551,6 +551,10 @@ fn range_depth_and_channels_follow_from_the_type_and_the_bits() {
     assert!(many(on_line(3, 32)).is_ok());
     let message = setting("models.0.input.bits", "17").expect_err("a mistake");
     assert!(message.contains("models[0].input.bits must be from 1 to 16"), "{message}");
+    for (datatype, told) in [(Datatype::Uint8, 12), (Datatype::Int8, 9)] {
+        let mistakes = printed(resolved(datatype, [1, 64, 48], bits(told)).expect_err("more than it holds"));
+        assert_eq!(mistakes, [format!("line 2: {datatype} has fewer than {told} bits")]);
+    }
     let mut deep = bits(16);
     deep.encoded = parse(EXAMPLE).expect("valid").models[0].input.encoded.clone();
     let mistakes = printed(resolved(Datatype::Fp32, [3, 32, 32], deep).expect_err("files of 16 bits"));

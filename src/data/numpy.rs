@@ -11,13 +11,11 @@ use crate::tensor::{Datatype, Depth, Layout, Picture};
 
 /// The array of an archive that holds the number of white, where that is not the largest of the pictures' type.
 pub(super) const WHITE: &str = "white";
-/// From black to white, bytes that are whole numbers span less.
-const WIDER_THAN_BYTES: f32 = 256.0;
 /// How far a pixel may lie outside its range, as a share of it: rounding.
 const PIXEL_TOLERANCE: f64 = 1e-5;
 
 /// Whether the name is that of an array or an archive of arrays.
-pub(super) fn is_array(path: &Path) -> bool {
+pub fn is_array(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npz" || extension == "npy")
 }
 
@@ -35,7 +33,7 @@ impl Values {
     pub(super) fn of(input: &PictureSpec) -> Option<Self> {
         let [low, high] = input.range;
         let are_floats = input.datatype.is_float();
-        let are_own = if are_floats { high - low > WIDER_THAN_BYTES } else { input.datatype != Datatype::Uint8 };
+        let are_own = if are_floats { high - low > Depth::WIDER_THAN_BYTES } else { input.datatype != Datatype::Uint8 };
         are_own.then_some(Self { are_floats, range: input.range })
     }
 }
@@ -57,14 +55,12 @@ impl Pictures {
     /// Checks that an array can hold pictures. What its numbers mean is said by the model's `values` or, of unsigned
     /// integers, by `white`.
     fn new(array: Array, values: Option<Values>, white: Option<u16>) -> Result<Self, DataError> {
+        let may_be = |channels: usize, side: usize| matches!(channels, 1 | 3) || channels < side;
         let sides = match *array.shape() {
-            [_, channels @ (1 | 3), height, width] if !matches!(width, 1 | 3) => {
+            [_, channels, height, width] if may_be(channels, height.min(width)) && !matches!(width, 1 | 3) => {
                 Some((Layout::Nchw, [height, width, channels]))
             }
-            [_, channels, height, width] if channels < height && channels < width && !matches!(width, 1 | 3) => {
-                Some((Layout::Nchw, [height, width, channels]))
-            }
-            [_, height, width, channels] if matches!(channels, 1 | 3) || channels < height.min(width) => {
+            [_, height, width, channels] if may_be(channels, height.min(width)) => {
                 Some((Layout::Nhwc, [height, width, channels]))
             }
             [_, height, width] => Some((Layout::Nhwc, [height, width, 1])),
@@ -91,17 +87,16 @@ impl Pictures {
     ) -> Result<Self, DataError> {
         let Some((layout, [height, width, channels])) = sides else {
             let shape = array.shape();
-            let reason = format!("pictures must be N x height x width [x channels], these are {shape:?}");
+            let reason = format!(
+                "pictures must be N x height x width [x channels] or N x channels x height x width, these are {shape:?}"
+            );
             return Err(broken(array.path(), reason));
         };
         if height == 0 || width == 0 || channels == 0 {
             return Err(broken(array.path(), format!("pictures of {height}x{width}x{channels}")));
         }
         let range = range(&array, values, white)?;
-        let depth = match array.kind() {
-            (Kind::Float, _) if range[1] - range[0] <= WIDER_THAN_BYTES => Depth::EIGHT_BITS,
-            _ => Depth::of_span(range[1] - range[0]),
-        };
+        let depth = Depth::of_range(range, array.kind().0 != Kind::Float);
         Ok(Self { array, layout, channels, height, width, range, depth })
     }
 
@@ -205,7 +200,9 @@ fn in_archive(path: &Path, split: Option<Split>) -> Result<(Array, Option<Array>
 /// The number that is white in an archive of integers, where it says so.
 pub(super) fn white_in(archive: &mut Npz) -> Result<Option<u16>, DataError> {
     let Some(array) = archive.array(WHITE)? else { return Ok(None) };
-    match array.numbers(0, array.len())?.as_slice() {
+    let is_one = array.shape().iter().product::<usize>() == 1;
+    let numbers = if is_one { array.numbers(0, 1)? } else { Vec::new() };
+    match numbers.as_slice() {
         &[white] if white.fract() == 0.0 && (1.0..=f64::from(u16::MAX)).contains(&white) => Ok(Some(white as u16)),
         _ => Err(broken(array.path(), format!("array '{WHITE}' must hold one whole number from 1 to 65535"))),
     }
@@ -237,6 +234,7 @@ mod tests {
     use npyz::WriterBuilder;
     use proptest::prelude::*;
 
+    use super::super::array::write_array;
     use super::super::{Dataset, Format, Options};
     use super::*;
 
@@ -305,6 +303,25 @@ mod tests {
         let last = read(npy(&[1, 4, 5, 2], levels.clone()));
         assert_eq!(last.to_interleaved_levels(), levels);
         assert_eq!(read(npy(&[1, 3, 1, 2], vec![9_u8; 6])).channels(), 3);
+    }
+
+    #[test]
+    fn white_is_one_number_however_it_was_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npz");
+        let read = |shape: &[usize], white: Vec<u16>| {
+            let mut archive = npyz::npz::NpzWriter::create(&path).unwrap();
+            write_array(&mut archive, "x", &[1, 1, 2], [0_u16, 4095]).unwrap();
+            write_array(&mut archive, WHITE, shape, white).unwrap();
+            archive.zip_writer().finish().unwrap();
+            Dataset::open(&path, &Options::default()).and_then(|data| data.get(0)).map(|sample| sample.picture)
+        };
+        for shape in [&[][..], &[1], &[1, 1]] {
+            let picture = read(shape, vec![4095]).unwrap();
+            assert_eq!((picture.pixels(), picture.depth()), ([0.0, 1.0].as_slice(), Depth::of_bits(12)));
+        }
+        assert!(read(&[2], vec![4095, 4095]).unwrap_err().to_string().contains("must hold one whole number"));
+        assert!(read(&[0], Vec::new()).is_err());
     }
 
     #[test]

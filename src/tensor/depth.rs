@@ -16,6 +16,9 @@ impl Depth {
     /// 65536 levels, the most.
     pub const SIXTEEN_BITS: Self = Self(NonZeroU16::MAX);
 
+    /// From black to white, bytes that are whole numbers span less.
+    pub(crate) const WIDER_THAN_BYTES: f32 = 256.0;
+
     /// As many levels as whole numbers of 1 to 16 bits.
     pub fn of_bits(bits: u32) -> Self {
         let unused = u16::BITS - bits.clamp(1, u16::BITS);
@@ -25,6 +28,16 @@ impl Depth {
     /// A level for each whole number from black to white, which differ by `span`; 65536 at most.
     pub fn of_span(span: f32) -> Self {
         Self(NonZeroU16::new(span.round() as u16).unwrap_or(NonZeroU16::MIN))
+    }
+
+    /// A level for each whole number of a range; numbers that are not whole are graded as 8 bits unless they range further.
+    pub fn of_range([low, high]: [f32; 2], are_whole: bool) -> Self {
+        if are_whole || high - low > Self::WIDER_THAN_BYTES { Self::of_span(high - low) } else { Self::EIGHT_BITS }
+    }
+
+    /// How many levels there are.
+    pub fn levels(self) -> u32 {
+        u32::from(self.white()) + 1
     }
 
     /// The level of white.

@@ -18,9 +18,15 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
     }
     let layout = layout(configured, port, section);
     let (colour, height, width) = geometry(configured, port, layout, section);
+    if let (Some(bits), Some([low, high])) = (&configured.bits, port.datatype.whole_range())
+        && f32::from(Depth::of_bits(bits.value).white()) > high - low
+    {
+        section.wrong(Some(&bits.at), format!("{} has fewer than {} bits", port.datatype, bits.value));
+    }
     let bits = configured.bits.as_ref().map(|bits| bits.value);
     let range = configured.range.as_ref().map_or_else(|| default_range(port.datatype, bits), |range| range.value);
-    let depth = bits.map_or_else(|| depth(port.datatype, range), Depth::of_bits);
+    let is_whole = port.datatype.whole_range().is_some();
+    let depth = bits.map_or_else(|| Depth::of_range(range, is_whole), Depth::of_bits);
     let channels = colour.map(Colour::channels);
     let mean = per_channel("mean", &configured.mean, 0.0, channels, section);
     let std = per_channel("std", &configured.std, 1.0, channels, section);
@@ -166,18 +172,7 @@ fn per_channel(
 /// All that whole numbers of this type and of so many bits can be; from 0 to 1 for others.
 fn default_range(datatype: Datatype, bits: Option<u32>) -> [f32; 2] {
     let Some([low, high]) = datatype.whole_range() else { return [0.0, 1.0] };
-    match bits {
-        None => [low, high],
-        Some(bits) if low < 0.0 => [-(2_f32.powi(bits as i32 - 1)), 2_f32.powi(bits as i32 - 1) - 1.0],
-        Some(bits) => [0.0, 2_f32.powi(bits as i32) - 1.0],
-    }
-}
-
-/// From black to white, bytes that are whole numbers span less.
-const WIDER_THAN_BYTES: f32 = 256.0;
-
-/// A level for each whole number; floats are graded as 8 bits unless they range further.
-fn depth(datatype: Datatype, [low, high]: [f32; 2]) -> Depth {
-    let is_whole = datatype.whole_range().is_some();
-    if is_whole || high - low > WIDER_THAN_BYTES { Depth::of_span(high - low) } else { Depth::EIGHT_BITS }
+    let span = bits.map_or(high - low, |bits| f32::from(Depth::of_bits(bits).white()));
+    let low = if low < 0.0 { -(span + 1.0) / 2.0 } else { 0.0 };
+    [low, low + span]
 }
