@@ -79,11 +79,7 @@ impl Picture {
         width: usize,
         pixels: &[u8],
     ) -> Result<Self, PictureError> {
-        let planar = (0..channels)
-            .flat_map(|channel| pixels.iter().skip(channel).step_by(channels.max(1)))
-            .map(|&value| f32::from(value) / 255.0)
-            .collect();
-        Self::new(channels, height, width, planar)
+        Self::of_interleaved([channels, height, width], pixels, |value| f32::from(value) / 255.0)
     }
 
     /// Takes interleaved levels (`height x width x channels`), of which `depth` tells the largest.
@@ -97,11 +93,17 @@ impl Picture {
         levels: &[u16],
         depth: Depth,
     ) -> Result<Self, PictureError> {
-        let planar = (0..channels)
-            .flat_map(|channel| levels.iter().skip(channel).step_by(channels.max(1)))
-            .map(|&level| depth.pixel(level.min(depth.white())))
-            .collect();
-        Ok(Self::new(channels, height, width, planar)?.with_depth(depth))
+        let pixel = |level: u16| depth.pixel(level.min(depth.white()));
+        Ok(Self::of_interleaved([channels, height, width], levels, pixel)?.with_depth(depth))
+    }
+
+    fn of_interleaved<T: Copy>(
+        [channels, height, width]: [usize; 3],
+        values: &[T],
+        pixel: impl Fn(T) -> f32,
+    ) -> Result<Self, PictureError> {
+        let planar = (0..channels).flat_map(|channel| values.iter().skip(channel).step_by(channels.max(1)));
+        Self::new(channels, height, width, planar.map(|&value| pixel(value)).collect())
     }
 
     /// The same pixels, said to be graded otherwise.

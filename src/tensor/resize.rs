@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::depth::Depth;
 use super::picture::{Picture, PictureError};
 use super::pseudo_colour::operators_colours;
 
@@ -138,14 +139,16 @@ pub fn shown_change(change: &Picture) -> Cow<'_, Picture> {
 
 /// Rounded to its depth, as a picture is that was stored in a file or sent as whole numbers.
 pub fn quantised(picture: &Picture) -> Picture {
-    let white = f32::from(picture.depth().white());
-    let round = |&value: &f32| (value * white).round_ties_even().clamp(0.0, white) / white;
-    picture.with_pixels(picture.pixels().iter().map(round).collect())
+    rounded(picture, picture.depth())
 }
 
 /// Rounded to 8 bits, whatever its depth.
 pub fn to_8_bit(picture: &Picture) -> Picture {
-    picture.with_pixels(picture.pixels().iter().map(|&value| f32::from(super::picture::to_u8(value)) / 255.0).collect())
+    rounded(picture, Depth::EIGHT_BITS)
+}
+
+fn rounded(picture: &Picture, depth: Depth) -> Picture {
+    picture.with_pixels(picture.pixels().iter().map(|&value| depth.pixel(depth.level(value))).collect())
 }
 
 #[cfg(test)]
@@ -153,7 +156,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tensor::Depth;
 
     /// `(37 y + 53 x + 11 x y) mod 256`, the picture that the numbers from PIL below were made of.
     fn pattern(height: usize, width: usize) -> Picture {

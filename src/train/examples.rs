@@ -115,15 +115,10 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// When it is not kept and has become unreadable.
     pub fn picture(&self, at: usize) -> Result<Picture, TrainError> {
-        let read;
-        let kept = match self.kept.get(at) {
-            Some(kept) => kept,
-            None => {
-                read = Kept::of(&self.dataset.get(self.places[at].0)?.picture);
-                &read
-            }
+        let picture = match self.kept.get(at) {
+            Some(kept) => kept.picture(self.shape),
+            None => Kept::of(&self.dataset.get(self.places[at].0)?.picture).picture(self.shape),
         };
-        let picture = kept.picture(self.shape);
         picture.map_err(|source| DataError::Picture { name: self.name(self.places[at].0), source }.into())
     }
 
