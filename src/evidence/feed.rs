@@ -67,8 +67,8 @@ impl Event {
     }
 }
 
-/// What a subscriber wants of a detection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a subscriber wants of a detection; each more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// The record alone.
     Records,
@@ -109,14 +109,25 @@ impl Feed {
 
     /// Whether anybody wants events.
     pub fn is_watched(&self) -> bool {
-        self.lock().present.iter().any(|subscriber| subscriber.queue.strong_count() > 0)
+        self.interest().is_some()
+    }
+
+    /// The most that anybody wants of events; nothing where nobody wants any.
+    pub fn interest(&self) -> Option<Interest> {
+        let subscribers = self.lock();
+        let present = subscribers.present.iter().filter(|subscriber| subscriber.queue.strong_count() > 0);
+        present.map(|subscriber| subscriber.interest).max()
     }
 
     /// Hands an event to everybody, without waiting for anybody.
     pub fn publish(&self, event: &Event) {
         self.lock().present.retain(|Subscriber { sink, interest, queue }| {
             let Some(queue) = queue.upgrade() else { return false };
-            let event = event.of_interest(*interest);
+            let mut event = event.of_interest(*interest);
+            // Of one that is larger than all that may wait, the record is told alone.
+            if !queue.fits(event.bytes()) {
+                event = event.of_interest(Interest::Records);
+            }
             let bytes = event.bytes();
             telemetry::detections_delivered(sink, Delivery::Dropped, queue.push(event, bytes));
             true
@@ -183,11 +194,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_hides_a_detection_by_inputs_that_are_too_large() {
+        let feed = Feed::default();
+        let large = event("large");
+        let narrow = feed.subscribe("narrow", Interest::Inputs, large.bytes() - 1);
+        feed.publish(&large);
+        feed.close();
+        let told = narrow.next().await.unwrap();
+        assert_eq!((told.detection.id.as_str(), told.inputs.len()), ("large", 0));
+        assert!(narrow.next().await.is_none());
+    }
+
+    #[tokio::test]
     async fn inputs_go_to_those_who_want_them_and_their_memory_with_the_last_reader() {
         let feed = Feed::default();
         let records = feed.subscribe("records", Interest::Records, 1 << 20);
+        assert_eq!(feed.interest(), Some(Interest::Records));
         let texts = feed.subscribe("texts", Interest::Texts, 1 << 20);
         let inputs = feed.subscribe("inputs", Interest::Inputs, 1 << 20);
+        assert_eq!(feed.interest(), Some(Interest::Inputs));
         let event = event("a");
         let picture = match &event.inputs[0] {
             Some(Input::Picture(picture)) => Arc::downgrade(picture),

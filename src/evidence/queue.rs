@@ -26,11 +26,16 @@ impl<T> Queue<T> {
         Self { waiting: Mutex::new(waiting), changed: Notify::new(), most }
     }
 
+    /// Whether an entry of so many bytes may wait at all.
+    pub fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.most
+    }
+
     /// Adds an entry that takes `bytes`, and says how many were lost: the oldest, or itself where it is larger than the
     /// queue or that is closed.
     pub fn push(&self, entry: T, bytes: usize) -> usize {
         let mut waiting = self.lock();
-        if waiting.is_closed || bytes > self.most {
+        if waiting.is_closed || !self.fits(bytes) {
             return 1;
         }
         waiting.entries.push_back((entry, bytes));

@@ -7,7 +7,7 @@ use super::examine::Examined;
 use super::examine::guarded::GuardedModel;
 use crate::detect::{Decision, Observation};
 use crate::evidence::{
-    self, Client, Detection, Event, Feed, Input, Message, Prediction, Queue, SCHEMA_VERSION, SqueezedText,
+    self, Client, Detection, Event, Feed, Input, Interest, Message, Prediction, Queue, SCHEMA_VERSION, SqueezedText,
 };
 use crate::model::Distribution;
 use crate::telemetry::{self, Delivery, Outcome};
@@ -82,8 +82,9 @@ impl Detections {
     pub(crate) async fn run(self) {
         telemetry::sink_opened(RECORD);
         while let Some(decided) = self.decided.next().await {
+            let wants_inputs = self.feed.interest() > Some(Interest::Records);
             // Hashing takes as long as the input is large.
-            match tokio::task::spawn_blocking(move || decided.recorded()).await {
+            match tokio::task::spawn_blocking(move || decided.recorded(wants_inputs)).await {
                 Ok(event) => {
                     telemetry::detections_delivered(RECORD, Delivery::Delivered, 1);
                     self.feed.publish(&event);
@@ -104,7 +105,8 @@ impl Detections {
 }
 
 impl Decided {
-    fn recorded(self) -> Event {
+    /// Inputs are told of where anybody wants them: the copies of texts have to be made for that.
+    fn recorded(self, wants_inputs: bool) -> Event {
         let Self { model, heading, examined } = self;
         let is_large = examined.len() > MOST_ITEMS;
         let told = examined.iter().enumerate().filter(|(_, item)| !is_large || item.decision() != Decision::Clean);
@@ -113,7 +115,8 @@ impl Decided {
         let mut input = |item: &Examined| {
             if item.decision() == Decision::Clean { None } else { input(&model, item, &mut room) }
         };
-        let inputs = told.iter().map(|(_, item)| input(item)).collect();
+        let wanted = if wants_inputs { told.as_slice() } else { &[] };
+        let inputs = wanted.iter().map(|(_, item)| input(item)).collect();
         let hashed = |&(index, examined): &(usize, &Examined)| evidence::Item {
             sha256: examined.specimen.origin.as_ref().map(|origin| origin.sha256()),
             ..item(&model, index, examined)
