@@ -78,11 +78,6 @@ impl<'a> Difference<'a> {
         Self { before: text, after: text, stretches: vec![whole] }
     }
 
-    /// Both texts, the former first.
-    pub fn texts(&self) -> [&'a str; 2] {
-        [self.before, self.after]
-    }
-
     /// What both texts are made of, in reading order.
     pub fn stretches(&self) -> &[Stretch] {
         &self.stretches

@@ -55,12 +55,12 @@ pub enum Piece {
 impl Marks {
     /// What changes from `before` to `after`. What is not aligned by the deadline counts as replaced as a whole.
     pub fn between(before: &str, after: &str, deadline: Instant) -> Self {
-        Self::new(&Difference::between(before, after, deadline))
+        Self::new(&Difference::between(before, after, deadline), &[find(before), find(after)])
     }
 
     /// One text.
     pub fn of(text: &str) -> Self {
-        Self::new(&Difference::none(text))
+        Self::new(&Difference::none(text), &[find(text), Vec::new()])
     }
 
     /// The first `most` characters of a text.
@@ -72,28 +72,22 @@ impl Marks {
         marks
     }
 
-    /// Whether both texts are the same.
-    pub fn is_same(&self) -> bool {
-        self.parts.iter().all(|part| part.change == Change::Same)
-    }
-
-    fn new(difference: &Difference<'_>) -> Self {
+    /// What there is to mark is `found` in the text before and in that after.
+    fn new(difference: &Difference<'_>, found: &[Vec<Found>; 2]) -> Self {
         let mut marks = Self::default();
         let text_of = |stretch: &Stretch| &difference.text_of(stretch)[stretch.bytes.clone()];
         let lengths: Vec<usize> =
             difference.stretches().iter().map(|stretch| text_of(stretch).chars().count()).collect();
         let mut rest: usize = lengths.iter().sum();
         let (mut room, is_long) = (MOST, rest > WHOLE);
-        let sides = Sides::of(difference);
         for (stretch, length) in difference.stretches().iter().zip(lengths) {
             if room == 0 {
                 marks.push(Change::Same, Run { stressed: false, pieces: vec![Piece::LeftOut(rest)] });
                 break;
             }
-            let shown = if is_long { shown_of(text_of(stretch), length) } else { [0..text_of(stretch).len(), 0..0] };
-            let left_out =
-                text_of(stretch)[shown[0].end..].chars().count() - text_of(stretch)[shown[1].clone()].chars().count();
-            let [head, tail] = shown.map(|part| sides.pieces(difference, stretch, &part));
+            let left_out = if is_long { length.saturating_sub(HEAD + TAIL) } else { 0 };
+            let shown = shown_of(text_of(stretch), left_out);
+            let [head, tail] = shown.map(|part| pieces(difference, found, stretch, &part));
             let gap = (left_out > 0).then_some(Piece::LeftOut(left_out));
             let pieces = head.into_iter().chain(gap).chain(tail).collect();
             marks.push(stretch.change, Run { stressed: stretch.stressed, pieces });
@@ -111,49 +105,41 @@ impl Marks {
     }
 }
 
-/// The beginning and the end of a stretch, in its bytes; all of it as the beginning where it is short.
-fn shown_of(text: &str, length: usize) -> [Range<usize>; 2] {
-    if length <= HEAD + TAIL {
+/// The beginning and the end of a stretch, in its bytes, but for the characters between that are left out.
+fn shown_of(text: &str, left_out: usize) -> [Range<usize>; 2] {
+    if left_out == 0 {
         return [0..text.len(), 0..0];
     }
     let at = |character: usize| text.char_indices().nth(character).map_or(text.len(), |(at, _)| at);
-    [0..at(HEAD), at(length - TAIL)..text.len()]
+    [0..at(HEAD), at(HEAD + left_out)..text.len()]
 }
 
-/// What is not what it seems in both texts.
-struct Sides {
-    before: Vec<Found>,
-    after: Vec<Found>,
-}
-
-impl Sides {
-    fn of(difference: &Difference<'_>) -> Self {
-        let [before, after] = difference.texts().map(find);
-        Self { before, after }
-    }
-
-    /// The pieces of a part of a stretch.
-    fn pieces(&self, difference: &Difference<'_>, stretch: &Stretch, part: &Range<usize>) -> Vec<Piece> {
-        let (text, bytes) = (difference.text_of(stretch), &stretch.bytes);
-        let found = if stretch.change == Change::Come { &self.after } else { &self.before };
-        let (mut at, end) = (bytes.start + part.start, bytes.start + part.end);
-        let first = found.partition_point(|found| found.bytes.start < at);
-        let mut pieces = Vec::new();
-        for Found { bytes, looks_like } in found[first..].iter().take_while(|found| found.bytes.start < end) {
-            pieces.extend((at < bytes.start).then(|| Piece::Plain(text[at..bytes.start].to_owned())));
-            at = bytes.end;
-            let Some(character) = text[bytes.clone()].chars().next() else { continue };
-            match (looks_like, pieces.last_mut()) {
-                (Some(_), _) => {
-                    pieces.push(Piece::Disguised(Sign { character, looks_like: looks_like.clone(), count: 1 }));
-                }
-                (None, Some(Piece::Hidden(last, count))) if *last == character => *count += 1,
-                (None, _) => pieces.push(Piece::Hidden(character, 1)),
+/// The pieces of a part of a stretch.
+fn pieces(
+    difference: &Difference<'_>,
+    [before, after]: &[Vec<Found>; 2],
+    stretch: &Stretch,
+    part: &Range<usize>,
+) -> Vec<Piece> {
+    let (text, bytes) = (difference.text_of(stretch), &stretch.bytes);
+    let found = if stretch.change == Change::Come { after } else { before };
+    let (mut at, end) = (bytes.start + part.start, bytes.start + part.end);
+    let first = found.partition_point(|found| found.bytes.start < at);
+    let mut pieces = Vec::new();
+    for Found { bytes, looks_like } in found[first..].iter().take_while(|found| found.bytes.start < end) {
+        pieces.extend((at < bytes.start).then(|| Piece::Plain(text[at..bytes.start].to_owned())));
+        at = bytes.end;
+        let Some(character) = text[bytes.clone()].chars().next() else { continue };
+        match (looks_like, pieces.last_mut()) {
+            (Some(_), _) => {
+                pieces.push(Piece::Disguised(Sign { character, looks_like: looks_like.clone(), count: 1 }));
             }
+            (None, Some(Piece::Hidden(last, count))) if *last == character => *count += 1,
+            (None, _) => pieces.push(Piece::Hidden(character, 1)),
         }
-        pieces.extend((at < end).then(|| Piece::Plain(text[at..end].to_owned())));
-        pieces
     }
+    pieces.extend((at < end).then(|| Piece::Plain(text[at..end].to_owned())));
+    pieces
 }
 
 impl Change {
