@@ -12,7 +12,8 @@ use crate::tensor::Item;
 pub struct Message {
     /// The text as the classifier and the detectors were given it.
     pub text: Arc<str>,
-    /// Its squeezed copies, in the order in which they were predicted; fewer or none where the text is long.
+    /// Its squeezed copies, in the order in which they were predicted; fewer or none where there was much to
+    /// squeeze.
     pub copies: Vec<SqueezedText>,
 }
 

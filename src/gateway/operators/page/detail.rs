@@ -1,5 +1,7 @@
 //! The page of one detection, at an address that it keeps.
 
+use std::time::Instant;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -13,7 +15,7 @@ use super::texts::{self, TextView};
 use super::words::rfc3339;
 use super::{Page, shown};
 use crate::detect::{Action, Decision, Reason};
-use crate::evidence::{Detection, Event, Input, Item};
+use crate::evidence::{Detection, Event, Input, Item, Prediction};
 use crate::tensor::{Kind, Picture};
 
 #[derive(Template)]
@@ -38,6 +40,8 @@ struct ItemView {
     picture: Option<String>,
     size: String,
     text: Option<TextView>,
+    /// Whether it is there, shown or not.
+    is_kept: bool,
     evidence: Vec<Loud>,
     predictions: Vec<Said>,
     copies: Vec<CopyView>,
@@ -63,8 +67,8 @@ pub(super) async fn detection(State(page): State<Page>, Path(id): Path<String>) 
     let Some(found) = page.store().find(&id) else {
         return (StatusCode::NOT_FOUND, shown(&Gone)).into_response();
     };
-    let study = page.study().clone();
-    study.make(move || detail(&page, found)).await.unwrap_or_else(|error| {
+    let seen = page.clone();
+    page.study().make(move || detail(&seen, found)).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the page of a detection could not be written");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })
@@ -137,33 +141,28 @@ struct Looking<'a> {
 impl Looking<'_> {
     /// Those items that are not clean.
     fn items(&self) -> Vec<ItemView> {
+        let (deadline, mut room) = (texts::deadline(), texts::MOST);
         let places = self.event.detection.items.iter().enumerate();
         let conspicuous = places.filter(|(_, item)| item.decision() != Decision::Clean);
-        let mut views: Vec<ItemView> = conspicuous.map(|(place, item)| self.item(place, item)).collect();
-        let deadline = texts::deadline();
-        let places = self.event.detection.items.iter().zip(self.event.inputs.iter());
-        let texts = places.filter_map(|(item, input)| Some((item, input.as_ref()?.text()?)));
-        for (item, message) in texts.take(texts::MOST) {
-            if let Some(view) = views.iter_mut().find(|view| view.index == item.index) {
-                view.text = Some(TextView::new(message, item, self.classes, deadline));
-                // What is read in the copies stands beside them.
-                let own = item.original().map(|prediction| prediction.class);
-                let elsewhere =
-                    item.predictions.iter().filter(|prediction| message.copy_by(&prediction.source).is_none());
-                view.predictions = elsewhere.map(|prediction| Said::new(prediction, own, self.classes)).collect();
-            }
-        }
-        views
+        conspicuous.map(|(place, item)| self.item(place, item, deadline, &mut room)).collect()
     }
 
-    fn item(&self, place: usize, item: &Item) -> ItemView {
+    /// An item; a text by the deadline, and while there is `room` for texts.
+    fn item(&self, place: usize, item: &Item, deadline: Instant, room: &mut usize) -> ItemView {
         let Self { event, classes, kind, history } = *self;
         let base = format!("/detections/{}/items/{place}", event.detection.id);
         let own = item.original().map(|prediction| prediction.class);
-        let picture = match event.inputs.get(place) {
-            Some(Some(Input::Picture(picture))) => Some(picture),
+        let input = event.inputs.get(place).and_then(Option::as_ref);
+        let picture = match input {
+            Some(Input::Picture(picture)) => Some(picture),
             _ => None,
         };
+        let message = input.and_then(Input::text).filter(|_| *room > 0);
+        *room -= usize::from(message.is_some());
+        // What is read in the copies of a text stands beside them.
+        let is_elsewhere =
+            |prediction: &&Prediction| message.is_none_or(|message| message.copy_by(&prediction.source).is_none());
+        let predictions = item.predictions.iter().filter(is_elsewhere);
         let copies = item.predictions.iter().enumerate().filter(|(_, prediction)| is_copy(prediction));
         let copies = copies.map(|(at, prediction)| {
             let Said { reading, sure, differs, .. } = Said::new(prediction, own, classes);
@@ -183,9 +182,10 @@ impl Looking<'_> {
             kind,
             picture: picture.map(|_| format!("{base}/picture")),
             size: picture.map_or_else(String::new, |picture| size(picture)),
-            text: None,
+            text: message.map(|message| TextView::new(message, item, classes, deadline)),
+            is_kept: input.is_some(),
             evidence: item.verdict.as_ref().map_or_else(Vec::new, |verdict| evidence(verdict, history)),
-            predictions: item.predictions.iter().map(|prediction| Said::new(prediction, own, classes)).collect(),
+            predictions: predictions.map(|prediction| Said::new(prediction, own, classes)).collect(),
             copies: copies.collect(),
             sha256: item.sha256.clone(),
         }
@@ -202,6 +202,8 @@ impl ItemView {
         let kind = self.kind;
         if self.reason.is_some() {
             format!("There is no {kind}: it could not be read.")
+        } else if self.is_kept {
+            format!("Of so many this {kind} is not shown.")
         } else {
             format!("The {kind} is not kept.")
         }
@@ -216,7 +218,7 @@ fn size(picture: &Picture) -> String {
     };
     let levels = match picture.depth() {
         depth if depth.is_8_bit() => String::new(),
-        depth => format!(", {} levels", u32::from(depth.white()) + 1),
+        depth => format!(", {} levels", depth.levels()),
     };
     format!("{} × {} pixels{channels}{levels}", picture.width(), picture.height())
 }

@@ -1,17 +1,14 @@
 //! Where what is shown is made when somebody looks.
 
-use std::sync::Arc;
-
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
-/// Makes one thing at a time, so that whoever looks takes no more than one core from the request path.
-#[derive(Clone)]
-pub(super) struct Workroom(Arc<Semaphore>);
+/// Makes one thing at a time, so that whoever looks takes no more than one core a room from the request path.
+pub(super) struct Workroom(Semaphore);
 
 impl Workroom {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self(Semaphore::new(1))
     }
 
     /// What is made, once it is its turn.
