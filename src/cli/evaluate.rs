@@ -10,7 +10,7 @@ use portcullis::gateway::lineup_with_profile;
 use portcullis::model::{InputSpec, PictureSpec};
 use portcullis::profile::{InputId, Profile};
 use portcullis::report::{Assessment, BenignOutcome, Trial};
-use portcullis::tensor::{Kind, Picture};
+use portcullis::tensor::{Depth, Kind, Picture};
 
 use super::assess::{self, Judge, Made};
 use super::pictures::{self, BenignArguments, Watcher};
@@ -148,11 +148,11 @@ impl Bench<'_> {
 /// Refuses pictures that would have to be resized: what an attack made of them would not survive it.
 fn check_shape(path: &Path, set: &AdversarialSet, input: &PictureSpec) -> Result<()> {
     let Some(picture) = set.seeds().first().map(|seed| &seed.picture) else { return Ok(()) };
-    let actual = (picture.height(), picture.width(), picture.channels(), picture.depth().white());
-    let expected = (input.height, input.width, input.colour.channels(), input.depth.white());
-    let show = |(height, width, channels, white): (usize, usize, usize, u16)| match white {
-        255 => format!("{height}x{width}x{channels}"),
-        white => format!("{height}x{width}x{channels} of {} levels", u32::from(white) + 1),
+    let actual = (picture.height(), picture.width(), picture.channels(), picture.depth());
+    let expected = (input.height, input.width, input.colour.channels(), input.depth);
+    let show = |(height, width, channels, depth): (usize, usize, usize, Depth)| match depth {
+        Depth::EIGHT_BITS => format!("{height}x{width}x{channels}"),
+        depth => format!("{height}x{width}x{channels} of {} levels", depth.levels()),
     };
     if actual != expected {
         bail!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use portcullis::data::{Dataset, Options, decode_picture};
+use portcullis::data::{Dataset, Options, decode_picture, is_array};
 use portcullis::detect::{Decision, Observation, Panel};
 use portcullis::evidence::SqueezedText;
 use portcullis::gateway::{Inspected, Operator, lineup_with_profile};
@@ -95,7 +95,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
 
 /// The picture in a file, or the only one in an array.
 fn picture(path: &Path, options: &Options) -> Result<Picture> {
-    if !path.extension().is_some_and(|extension| extension == "npy" || extension == "npz") {
+    if !is_array(path) {
         let picture = decode_picture(&read(path)?, options);
         return picture.with_context(|| format!("cannot decode {}", path.display()));
     }

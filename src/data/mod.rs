@@ -33,7 +33,7 @@ pub use export::{write_folders, write_npz};
 pub use file::write_atomically;
 pub use messages::{Message, Messages};
 pub use names::lines as class_names;
-pub use numpy::Values;
+pub use numpy::{Values, is_array};
 pub use options::Options;
 pub use split::split;
 pub use synthetic::{Danger, danger};

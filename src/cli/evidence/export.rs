@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use portcullis::data::{AdversarialSet, AttackResult, Sample};
 use portcullis::evidence::{DetectionId, Input, Kept, Store, StoreError};
-use portcullis::tensor::Picture;
 
 use super::{Place, is_wanted};
 use crate::cli::texts::set::{self, AdversarialText};
@@ -87,7 +87,7 @@ fn write(path: &Path, inputs: Vec<Captured>) -> Result<()> {
     for Captured { id, input, class, label } in inputs {
         match input {
             Input::Picture(picture) => {
-                let picture = Picture::clone(&picture);
+                let picture = Arc::unwrap_or_clone(picture);
                 seeds.push(Sample { picture, label: Some(label), name: id.to_string() });
                 successful.push(class != label);
             }

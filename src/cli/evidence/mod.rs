@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use portcullis::config::Storage;
-use portcullis::data::{encode_exactly, write_atomically};
-use portcullis::evidence::{DetectionId, Input, Item, Kept, KeptFormat, Message, Store, StoreError};
+use portcullis::data::write_atomically;
+use portcullis::evidence::{DetectionId, Item, Kept, KeptFormat, Message, Store, StoreError};
 use portcullis::report::{Column, Table};
 
 use super::texts::copies;
@@ -132,10 +132,7 @@ async fn show(common: &Common, store: &Store, id: DetectionId, out: Option<&Path
     let Some(folder) = out else { return Ok(()) };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for input in &kept.inputs {
-        let file = match store.input(id, input).await? {
-            Input::Picture(picture) => encode_exactly(&picture)?.1,
-            Input::Text(message) => message.text.as_bytes().to_vec(),
-        };
+        let (_, file) = store.input(id, input).await?.to_file()?;
         let path = folder.join(format!("{id}.{}.{}", input.item, input.format.extension()));
         write_atomically(&path, &file).with_context(|| format!("cannot write {}", path.display()))?;
         if !common.json {

@@ -248,15 +248,23 @@ impl Store {
 
 /// An item's input as a file.
 fn encoded(item: usize, input: &Input) -> std::io::Result<(KeptInput, Vec<u8>)> {
-    match input {
-        Input::Picture(picture) => {
-            let (format, file) = encode_exactly(picture)?;
-            let (format, depth) = (KeptFormat::Picture(format), picture.depth());
-            Ok((KeptInput { item, format, depth, copies: Vec::new() }, file))
-        }
-        Input::Text(message) => {
-            let (format, copies) = (KeptFormat::Text(TextFormat::Utf8), message.copies.clone());
-            Ok((KeptInput { item, format, depth: Depth::default(), copies }, message.text.as_bytes().to_vec()))
+    let (format, file) = input.to_file()?;
+    let (depth, copies) = match input {
+        Input::Picture(picture) => (picture.depth(), Vec::new()),
+        Input::Text(message) => (Depth::default(), message.copies.clone()),
+    };
+    Ok((KeptInput { item, format, depth, copies }, file))
+}
+
+impl Input {
+    /// The input as a file, to the pixel or to the character.
+    ///
+    /// # Errors
+    /// When a picture cannot be encoded.
+    pub fn to_file(&self) -> std::io::Result<(KeptFormat, Vec<u8>)> {
+        match self {
+            Self::Picture(picture) => encode_exactly(picture).map(|(format, file)| (KeptFormat::Picture(format), file)),
+            Self::Text(message) => Ok((KeptFormat::Text(TextFormat::Utf8), message.text.as_bytes().to_vec())),
         }
     }
 }
