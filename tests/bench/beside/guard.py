@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import grpc
 import numpy as np
-import onnxruntime
 from scipy.ndimage import median_filter
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from predictions import THREADS, session
+
 # The L1 distance above which an input is refused; benign ones seldom reach it.
 THRESHOLD = 1.9
-THREADS = 2
 
 
 def squeezer(name):
@@ -37,12 +37,6 @@ def squeezer(name):
         return cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength, block, search).astype(np.float32) / 255
 
     return non_local_means
-
-
-def session(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 class Model:

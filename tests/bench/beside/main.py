@@ -5,6 +5,7 @@ What is compared takes turns, round by round; a figure is the median of its roun
 is the median of the rounds' own ratios. `make bench` runs this.
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -14,7 +15,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from servers import ROOT, SHARED, Gateway, guard, haproxy, nginx, upstream
+from servers import ROOT, SHARED, Gateway, guard, haproxy, installed, nginx, upstream
 
 PORTCULLIS = os.environ.get("PORTCULLIS", str(ROOT / "target/release/portcullis"))
 UPSTREAM = os.environ["UPSTREAM"]
@@ -105,29 +106,23 @@ def spread(values, unit):
 
 def proxies(folder):
     """A request of 602 kB on its way through others and through us."""
-    with upstream(UPSTREAM, "canned") as bare:
+    with upstream(UPSTREAM, "canned") as bare, contextlib.ExitStack() as running:
         # A gateway that guards another model than the one that is asked: what is asked passes unexamined.
         unexamined = configure(folder, "unexamined", [MODELS["cifar10"]], bare)
         ways = [bare, nginx(folder, bare), haproxy(folder, bare), Gateway("uninspected", PORTCULLIS, unexamined)]
         for policy in ["monitor", "block"]:
             ways.append(Gateway(policy, PORTCULLIS, configure(folder, policy, [MODELS["squeezenet"]], bare, policy)))
-        ways = [way for way in ways if way]
-        for way in ways[1:]:
-            way.__enter__()
-        try:
-            latency = {way.name: [] for way in ways}
-            spent = {way.name: [] for way in ways}
-            for _ in range(ROUNDS):
-                for way in ways:
-                    latency[way.name].append(load(way, "squeezenet", IMAGENET, GENTLE)["all"])
-                for way in ways[:-2]:
-                    before = way.cpu_seconds()
-                    count = load(way, "squeezenet", IMAGENET, BRISK)["all"]["count"]
-                    # The warm-up and the rehearsal count, too.
-                    spent[way.name].append(1e6 * (way.cpu_seconds() - before) / (count + BRISK + 64))
-        finally:
-            for way in ways[1:]:
-                way.__exit__()
+        ways = [bare, *(running.enter_context(way) for way in ways[1:] if way)]
+        latency = {way.name: [] for way in ways}
+        spent = {way.name: [] for way in ways}
+        for _ in range(ROUNDS):
+            for way in ways:
+                latency[way.name].append(load(way, "squeezenet", IMAGENET, GENTLE)["all"])
+            for way in ways[:-2]:
+                before = way.cpu_seconds()
+                count = load(way, "squeezenet", IMAGENET, BRISK)["all"]["count"]
+                # The warm-up and the rehearsal count, too.
+                spent[way.name].append(1e6 * (way.cpu_seconds() - before) / (count + BRISK + 64))
     for quantile in ["p50", "p99"]:
         def added(name):
             return [1e3 * (one[quantile] - none[quantile]) for one, none in zip(latency[name], latency["canned"])]
@@ -225,8 +220,8 @@ def main():
         configure(folder, "all", [MODELS[name] for name in ["cifar10", "squeezenet", "mobilenetv2"]])
         for part in sys.argv[1:] or parts:
             parts[part](folder)
-    skipped = [name for name in ["nginx", "haproxy"] if not any(name in row.against or name in row.name for row in Figure.rows)]
-    notes = "".join(f"Skipped: {name} is not installed, and there is no apt.\n" for name in skipped)
+    skipped = [name for name in ["nginx", "haproxy"] if not installed(name)]
+    notes = "".join(f"Skipped: {name} is not installed.\n" for name in skipped)
     told = f"{before} at the start; {machine()} at the end; {ROUNDS} rounds of {SECONDS:g} seconds each.\n{notes}\n{table()}\n"
     print(told)
     page = PAGE.read_text()

@@ -21,17 +21,18 @@ def free_port():
 
 
 class Server:
-    """A process that listens on `port`; it ends with its block."""
+    """A process that listens on `port`; it begins and ends with its block."""
 
     def __init__(self, name, command, port, environment=None, log=subprocess.DEVNULL):
-        self.name, self.port = name, port
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=dict(os.environ, **environment or {}), stdin=subprocess.PIPE, stdout=log, stderr=log
-        )
+        self.name, self.command, self.port, self.log = name, command, port, log
+        self.environment = dict(os.environ, **environment or {})
 
     def __enter__(self):
-        deadline = time.monotonic() + PATIENCE
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command, cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log
+        )
+        deadline = self.began + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 self.ready_after = time.monotonic() - self.began
@@ -67,6 +68,11 @@ class Server:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def installed(name):
+    """The program of this name; nothing where there is none."""
+    return shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+
+
 def upstream(program, role):
     """A classifier's server without a guard: `upstream` predicts, `canned` repeats its first answer."""
     port = free_port()
@@ -74,7 +80,7 @@ def upstream(program, role):
 
 
 def nginx(folder, upstream):
-    if not (program := shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")):
+    if not (program := installed("nginx")):
         return None
     port, folder = free_port(), Path(folder)
     temporary = "\n".join(
@@ -95,7 +101,7 @@ http {{
 
 
 def haproxy(folder, upstream):
-    if not (program := shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")):
+    if not (program := installed("haproxy")):
         return None
     port, file = free_port(), Path(folder) / "haproxy.cfg"
     file.write_text(f"""
@@ -128,7 +134,6 @@ class Gateway(Server):
 
     def __init__(self, name, program, configuration):
         self.admin = free_port()
-        self.configuration = configuration
         port = free_port()
         arguments = ["--config", str(configuration), "--log", "error", "serve"]
         listen = ["--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{self.admin}"]
@@ -137,7 +142,7 @@ class Gateway(Server):
     def __enter__(self):
         super().__enter__()
         while time.monotonic() < self.began + PATIENCE:
-            with socket.create_connection(("127.0.0.1", self.admin), 1) as admin:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.admin), 1) as admin:
                 admin.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
                 if b" 200 " in admin.recv(64):
                     self.ready_after = time.monotonic() - self.began
