@@ -31,7 +31,7 @@ PREDICTION = "resnet20"
 
 
 def picture(side):
-    """Waves with a little noise, in 8 bits: the picture that `subjects.rs` makes too."""
+    """Waves with a little noise, in 8 bits: the picture that `squeezers.rs` makes too."""
     index = np.arange(3 * side * side, dtype=np.int64)
     x, y = index % side, index // side
     noise = (index * 2654435761 % 2**32) / (2**32 - 1) - 0.5
