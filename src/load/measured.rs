@@ -82,11 +82,11 @@ impl Measured {
     pub fn failed_share(&self) -> f64 {
         let failed = self.by_outcome().filter(|(outcome, _)| matches!(outcome, Outcome::Failed(_)));
         let failed: u64 = failed.map(|(_, latencies)| latencies.count()).sum();
-        failed as f64 / self.all().count().max(1) as f64
+        failed as f64 / self.lateness.count().max(1) as f64
     }
 
     /// Answers and refusals a second, until the last came.
     pub fn throughput(&self) -> f64 {
-        (1.0 - self.failed_share()) * self.all().count() as f64 / self.took.as_secs_f64().max(f64::MIN_POSITIVE)
+        (1.0 - self.failed_share()) * self.lateness.count() as f64 / self.took.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }

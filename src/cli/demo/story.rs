@@ -1,9 +1,7 @@
 //! What a demonstration is about: a classifier of the project, pictures for it, and a mistake that somebody wants.
 
-use std::fmt;
-
 /// The demonstrations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, clap::ValueEnum)]
 pub enum About {
     // A stop sign that is to be read as a speed limit.
     Signs,
@@ -46,11 +44,5 @@ impl About {
                 title: "Bags that fool the classifier of a scanner, and what the gateway does about them",
             },
         }
-    }
-}
-
-impl fmt::Display for About {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.story().set)
     }
 }

@@ -3,7 +3,7 @@
 use super::film::Film;
 use super::matter::{ALUMINIUM, CLOTH, COPPER, LEATHER, PLASTIC, STEEL};
 use super::part::{Part, Thing};
-use super::path::arc;
+use super::path::{EIGHTEENTH, SIXTEENTH, arc};
 use super::solid::Solid;
 use crate::data::synthetic::{Dice, Noise, smooth_step};
 
@@ -42,7 +42,7 @@ fn backpack(dice: &mut Dice) -> Thing {
             Solid::disc([0.5 * half[0], 0.0, 0.0], [0.5 * half[0] - wall, half[1] - wall, half[2]]),
         ]
     };
-    let edge = arc([0.3 * half[0], 0.0, 2.0], [0.62 * half[0], 0.8 * half[1]], 9, (0.9397, 0.3420), (0.0, -1.0));
+    let edge = arc([0.3 * half[0], 0.0, 2.0], [0.62 * half[0], 0.8 * half[1]], 9, EIGHTEENTH, (0.0, -1.0));
     let buckle = |x: f32, y: f32| Part::case(&PLASTIC, [x, y, 8.0], [1.6, 1.3, 0.4], 0.3);
     let far = dice.between(0.3, 0.6) * half[1];
     vec![
@@ -57,8 +57,8 @@ fn backpack(dice: &mut Dice) -> Thing {
 /// Leather, with handles and rings of brass.
 fn handbag(dice: &mut Dice) -> Thing {
     let half = [dice.between(15.0, 19.0), dice.between(11.0, 14.0), 6.0];
-    let handle = arc([0.0, -half[1], 0.0], [0.5 * half[0], 7.0], 9, (0.9397, -0.3420), (-1.0, 0.0));
-    let ring = |x: f32| Solid::tube(&arc([x, -half[1], 0.0], [1.1, 1.1], 16, (0.9239, 0.3827), (1.0, 0.0)), 0.2);
+    let handle = arc([0.0, -half[1], 0.0], [0.5 * half[0], 7.0], 9, (EIGHTEENTH.0, -EIGHTEENTH.1), (-1.0, 0.0));
+    let ring = |x: f32| Solid::tube(&arc([x, -half[1], 0.0], [1.1, 1.1], 16, SIXTEENTH, (1.0, 0.0)), 0.2);
     let rings = [-0.5, 0.5].into_iter().flat_map(|side| ring(side * half[0]));
     vec![
         Part::case(&LEATHER, [0.0; 3], half, 0.3),

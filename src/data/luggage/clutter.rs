@@ -2,7 +2,7 @@
 
 use super::matter::{ALUMINIUM, BOARD, CELL, COPPER, GLASS, LEATHER, PAPER, PLASTIC, STEEL, VINYL, WATER};
 use super::part::{Part, Thing};
-use super::path::{arc, turned, wandering};
+use super::path::{SIXTEENTH, arc, turned, wandering};
 use super::solid::{Solid, Vector};
 use crate::data::synthetic::Dice;
 
@@ -27,7 +27,7 @@ fn cable(dice: &mut Dice, path: &[Vector]) -> Thing {
     let (wire, sheath) = (dice.between(0.08, 0.13), dice.between(0.22, 0.34));
     let end = path.first().copied().unwrap_or_default();
     vec![
-        Part { material: &VINYL, solids: Solid::tube(path, sheath), hollows: Vec::new() },
+        Part::of(&VINYL, Solid::tube(path, sheath)),
         Part::of(&COPPER, Solid::tube(path, wire)),
         Part::of(&PLASTIC, vec![Solid::block(end, [1.6, 0.9, 0.6])]),
         Part::of(&STEEL, vec![Solid::block(end, [dice.between(0.8, 2.2), 0.5, 0.15])]),
@@ -43,7 +43,7 @@ fn loose_cable(dice: &mut Dice) -> Thing {
 fn coiled_cable(dice: &mut Dice) -> Thing {
     let (turns, radius) = (dice.count(2, 4), dice.between(2.5, 5.0));
     let (flat, drift) = (dice.between(0.5, 1.0), dice.around_zero(0.05));
-    let mut path = arc([0.0; 3], [radius, flat * radius], 16 * turns, (0.9239, 0.3827), (1.0, 0.0));
+    let mut path = arc([0.0; 3], [radius, flat * radius], 16 * turns, SIXTEENTH, (1.0, 0.0));
     for (place, index) in path.iter_mut().zip(0..) {
         let loose = 1.0 + 0.1 * dice.unit();
         *place = [loose * place[0] + drift * index as f32, loose * place[1], 0.02 * index as f32];
@@ -78,7 +78,7 @@ fn telephone(dice: &mut Dice) -> Thing {
 }
 
 fn keys(dice: &mut Dice) -> Thing {
-    let ring = arc([0.0; 3], [1.4, 1.4], 16, (0.9239, 0.3827), (1.0, 0.0));
+    let ring = arc([0.0; 3], [1.4, 1.4], 16, SIXTEENTH, (1.0, 0.0));
     let mut steel = Solid::tube(&ring, 0.12);
     for _ in 0..dice.count(2, 4) {
         let heading = dice.heading();

@@ -2,7 +2,7 @@
 
 use super::matter::{ALUMINIUM, COPPER, PLASTIC, STEEL};
 use super::part::{Part, Thing};
-use super::path::{arc, turned};
+use super::path::{SIXTEENTH, arc, turned};
 use super::solid::{Solid, Vector};
 use crate::data::synthetic::Dice;
 
@@ -71,7 +71,7 @@ pub(super) fn pistol(dice: &mut Dice) -> Thing {
         Solid::plate(&leaning(deep - 0.5, 0.6, grip), 0.0, 0.75),
         Solid::plate(&leaning(deep - 0.6, 0.5, grip), 0.0, 0.65),
     );
-    let guard = arc([0.02 * half, high + 1.4, 0.0], [1.9, 1.9], 8, (0.9239, 0.3827), (1.0, 0.0));
+    let guard = arc([0.02 * half, high + 1.4, 0.0], [1.9, 1.9], 8, SIXTEENTH, (1.0, 0.0));
     let mut trigger = Solid::tube(&guard, 0.28);
     trigger.push(Solid::block([0.05 * half, high + 2.1, 0.0], [0.25, 0.9, 0.3]));
     vec![
@@ -109,7 +109,7 @@ pub(super) fn scissors(dice: &mut Dice) -> Thing {
         ];
         let tang = [place(-shank, 0.45), place(-shank, 1.2), place(0.4, 0.65), place(0.4, -0.65)];
         steel.extend([Solid::plate(&edge, z, 0.15), Solid::plate(&tang, z, 0.17)]);
-        let around = arc([0.0; 3], [long, wide], 16, (0.9239, 0.3827), (1.0, 0.0));
+        let around = arc([0.0; 3], [long, wide], 16, SIXTEENTH, (1.0, 0.0));
         let ring: Vec<Vector> = around
             .into_iter()
             .map(|[x, y, _]| {

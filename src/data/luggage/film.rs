@@ -4,7 +4,7 @@ use super::matter::{Depth, Material, transmission};
 use super::part::{Part, shadow};
 
 /// Centimetres of the short side.
-pub(super) const FIELD: f32 = 50.0;
+const FIELD: f32 = 50.0;
 /// Rays a side of a pixel.
 const RAYS: usize = 2;
 

@@ -2,7 +2,7 @@
 
 use super::matter::{ALUMINIUM, BOARD, CELL, CLOTH, COPPER, GLASS, LEATHER, PLASTIC, STEEL, WATER};
 use super::part::{Part, Thing, placed};
-use super::path::arc;
+use super::path::{EIGHTEENTH, arc};
 use super::solid::{Solid, Turn};
 use crate::data::synthetic::Dice;
 
@@ -139,7 +139,7 @@ pub(super) fn umbrella(dice: &mut Dice) -> Thing {
     ];
     let end = -half - 3.0;
     let handle = if dice.chance(0.55) {
-        let crook = arc([end, 2.4, 0.0], [2.6, 2.4], 9, (0.9397, -0.3420), (0.0, -1.0));
+        let crook = arc([end, 2.4, 0.0], [2.6, 2.4], 9, (EIGHTEENTH.0, -EIGHTEENTH.1), (0.0, -1.0));
         let mut bent = Solid::tube(&crook, 0.85);
         bent.push(Solid::rod([end, 0.0, 0.0], [end + 2.5, 0.0, 0.0], 0.85));
         bent
@@ -147,7 +147,7 @@ pub(super) fn umbrella(dice: &mut Dice) -> Thing {
         vec![Solid::cylinder([end, 0.0, 0.0], [3.2, 1.3, 1.3]), Solid::ball([end - 3.0, 0.0, 0.0], [1.0, 1.4, 1.4])]
     };
     vec![
-        Part::shell(&STEEL, shaft.clone(), Solid::cylinder([-1.0, 0.0, 0.0], [half + 2.0, 0.36, 0.36])),
+        Part::shell(&STEEL, shaft, Solid::cylinder([-1.0, 0.0, 0.0], [half + 2.0, 0.36, 0.36])),
         Part::of(&STEEL, metal),
         Part::of(&CLOTH, cloth),
         Part::of(&PLASTIC, handle),

@@ -3,6 +3,10 @@
 use super::solid::Vector;
 use crate::data::synthetic::Dice;
 
+/// A sixteenth and an eighteenth of a full turn, to four digits: cosine and sine.
+pub(super) const SIXTEENTH: (f32, f32) = (0.9239, 0.3827);
+pub(super) const EIGHTEENTH: (f32, f32) = (0.9397, 0.3420);
+
 /// A place turned about the origin by the cosine and sine of an angle.
 pub(super) fn turned((x, y): (f32, f32), (cos, sin): (f32, f32)) -> (f32, f32) {
     (cos * x - sin * y, sin * x + cos * y)

@@ -205,7 +205,7 @@ fn inside_circle(square: f32, middle: f32, rest: f32) -> Option<Way> {
     (root > 0.0).then(|| Way((-middle - root.sqrt()) / square, (-middle + root.sqrt()) / square))
 }
 
-pub(super) fn sum(a: Vector, b: Vector) -> Vector {
+fn sum(a: Vector, b: Vector) -> Vector {
     [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
 }
 
