@@ -4,11 +4,11 @@ The models are those of models/luggage, calibrated there. What is attacked and w
 seed of its own, so that nothing is measured on what something was made from.
 """
 
-import json
+import functools
 import os
 import pathlib
 
-from assessment import index_of, percent, run, write_down
+from assessment import index_of, oblivious, percent, run, write_down
 
 CONFIG = "deploy/examples/luggage.toml"
 FRESH = "luggage:10:3000"
@@ -18,29 +18,20 @@ SEEDS = os.environ.get("SEEDS", "100")
 BENIGN = os.environ.get("BENIGN", "500")
 RATE = 0.01
 BEGIN = "<!-- luggage: made by `make scanners` -->"
-RUNS = {f"PGD {strength}/255": ["pgd", "--eps", strength] for strength in (2, 4, 8)} | {"": ["patch,sticker"]}
-
-
-def attacked(name, attacks):
-    """What a red team that knows nothing of the gateway reports of some attacks."""
-    out = TO / (name.replace("/", "-").replace(" ", "-") or "patches")
-    given = ["--data", FRESH, "--out", out, "--seeds", SEEDS, "--count", BENIGN, "--levels", "oblivious", "--attacks", *attacks]
-    return json.loads(run(CONFIG, "redteam", "--json", *given))
 
 
 def rows():
     heads, lines, found, benign = [], [], [], None
-    for name, attacks in RUNS.items():
-        report = attacked(name, attacks)
+    given = ["--data", FRESH, "--seeds", SEEDS, "--count", BENIGN]
+    for name, finding, report in oblivious(functools.partial(run, CONFIG), TO, *given):
         at = index_of(report, RATE)
         benign = report["rates"][at]["measured"]
-        for finding in report["findings"]:
-            parts = {part["detector"]: part["detected"][at] for part in finding["detectors"]}
-            heads = [f"`{part}` alone" for part in parts]
-            together = finding["combined"]["detected"][at]
-            found.append(together["rate"])
-            cells = [percent(finding["success"]), percent(together), *map(percent, parts.values())]
-            lines.append(f"| {name or finding['attack']} | {' | '.join(cells)} |")
+        parts = {part["detector"]: part["detected"][at] for part in finding["detectors"]}
+        heads = [f"`{part}` alone" for part in parts]
+        together = finding["combined"]["detected"][at]
+        found.append(together["rate"])
+        cells = [percent(finding["success"]), percent(together), *map(percent, parts.values())]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     yield f"| attack | fools the classifier | detected | {' | '.join(heads)} |"
     yield "|---|---|---|" + "---|" * len(heads)
     yield from lines

@@ -5,19 +5,17 @@ uses; students and sentinels learn from the training half. They are trained as f
 that was interrupted goes on.
 """
 
-import json
+import functools
 import os
 import pathlib
 import subprocess
 import sys
 
-from assessment import PROGRAM, SHARED, index_of, percent, run, write_down
+from assessment import PROGRAM, SHARED, index_of, oblivious, percent, run, write_down
 
 TO = pathlib.Path("target/scanners")
 PAGE = pathlib.Path("docs/scanners.md")
 SEEDS = os.environ.get("SEEDS", "50")
-STRENGTHS = [2, 4, 8]
-PATCHES = "patch,sticker"
 
 STUDENT = """
 [[models.students]]
@@ -75,20 +73,14 @@ class Scanner:
 
     def attacked(self, config):
         """What is found of each attack, and the fresh benign pictures that are flagged."""
-        data = ["--data", self.data, "--json"]
-        self.portcullis(config, "calibrate", *data, "--count", self.calibrating, "--fpr", self.rate)
-        runs = {f"PGD {strength}/255": ["pgd", "--eps", strength] for strength in STRENGTHS}
-        runs["patches"] = [PATCHES]
+        ask = functools.partial(self.portcullis, config)
+        data = ["--data", self.data]
+        ask("calibrate", *data, "--json", "--count", self.calibrating, "--fpr", self.rate)
         findings, benign = {}, None
-        for name, attacks in runs.items():
-            out = config.with_suffix("") / name.replace("/", "-").replace(" ", "-")
-            report = self.portcullis(config, "redteam", *data, "--seeds", SEEDS, "--out", out, "--levels", "oblivious", "--attacks", *attacks)
-            report = json.loads(report)
+        for attack, finding, report in oblivious(ask, config.with_suffix(""), *data, "--seeds", SEEDS):
             at = index_of(report, self.rate)
             benign = report["rates"][at]["measured"]
-            for finding in report["findings"]:
-                attack = finding["attack"] if name == "patches" else name
-                findings[attack] = (finding["success"], finding["combined"]["detected"][at])
+            findings[attack] = (finding["success"], finding["combined"]["detected"][at])
         return findings, benign
 
 
@@ -121,10 +113,9 @@ def main():
             "sentinel": ["sentinel", *small, "--epochs", "12"],
         },
     )
-    for scanner in [chest]:
-        scanner.folder.mkdir(parents=True, exist_ok=True)
-        scanner.train()
-        write_down(PAGE, f"<!-- {scanner.name}: made by `make scanners` -->", table(scanner))
+    chest.folder.mkdir(parents=True, exist_ok=True)
+    chest.train()
+    write_down(PAGE, f"<!-- {chest.name}: made by `make scanners` -->", table(chest))
 
 
 main()
