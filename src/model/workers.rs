@@ -28,9 +28,13 @@ pub struct WorkerId(pub(super) usize);
 
 type Job = Box<dyn FnOnce(WorkerId) + Send>;
 
+/// How much lower than other threads' the priority of these is, in steps of `nice`: requests that are on their way
+/// need little of a core, but need it at once.
+const NICE: i32 = 10;
+
 /// A fixed set of threads. Every model of the process runs on them, so that inference never uses more threads than
 /// there are cores for it. Clients' own predictions have a queue before all other jobs': what is examined must not
-/// keep what is asked for waiting.
+/// keep what is asked for waiting. On Linux the threads stand back behind those that carry requests.
 pub struct Workers {
     asked: Sender<Job>,
     queue: Sender<Job>,
@@ -54,6 +58,7 @@ impl Workers {
         for index in 0..count {
             let (first, then, busy) = (first.clone(), then.clone(), busy_nanos.clone());
             std::thread::Builder::new().name(format!("inference-{index}")).spawn(move || {
+                stand_back();
                 while let Some(job) = next(&first, &then) {
                     let began = Instant::now();
                     job(WorkerId(index));
@@ -102,6 +107,14 @@ impl Workers {
             Ok(()) => pending,
             Err(_) => Pending::failed(JobError::Abandoned),
         }
+    }
+}
+
+/// Lowers the priority of this thread; elsewhere than on Linux that would be the whole process's.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(refused) = rustix::process::nice(NICE) {
+        tracing::debug!(%refused, "inference has the priority of everything else");
     }
 }
 
@@ -218,6 +231,14 @@ mod tests {
         blocked.wait().unwrap();
         pending.into_iter().for_each(|pending| pending.wait().unwrap());
         assert_eq!(order.try_iter().collect::<Vec<_>>(), ["asked", "asked", "examined"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn workers_stand_back_behind_everything_else() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let of_worker = Workers::start(1, 1).unwrap().submit_waiting(move |_| nice()).wait().unwrap();
+        assert_eq!(of_worker, (nice() + NICE).min(19));
     }
 
     #[test]
