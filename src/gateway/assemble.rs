@@ -103,6 +103,7 @@ impl Loaded {
                 Err(more) => mistakes.extend(more),
             }
         }
+        loader.runtime.settle();
         if mistakes.is_empty() { Ok(Self { config, remote, rest, models }) } else { Err(mistakes) }
     }
 

@@ -98,6 +98,16 @@ impl Runtime {
         Duration::from_nanos(self.busy.0.load(Ordering::Relaxed))
     }
 
+    /// Gives back to the system what loading models has taken for the moment. The library leaves as much behind as the
+    /// models are large, and the allocator keeps it in case that more models come.
+    pub fn settle(&self) {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        #[expect(unsafe_code, reason = "nothing safe offers it; it takes no pointer and leaves alone what is in use")]
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
+
     pub(super) fn stopwatch(&self) -> Busy {
         self.busy.clone()
     }
