@@ -49,6 +49,9 @@ use crate::telemetry::{self, Call, Ending, Operation, Span, Tracer};
 
 /// Calls that one client may have under way on one connection.
 const CONCURRENT_CALLS: u32 = 1024;
+/// Clients may put so much into one frame, in bytes: few frames take less time than many, and a frame goes on only once it
+/// is whole.
+const LARGEST_FRAME: u32 = 64 << 10;
 /// A client that has not shown itself for this long, or then not said a word for as long, is sent away.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A REST client that waits longer than this with a request's head is disconnected; so is one that only keeps alive.
@@ -210,6 +213,7 @@ pub(crate) async fn serve_grpc(port: Port, dispatch: Dispatch, shutdown: impl Fu
         builder
             .keep_alive_interval(Some(keep_alive))
             .keep_alive_timeout(keep_alive)
+            .max_frame_size(LARGEST_FRAME)
             .initial_stream_window_size(place.stream_window())
             .initial_connection_window_size(place.connection_window());
         let (watcher, stop) = (graceful.watcher(), silent.clone());

@@ -68,6 +68,9 @@ pub(crate) struct Frames {
     more: BytesMut,
 }
 
+/// No more room than this is made ahead, in bytes: who claims more than he sends gets no more.
+const AHEAD: usize = 1 << 20;
+
 impl Frames {
     /// Puts one more frame behind the others.
     pub(crate) fn push(&mut self, data: &Bytes) {
@@ -80,6 +83,15 @@ impl Frames {
             self.more.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.more.extend_from_slice(data);
+    }
+
+    /// As [`Frames::push`], where all frames together claim such a length: there is room for them from the first on, so
+    /// that none is moved again.
+    fn push_of(&mut self, claimed: usize, data: &Bytes) {
+        if self.is_empty() && data.len() < claimed {
+            self.more.reserve(claimed.min(AHEAD));
+        }
+        self.push(data);
     }
 
     /// All of them as one run of bytes.
@@ -171,7 +183,7 @@ impl<B: Body> Tee<B> {
             self.kept = Frames::default();
             self.held.release();
         } else {
-            self.kept.push(data);
+            self.kept.push_of(HEADER + self.claimed().unwrap_or(0), data);
         }
     }
 
