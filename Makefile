@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-scanner test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo demo-scanner test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench: setup target/golden/ready ## Measure the gateway beside others, and write
 
 bench-gateway: setup ## Print the latency of the upstream alone and through the gateway
 	sh tests/bench/gateway.sh
+
+instructions: onnxruntime ## Count instructions of squeezers and requests beside those before; RECORD=1 accepts more
+	PYTHON=$(PYTHON) sh tests/bench/instructions.sh
 
 soak: onnxruntime ## Saturate a gateway while everything around it breaks; SECONDS=600, JSON=1 for programs
 	$(CARGO) bench --quiet --locked --bench soak -- --seconds $(or $(SECONDS),600) $(if $(JSON),--json)

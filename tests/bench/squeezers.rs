@@ -3,6 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
+#[path = "picture.rs"]
+mod picture;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +14,9 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use portcullis::model::{OnnxModel, Runtime, Workers};
 use portcullis::squeeze::parse;
-use portcullis::tensor::{Elements, Picture, Tensor};
+use portcullis::tensor::{Elements, Tensor};
+
+use self::picture::waves;
 
 const SIDES: [usize; 2] = [224, 32];
 /// Each kind of squeezer, as it is used.
@@ -31,25 +36,10 @@ const SQUEEZERS: [&str; 13] = [
     "wavelet(8)",
 ];
 
-/// Three planes of waves with a little noise, in 8 bits: the picture that `squeezers.py` makes too.
-fn pixels(side: usize) -> Vec<f32> {
-    let pixel = |index: usize| {
-        let (x, y) = ((index % side) as f64, (index / side) as f64);
-        let noise = f64::from((index as u32).wrapping_mul(2_654_435_761)) / f64::from(u32::MAX) - 0.5;
-        let pixel = 0.5 + 0.4 * (x / 6.0).sin() * (y / 8.0).cos() + 0.1 * noise;
-        (255.0 * pixel).round() as f32 / 255.0
-    };
-    (0..3 * side * side).map(pixel).collect()
-}
-
-fn picture(side: usize) -> Picture {
-    Picture::new(3, side, side, pixels(side)).expect("three planes")
-}
-
 fn squeezers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("squeezers");
     for side in SIDES {
-        let picture = picture(side);
+        let picture = waves(side);
         for name in SQUEEZERS {
             let squeezer = parse(name).expect("a known squeezer");
             group.bench_with_input(BenchmarkId::new(name, side), &picture, |bencher, picture| {
@@ -68,7 +58,7 @@ fn prediction(criterion: &mut Criterion) {
     let runtime = Runtime::load(None).expect("`make onnxruntime` fetches the library");
     let model = Arc::new(OnnxModel::load(&runtime, &file, 1, 1).expect("a usable model"));
     let workers = Workers::start(1, 1).expect("a thread");
-    let pixels = Elements::Fp32(picture(32).pixels().to_vec());
+    let pixels = Elements::Fp32(waves(32).pixels().to_vec());
     let input = Arc::new([Tensor::new("input", vec![1, 3, 32, 32], pixels).expect("a picture")]);
     criterion.bench_function("resnet20", |bencher| {
         bencher.iter_custom(|runs| {
