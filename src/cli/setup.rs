@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use portcullis::config::{self, Config, ConfigError, Endpoint, Predictions, Upstream};
-use portcullis::gateway::{OfflineTeacher, Remote, UpstreamTeacher};
+use portcullis::config::{self, Config, ConfigError, Endpoint, Mistake, Predictions, Upstream};
+use portcullis::gateway::{self, OfflineTeacher, Remote, UpstreamTeacher};
 use portcullis::model::{Runtime, Workers};
 use portcullis::profile::{Lineup, Loader};
 
@@ -14,8 +14,26 @@ const OFFLINE_QUEUE: usize = 256;
 
 /// Loads ONNX Runtime and starts the workers.
 pub fn loader(config: &Config, queue: usize) -> Result<Loader> {
-    let config::Workers { count, intra_threads, onnxruntime, .. } = &config.workers;
-    start(*count, *intra_threads, queue, onnxruntime.as_deref())
+    let (loader, mistake) = loader_or_mistake(config, queue)?;
+    mistake.map_or(Ok(loader), |mistake| Err(mistakes(config, vec![mistake]).into()))
+}
+
+/// As [`loader`], for what guards models: where the device is not there, it names what else is wrong as well.
+pub fn guarding_loader(config: &Config, queue: usize) -> Result<Loader> {
+    let (loader, mistake) = loader_or_mistake(config, queue)?;
+    let Some(mistake) = mistake else { return Ok(loader) };
+    let others = gateway::check(config, &loader);
+    Err(mistakes(config, others.into_iter().chain([mistake]).collect()).into())
+}
+
+/// The loader for the device of the configuration; where that is not there, one for the CPU, and the mistake.
+fn loader_or_mistake(config: &Config, queue: usize) -> Result<(Loader, Option<Mistake>)> {
+    let config::Workers { count, device, intra_threads, onnxruntime, .. } = &config.workers;
+    let on_cpu = start(*count, *intra_threads, queue, onnxruntime.as_deref())?;
+    match on_cpu.runtime.clone().on(device.value) {
+        Ok(runtime) => Ok((Loader { runtime, ..on_cpu }, None)),
+        Err(error) => Ok((on_cpu, Some(device.mistake(format!("workers.device: {error}"))))),
+    }
 }
 
 /// As [`loader`], for offline work.

@@ -5,6 +5,7 @@
 
 mod address;
 mod detector;
+mod device;
 mod encoded;
 mod evidence;
 mod fixed;
@@ -19,6 +20,7 @@ mod types;
 mod value;
 
 pub use address::{Address, Endpoint, Reach, Target};
+pub use device::Device;
 pub use evidence::{Audit, AuditFile, AuditHttp, Contents, Evidence, Storage};
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use reference::{EXAMPLE, configuration_reference};

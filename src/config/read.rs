@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::detector::{cascade, check_references, detector};
+use super::device::Device;
 use super::encoded::encoded;
 use super::evidence;
 use super::mistake::{Located, Location, Mistake};
@@ -99,6 +100,7 @@ fn inflight_bytes(section: &mut Section<'_>, max_message_bytes: usize) -> usize 
 fn workers(mut section: Section<'_>, folder: &Path) -> Workers {
     let workers = Workers {
         count: section.or("count", 0),
+        device: section.optional("device").unwrap_or(Located { value: Device::Cpu, at: Location::Default }),
         intra_threads: positive(&mut section, "intra_threads", 1),
         queue: positive(&mut section, "queue", 1024),
         onnxruntime: section.optional::<PathBuf>("onnxruntime").map(|path| folder.join(path.value)),

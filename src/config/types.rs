@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Address, Endpoint, Reach};
+use super::device::Device;
 use super::evidence::{Audit, Evidence};
 use super::mistake::{Located, Location};
 use super::tracing::Tracing;
@@ -109,10 +110,12 @@ pub enum Upstream {
 }
 
 /// The threads that predict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Workers {
     /// How many; 0 for one a core.
     pub count: usize,
+    /// Where the models of this process run.
+    pub device: Located<Device>,
     /// Threads inside one prediction.
     pub intra_threads: usize,
     /// Predictions that may wait; requests beyond are undecided.

@@ -2,6 +2,7 @@
 
 mod classifier;
 mod contract;
+mod device;
 mod distribution;
 mod onnx_model;
 mod resolve;
