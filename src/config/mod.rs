@@ -27,8 +27,8 @@ pub use reference::{EXAMPLE, configuration_reference};
 pub use tracing::Tracing;
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
-    Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
-    OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
+    Admin, Batching, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input,
+    Measure, OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
 };
 
 use std::collections::HashMap;
