@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-scanner test setup onnxruntime prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo demo-scanner test setup onnxruntime onnxruntime-gpu prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ setup: onnxruntime prometheus target/venv/ready target/deploy/ready ## Fetch ONN
 
 onnxruntime: ## Fetch the pinned ONNX Runtime library into target/onnxruntime
 	@PYTHON=$(PYTHON) sh deploy/onnxruntime/fetch.sh
+
+onnxruntime-gpu: ## Fetch the pinned ONNX Runtime with CUDA into target/onnxruntime-gpu (1.6 GB, 2.5 on disk)
+	@PYTHON=$(PYTHON) sh deploy/onnxruntime/fetch.sh --gpu
 
 prometheus: ## Fetch Debian's Prometheus into target/prometheus, where there is apt
 	@sh tests/deploy/prometheus/fetch.sh

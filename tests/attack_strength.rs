@@ -9,7 +9,7 @@ use portcullis::attack::{
     Apgd, ApgdLoss, Attack, Ball, Bim, CarliniWagner2, Fgsm, Goal, LocalOracle, Norm, Pgd, QueryAttack, Seed, Square,
     WhiteBox,
 };
-use portcullis::config::Config;
+use portcullis::config::{Batching, Config};
 use portcullis::data::Dataset;
 use portcullis::model::{Runtime, Workers};
 use portcullis::profile::Loader;
@@ -94,7 +94,12 @@ fn attacks_are_as_strong_as_those_of_a_public_library() {
     let config = Config::load(Path::new(CONFIG), [], &[]).expect("a sound configuration");
     let model = config.models.iter().find(|model| model.name.value.contains("cifar")).expect("a CIFAR-10 model");
     let workers = Arc::new(Workers::start(2, 64).expect("threads"));
-    let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
+    let loader = Loader {
+        runtime: Runtime::load(None).expect("ONNX Runtime"),
+        workers,
+        intra_threads: 1,
+        batching: Batching::ALONE,
+    };
     let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let classifier = lineup.teacher.expect("the classifier");
     let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("gradients");

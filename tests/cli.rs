@@ -440,6 +440,24 @@ mod the_onnx_runtime_library {
     }
 
     #[test]
+    fn that_knows_no_gpu_is_no_silent_fallback_for_one() {
+        let desk = desk();
+        let ended = desk.run(&["config", "check", "--set", "workers.device=cuda"]);
+        if !ended.stderr.contains("was built without CUDA") {
+            println!("skipped: this ONNX Runtime knows CUDA");
+            return;
+        }
+        // What else is wrong is told with it.
+        let told = ["3 mistakes", "--set workers.device", "fetch.sh --gpu", "digits.onnx is not", "digits.json"];
+        for command in [&["config", "check"][..], &["serve"]] {
+            let arguments = [command, &["--set", "workers.device=cuda:1"]].concat();
+            let ended = desk.run(&arguments);
+            assert_eq!(ended.code, CONFIGURATION, "{ended:?}");
+            assert!(told.iter().all(|told| ended.stderr.contains(told)), "{ended:?}");
+        }
+    }
+
+    #[test]
     fn is_taken_from_the_first_place_that_has_it() {
         let desk = desk();
         let root = desk.path().canonicalize().expect("it exists");

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis::config::{
-    Config, ConfigError, DetectorKind, Endpoint, Input, Located, Location, Mistake, Policy, Storage, Target, Upstream,
+    Config, ConfigError, DetectorKind, Device, Endpoint, Input, Located, Location, Mistake, Policy, Storage, Target,
+    Upstream,
 };
 use portcullis::model::{Port, Signature, resolve_input, resolve_output};
 use portcullis::tensor::{Colour, Datatype, Filter, Fit, Kind, Layout, OutputKind, Preparation};
@@ -365,6 +366,19 @@ fn mistakes_in_variables_and_flags_name_them() {
             "--set workers.queue: workers.queue must be at least 1",
         ]
     );
+}
+
+#[test]
+fn models_run_on_the_cpu_or_on_a_gpu_by_its_index() {
+    let device = |text| setting("workers.device", text).map(|config| config.workers.device.value);
+    assert_eq!(parse(SMALLEST).expect("valid").workers.device.value, Device::Cpu);
+    assert_eq!(
+        ["cpu", "cuda", "cuda:3"].map(|text| device(text).expect("valid")),
+        [Device::Cpu, Device::Cuda(0), Device::Cuda(3)]
+    );
+    for wrong in ["gpu", "cuda:", "cuda:-1", "cuda:all", "cpu:0", "CUDA"] {
+        assert!(device(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

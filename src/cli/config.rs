@@ -27,7 +27,7 @@ pub fn run(common: &Common, command: &Command) -> Result<()> {
 
 fn check(common: &Common) -> Result<()> {
     let config = common.load()?;
-    let loader = setup::offline_loader(&config)?;
+    let loader = setup::guarding_loader(&config, config.workers.queue)?;
     let mistakes = gateway::check(&config, &loader);
     if !mistakes.is_empty() {
         return Err(setup::mistakes(&config, mistakes).into());

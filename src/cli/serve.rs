@@ -24,17 +24,18 @@ pub struct Arguments {
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let config = load(common, arguments)?;
-    let loader = setup::loader(&config, config.workers.queue)?;
+    let loader = setup::guarding_loader(&config, config.workers.queue)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
     let exposition = telemetry::install(REVISION)?;
     let library = loader.runtime.library().display().to_string();
+    let device = loader.runtime.device().to_string();
     let gateway = runtime
         .block_on(async { Gateway::assemble(config.clone(), loader, exposition) })
         .map_err(|mistakes| setup::mistakes(&config, mistakes))?;
-    tracing::info!(library, models = config.models.len(), "everything is loaded");
+    tracing::info!(library, device, models = config.models.len(), "everything is loaded");
     let gateway = gateway.admitting(descriptors::for_connections(config.server.max_connections));
     let (common, arguments) = (common.clone(), arguments.clone());
     let served = runtime.block_on(listen(&config, gateway.reloading(move || load(&common, &arguments))));

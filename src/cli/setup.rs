@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use portcullis::config::{self, Config, ConfigError, Endpoint, Predictions, Upstream};
-use portcullis::gateway::{OfflineTeacher, Remote, UpstreamTeacher};
+use portcullis::config::{self, Batching, Config, ConfigError, Endpoint, Mistake, Predictions, Upstream};
+use portcullis::gateway::{self, OfflineTeacher, Remote, UpstreamTeacher};
 use portcullis::model::{Runtime, Workers};
 use portcullis::profile::{Lineup, Loader};
 
@@ -14,8 +14,27 @@ const OFFLINE_QUEUE: usize = 256;
 
 /// Loads ONNX Runtime and starts the workers.
 pub fn loader(config: &Config, queue: usize) -> Result<Loader> {
-    let config::Workers { count, intra_threads, onnxruntime, .. } = &config.workers;
-    start(*count, *intra_threads, queue, onnxruntime.as_deref())
+    let (loader, mistake) = loader_or_mistake(config, queue)?;
+    mistake.map_or(Ok(loader), |mistake| Err(mistakes(config, vec![mistake]).into()))
+}
+
+/// As [`loader`], for what guards models: where the device is not there, it names what else is wrong as well.
+pub fn guarding_loader(config: &Config, queue: usize) -> Result<Loader> {
+    let (loader, mistake) = loader_or_mistake(config, queue)?;
+    let Some(mistake) = mistake else { return Ok(loader) };
+    let others = gateway::check(config, &loader);
+    Err(mistakes(config, others.into_iter().chain([mistake]).collect()).into())
+}
+
+/// The loader for the device of the configuration; where that is not there, one for the CPU, and the mistake.
+fn loader_or_mistake(config: &Config, queue: usize) -> Result<(Loader, Option<Mistake>)> {
+    let config::Workers { count, device, batching, intra_threads, onnxruntime, .. } = &config.workers;
+    let on_cpu = start(*count, *intra_threads, queue, onnxruntime.as_deref())?;
+    let on_cpu = Loader { batching: *batching, ..on_cpu };
+    match on_cpu.runtime.clone().on(device.value) {
+        Ok(runtime) => Ok((Loader { runtime, ..on_cpu }, None)),
+        Err(error) => Ok((on_cpu, Some(device.mistake(format!("workers.device: {error}"))))),
+    }
 }
 
 /// As [`loader`], for offline work.
@@ -33,7 +52,7 @@ fn start(count: usize, intra_threads: usize, queue: usize, library: Option<&Path
     let runtime = Runtime::load(library)?;
     tracing::debug!(library = %runtime.library().display(), "ONNX Runtime loaded");
     let workers = Workers::start(count, queue).context("cannot start the inference workers")?;
-    Ok(Loader { runtime, workers: Arc::new(workers), intra_threads })
+    Ok(Loader { runtime, workers: Arc::new(workers), intra_threads, batching: Batching::ALONE })
 }
 
 /// The guarded model that the command is about: the named one, or the only one.
@@ -68,7 +87,7 @@ pub fn offline_teacher(
             let _inside = runtime.enter();
             let remote = Arc::new(remote(config, endpoint)?);
             let teacher = UpstreamTeacher::new(remote, loader.workers.clone(), name, contract);
-            Ok(OfflineTeacher::Upstream(teacher, runtime.handle().clone()))
+            Ok(OfflineTeacher::Upstream(Box::new(teacher), runtime.handle().clone()))
         }
         (Upstream::Embedded, _, None) => bail!("an embedded model needs a path"),
     }

@@ -274,7 +274,7 @@ impl TrainingArguments {
             Supervision::Attacks(_) => return Ok(None),
         };
         let Some(dataset) = self.test_half(&task.contract.input) else { return Ok(None) };
-        let Loader { runtime, workers, intra_threads } = task.loader;
+        let Loader { runtime, workers, intra_threads, .. } = task.loader;
         let model = OnnxModel::load(runtime, file, workers.count(), *intra_threads)?;
         let Contract { input, output, .. } = &task.contract;
         let student = Classifier::new(model.into(), workers.clone(), input.clone(), output.clone());

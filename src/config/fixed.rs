@@ -28,7 +28,7 @@ impl Config {
             shared_memory: _,
         } = server;
         let Admin { listen: operators, token_file, anonymous, page } = admin;
-        let Workers { count, intra_threads, queue, onnxruntime } = workers;
+        let Workers { count, device, batching, intra_threads, queue, onnxruntime } = workers;
         let keys = [
             ("server.listen", listen.address != next.server.listen.address),
             ("server.rest_listen", rest_listen.as_deref() != next.server.rest_listen.as_deref()),
@@ -43,6 +43,9 @@ impl Config {
             ("admin.anonymous", *anonymous != next.admin.anonymous),
             ("admin.page", *page != next.admin.page),
             ("workers.count", *count != next.workers.count),
+            ("workers.device", *device != next.workers.device),
+            ("workers.batch", batching.size != next.workers.batching.size),
+            ("workers.batch_wait", batching.wait != next.workers.batching.wait),
             ("workers.intra_threads", *intra_threads != next.workers.intra_threads),
             ("workers.queue", *queue != next.workers.queue),
             ("workers.onnxruntime", *onnxruntime != next.workers.onnxruntime),

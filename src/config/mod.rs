@@ -5,6 +5,7 @@
 
 mod address;
 mod detector;
+mod device;
 mod encoded;
 mod evidence;
 mod fixed;
@@ -19,14 +20,15 @@ mod types;
 mod value;
 
 pub use address::{Address, Endpoint, Reach, Target};
+pub use device::Device;
 pub use evidence::{Audit, AuditFile, AuditHttp, Contents, Evidence, Storage};
 pub use mistake::{ConfigError, Located, Location, Mistake};
 pub use reference::{EXAMPLE, configuration_reference};
 pub use tracing::Tracing;
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
-    Admin, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input, Measure,
-    OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
+    Admin, Batching, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input,
+    Measure, OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
 };
 
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::detector::{cascade, check_references, detector};
+use super::device::Device;
 use super::encoded::encoded;
 use super::evidence;
 use super::mistake::{Located, Location, Mistake};
@@ -15,8 +16,8 @@ use super::tracing;
 use super::transport;
 use super::tree::Node;
 use super::types::{
-    Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy, Predictions,
-    Server, Upstream, Workers,
+    Batching, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy,
+    Predictions, Server, Upstream, Workers,
 };
 use super::value::{BlockStatus, Pause, Size};
 
@@ -24,6 +25,8 @@ const KIBIBYTE: usize = 1 << 10;
 pub(super) const MEBIBYTE: usize = 1 << 20;
 /// A megapixel, as cameras' makers round it down.
 const MEGAPIXEL: usize = 1 << 20;
+/// Inputs that small networks on a GPU predict about as fast as one.
+const BATCH_ON_GPU: usize = 16;
 /// gRPC's frames carry 32-bit lengths; servers stop at 2 GiB.
 const LARGEST_MESSAGE: usize = 2 << 30;
 
@@ -97,8 +100,18 @@ fn inflight_bytes(section: &mut Section<'_>, max_message_bytes: usize) -> usize 
 }
 
 fn workers(mut section: Section<'_>, folder: &Path) -> Workers {
+    let device = section.optional("device").unwrap_or(Located { value: Device::Cpu, at: Location::Default });
+    let batch = match *device {
+        Device::Cpu => 1,
+        Device::Cuda(_) => BATCH_ON_GPU,
+    };
     let workers = Workers {
         count: section.or("count", 0),
+        device,
+        batching: Batching {
+            size: positive(&mut section, "batch", batch),
+            wait: section.or("batch_wait", Pause(Duration::from_millis(1))).0,
+        },
         intra_threads: positive(&mut section, "intra_threads", 1),
         queue: positive(&mut section, "queue", 1024),
         onnxruntime: section.optional::<PathBuf>("onnxruntime").map(|path| folder.join(path.value)),

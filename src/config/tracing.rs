@@ -30,6 +30,8 @@ pub struct Tracing {
     pub endpoint: Located<Endpoint>,
     /// A file whose first token it is shown.
     pub token_file: Option<Located<PathBuf>>,
+    /// A file of more headers that it is shown.
+    pub headers_file: Option<Located<PathBuf>>,
     /// What the gateway is called there.
     pub service_name: String,
     /// The share of requests that are traced, of those whose clients do not say, in [0, 1].
@@ -45,13 +47,14 @@ pub(super) fn tracing(mut section: Section<'_>, folder: &Path) -> Option<Tracing
     let url = section.optional::<String>("endpoint");
     let plaintext = section.or("plaintext", Reach::Loopback);
     let token_file = file(&mut section, "token_file", folder).and_then(Result::ok);
+    let headers_file = file(&mut section, "headers_file", folder).and_then(Result::ok);
     let service_name = section.or("service_name", SERVICE_NAME.to_owned());
     let ratio = ranged(&mut section, "ratio", 1.0, |ratio| (0.0..=1.0).contains(&ratio), "lie between 0 and 1");
     let timeout = section.or("timeout", Duration::from_secs(10));
     let max_pending_spans = positive(&mut section, "max_pending_spans", 8192);
     let endpoint = transport::server(&mut section, "endpoint", url, plaintext, folder, "tracing");
     section.end();
-    Some(Tracing { endpoint: endpoint?, token_file, service_name, ratio, timeout, max_pending_spans })
+    Some(Tracing { endpoint: endpoint?, token_file, headers_file, service_name, ratio, timeout, max_pending_spans })
 }
 
 /// What OpenTelemetry's variables say: keys of `[tracing]`, and their values.

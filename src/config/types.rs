@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Address, Endpoint, Reach};
+use super::device::Device;
 use super::evidence::{Audit, Evidence};
 use super::mistake::{Located, Location};
 use super::tracing::Tracing;
@@ -109,16 +110,34 @@ pub enum Upstream {
 }
 
 /// The threads that predict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Workers {
     /// How many; 0 for one a core.
     pub count: usize,
+    /// Where the models of this process run.
+    pub device: Located<Device>,
+    /// Inputs that are predicted in one go.
+    pub batching: Batching,
     /// Threads inside one prediction.
     pub intra_threads: usize,
     /// Predictions that may wait; requests beyond are undecided.
     pub queue: usize,
     /// The ONNX Runtime library, where the search is not wanted.
     pub onnxruntime: Option<PathBuf>,
+}
+
+/// How predictions for the same model are made together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// Inputs of a batch; 1 has each predicted by itself.
+    pub size: usize,
+    /// How long the first of a batch waits for others; may be zero.
+    pub wait: Duration,
+}
+
+impl Batching {
+    /// Each input is predicted by itself.
+    pub const ALONE: Self = Self { size: 1, wait: Duration::ZERO };
 }
 
 /// Where predictions on squeezed copies come from.

@@ -4,59 +4,45 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
+use super::batches::{Asker, BatchError, Batches, Group};
 use super::contract::{InputSpec, OutputSpec};
-use super::distribution::{Distribution, DistributionError};
-use super::onnx_model::{ModelError, OnnxModel};
-use super::workers::{JobError, Pending, WorkerId, Workers};
-use crate::tensor::{Item, Kind, PictureError, TensorError};
+use super::distribution::Distribution;
+use super::onnx_model::OnnxModel;
+use super::predictor::{PredictError, Predictor};
+use super::workers::{Pending, WorkerId, Workers};
+use crate::config::Batching;
+use crate::tensor::Item;
 
-/// Why there is no prediction.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum PredictError {
-    /// The job was not run.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// The model failed.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// What it answered is no distribution.
-    #[error(transparent)]
-    Distribution(#[from] DistributionError),
-    /// The picture can't be brought to the model's size.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The encoded item is no tensor of the model's.
-    #[error(transparent)]
-    Tensor(#[from] TensorError),
-    /// The model looks at something else.
-    #[error("the model takes {expected}, not {actual}")]
-    Kind {
-        /// What it looks at.
-        expected: Kind,
-        /// What it was given.
-        actual: Kind,
-    },
-}
-
-/// Is told how long each prediction took, once there is one or none will be, on the thread that made it.
+/// Is told how long each prediction took, once there is one or none will be, on the thread that made it; of a batch, how long
+/// all of it took.
 pub type Noted = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// An ONNX model together with the meaning of its input and output.
 #[derive(Clone)]
 pub struct Classifier {
-    model: Arc<OnnxModel>,
+    predictor: Arc<Predictor>,
     workers: Arc<Workers>,
-    input: InputSpec,
-    output: OutputSpec,
+    batches: Option<Batches>,
     noted: Option<Noted>,
 }
 
 impl Classifier {
-    /// Puts the parts together; `input` and `output` must name tensors of `model`.
+    /// Puts the parts together; `input` and `output` must name tensors of `model`. Every item is predicted by itself.
     pub fn new(model: Arc<OnnxModel>, workers: Arc<Workers>, input: impl Into<InputSpec>, output: OutputSpec) -> Self {
-        Self { model, workers, input: input.into(), output, noted: None }
+        let predictor = Arc::new(Predictor { model, input: input.into(), output });
+        Self { predictor, workers, batches: None, noted: None }
+    }
+
+    /// The same, which predicts what waits in batches, unless the model insists on another size. A prediction depends on
+    /// that size in its last bits, and not on the other items.
+    ///
+    /// # Errors
+    /// When the model takes no batches, or there is no thread for them.
+    pub fn in_batches(self, batching: Batching) -> Result<Self, BatchError> {
+        if batching.size <= 1 || self.model().fixed_batch().is_some() {
+            return Ok(self);
+        }
+        Ok(Self { batches: Some(Batches::start(self.predictor.clone(), batching)?), ..self })
     }
 
     /// The same, whose predictions are `noted`, if somebody is to be told.
@@ -69,7 +55,7 @@ impl Classifier {
 
     /// The model itself.
     pub fn model(&self) -> &Arc<OnnxModel> {
-        &self.model
+        &self.predictor.model
     }
 
     /// The threads that it runs on.
@@ -79,23 +65,25 @@ impl Classifier {
 
     /// How its input encodes what it looks at.
     pub fn input(&self) -> &InputSpec {
-        &self.input
+        &self.predictor.input
     }
 
     /// How its output encodes a prediction.
     pub fn output(&self) -> &OutputSpec {
-        &self.output
+        &self.predictor.output
     }
 
-    /// Queues the prediction on one item, which `prepare` makes on the worker's thread. Every item is a batch of its own,
-    /// so that its prediction does not depend on its neighbours.
+    /// Queues the prediction on one item, which `prepare` makes on the worker's thread. It does not depend on other items,
+    /// whether they are predicted with it or not.
     pub fn predict<I: Into<Item>>(
         &self,
         deadline: Option<Instant>,
         prepare: impl FnOnce() -> I + Send + 'static,
     ) -> Pending<Result<Distribution, PredictError>> {
         let this = self.clone();
-        self.workers.submit(deadline, move |worker| this.run(worker, &prepare().into()))
+        self.workers.submit_answering(deadline, move |worker, reply| {
+            this.answer(worker, [prepare().into()], Asker::One(reply));
+        })
     }
 
     /// As [`Classifier::predict`], but waits for room in the queue: for offline work.
@@ -104,7 +92,9 @@ impl Classifier {
         prepare: impl FnOnce() -> I + Send + 'static,
     ) -> Pending<Result<Distribution, PredictError>> {
         let this = self.clone();
-        self.workers.submit_waiting(move |worker| this.run(worker, &prepare().into()))
+        self.workers.submit_answering_waiting(move |worker, reply| {
+            this.answer(worker, [prepare().into()], Asker::One(reply));
+        })
     }
 
     /// Queues the predictions on several items as one job, which makes them on the worker's thread. Equal ones are
@@ -115,7 +105,9 @@ impl Classifier {
         prepare: Vec<P>,
     ) -> Pending<Result<Vec<Distribution>, PredictError>> {
         let this = self.clone();
-        self.workers.submit(deadline, move |worker| this.run_all(worker, prepare))
+        self.workers.submit_answering(deadline, move |worker, reply| {
+            this.answer(worker, prepare.into_iter().map(|prepare| prepare()), Asker::All(reply));
+        })
     }
 
     /// As [`Classifier::predict_all`], but waits for room in the queue: for offline work.
@@ -124,42 +116,16 @@ impl Classifier {
         prepare: Vec<P>,
     ) -> Pending<Result<Vec<Distribution>, PredictError>> {
         let this = self.clone();
-        self.workers.submit_waiting(move |worker| this.run_all(worker, prepare))
+        self.workers.submit_answering_waiting(move |worker, reply| {
+            this.answer(worker, prepare.into_iter().map(|prepare| prepare()), Asker::All(reply));
+        })
     }
 
-    fn run_all<P: FnOnce() -> Item>(
-        &self,
-        worker: WorkerId,
-        prepare: Vec<P>,
-    ) -> Result<Vec<Distribution>, PredictError> {
-        let mut predicted: Vec<(Item, Distribution)> = Vec::with_capacity(prepare.len());
-        for prepare in prepare {
-            let item = prepare();
-            let known = predicted.iter().find(|(other, _)| *other == item).map(|(_, known)| known.clone());
-            let prediction = known.map_or_else(|| self.run(worker, &item), Ok)?;
-            predicted.push((item, prediction));
+    fn answer(&self, worker: WorkerId, items: impl IntoIterator<Item = Item>, asker: Asker) {
+        let group = Group::new(items, asker, self.noted.clone());
+        match &self.batches {
+            Some(batches) => batches.hand_on(group),
+            None => group.predicted_by(|item| self.predictor.one(worker, item)),
         }
-        Ok(predicted.into_iter().map(|(_, prediction)| prediction).collect())
-    }
-
-    fn run(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
-        let Some(noted) = &self.noted else { return self.run_unnoted(worker, item) };
-        let began = Instant::now();
-        let predicted = self.run_unnoted(worker, item);
-        noted(began.elapsed());
-        predicted
-    }
-
-    fn run_unnoted(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
-        let tensor = match (&self.input, item) {
-            (InputSpec::Picture(spec), Item::Picture(picture)) => spec.batch([spec.fit(picture)?.as_ref()])?,
-            (InputSpec::Text(spec), Item::Text(text)) => spec.batch([Bytes::copy_from_slice(text.as_bytes())])?,
-            (input, item) => return Err(PredictError::Kind { expected: input.kind(), actual: item.kind() }),
-        };
-        let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;
-        let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
-        let expected = self.output.classes;
-        let none = || DistributionError::Classes { expected, items: 1, actual: scores.len() };
-        Ok(self.output.decode(1, &scores)?.pop().ok_or_else(none)??)
     }
 }

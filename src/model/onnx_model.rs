@@ -1,4 +1,4 @@
-//! An ONNX model with one session a worker.
+//! An ONNX model with one session a worker, or one on a GPU.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,10 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 use sha2::{Digest, Sha256};
 
+use super::device::register;
 use super::runtime::{Busy, Runtime};
 use super::workers::WorkerId;
+use crate::config::Device;
 use crate::tensor::{Datatype, Elements, Tensor};
 
 /// Why a model could not be loaded or run.
@@ -52,7 +54,7 @@ pub struct Port {
     pub shape: Vec<Option<usize>>,
 }
 
-/// A loaded model: its signature, its identity and one session a worker.
+/// A loaded model: its signature, its identity and its sessions.
 pub struct OnnxModel {
     path: PathBuf,
     sha256: String,
@@ -63,7 +65,8 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
-    /// Loads the model once for each of `workers` workers; weights that ONNX Runtime repacks are shared.
+    /// Loads the model once for each of `workers` workers; weights that ONNX Runtime repacks are shared. On a GPU it is
+    /// loaded once: that runs one prediction at a time in any case, and its memory is dear.
     ///
     /// # Errors
     /// When the file can't be read or is no usable model.
@@ -86,7 +89,11 @@ impl OnnxModel {
     ) -> Result<Self, ModelError> {
         let invalid = |error: ort::Error| ModelError::Invalid { path: path.to_owned(), problem: one_line(&error) };
         let prepacked = PrepackedWeights::new();
-        let sessions = (0..workers.max(1))
+        let sessions = match runtime.device() {
+            Device::Cpu => workers.max(1),
+            Device::Cuda(_) => 1,
+        };
+        let sessions = (0..sessions)
             .map(|_| open_session(runtime, bytes, intra_threads, &prepacked))
             .collect::<Result<Vec<_>, _>>()
             .map_err(invalid)?;
@@ -169,12 +176,11 @@ fn open_session(
         .with_intra_threads(intra_threads.max(1))?
         .with_intra_op_spinning(false)?
         .with_prepacked_weights(prepacked)?;
-    let mut builder = builder;
-    builder.commit_from_memory(bytes)
+    register(builder, runtime.device())?.commit_from_memory(bytes)
 }
 
 /// ONNX Runtime's messages run over several lines; ours do not.
-fn one_line(error: &ort::Error) -> String {
+pub(super) fn one_line(error: &ort::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

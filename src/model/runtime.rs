@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::device;
+use crate::config::Device;
+
 /// The oldest ONNX Runtime that serves.
 pub const OLDEST_VERSION: &str = "1.24";
 
@@ -40,6 +43,30 @@ pub enum RuntimeError {
         /// What it said.
         problem: String,
     },
+    /// The library knows the CPU only.
+    #[error(
+        "ONNX Runtime at {} was built without CUDA: take the image for GPUs, or a library that \
+         `sh deploy/onnxruntime/fetch.sh --gpu` fetches, by ORT_DYLIB_PATH; or have workers.device = \"cpu\"",
+        .library.display()
+    )]
+    WithoutCuda {
+        /// The library.
+        library: PathBuf,
+    },
+    /// The library knows the device and can't use it.
+    #[error(
+        "ONNX Runtime at {} cannot use {device}: {problem}. It takes an NVIDIA GPU of that index, a driver for CUDA 13 \
+         (580 or newer), and the libraries of CUDA 13 and cuDNN 9 in LD_LIBRARY_PATH; or have workers.device = \"cpu\"",
+        .library.display()
+    )]
+    Device {
+        /// The device.
+        device: Device,
+        /// The library.
+        library: PathBuf,
+        /// What it said, on one line.
+        problem: String,
+    },
 }
 
 /// The loaded library. There is one a process; copies are cheap.
@@ -47,6 +74,7 @@ pub enum RuntimeError {
 pub struct Runtime {
     pub(super) environment: ort::environment::Environment,
     library: PathBuf,
+    pub(super) device: Device,
     busy: Busy,
 }
 
@@ -56,7 +84,7 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 impl Runtime {
     /// Loads the first library of: `configured`, `ORT_DYLIB_PATH`, beside the executable,
     /// `target/onnxruntime` (of the executable's build folder, then of the current one), the system's library path.
-    /// A path that was named (configured or by the variable) is not silently replaced by another.
+    /// A path that was named (configured or by the variable) is not silently replaced by another. Models run on the CPU.
     ///
     /// # Errors
     /// When there is none or it is too old.
@@ -79,7 +107,8 @@ impl Runtime {
                         RuntimeError::Initialise { library: library.clone(), problem: error.to_string() }
                     })?;
                     environment.set_log_level(ort::logging::LogLevel::Error);
-                    return Ok(Self { environment, library: library.clone(), busy: Busy::default() });
+                    let (library, busy) = (library.clone(), Busy::default());
+                    return Ok(Self { environment, library, device: Device::Cpu, busy });
                 }
                 Err(error) => problem = error.to_string(),
             }
@@ -88,9 +117,23 @@ impl Runtime {
         Err(RuntimeError::Unusable { problem, searched, remedy })
     }
 
+    /// The same library, whose models run on this device.
+    ///
+    /// # Errors
+    /// When the library knows no such device, or there is none that it can use.
+    pub fn on(self, device: Device) -> Result<Self, RuntimeError> {
+        device::probe(&self, device)?;
+        Ok(Self { device, ..self })
+    }
+
     /// The library that was taken.
     pub fn library(&self) -> &Path {
         &self.library
+    }
+
+    /// Where models run.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// Time that all threads together have spent in the library, predicting.

@@ -92,16 +92,33 @@ impl Workers {
         deadline: Option<Instant>,
         work: impl FnOnce(WorkerId) -> T + Send + 'static,
     ) -> Pending<T> {
+        self.submit_answering(deadline, |worker, reply| reply.send(work(worker)))
+    }
+
+    /// As [`Workers::submit`], for work that may have its result sent later, from elsewhere.
+    pub(super) fn submit_answering<T: Send + 'static>(
+        &self,
+        deadline: Option<Instant>,
+        work: impl FnOnce(WorkerId, Reply<T>) + Send + 'static,
+    ) -> Pending<T> {
         submit_to(&self.queue, deadline, work)
     }
 
     /// As [`Workers::submit`], before all jobs that were queued so: for predictions that a client asked for.
     pub fn submit_first<T: Send + 'static>(&self, work: impl FnOnce(WorkerId) -> T + Send + 'static) -> Pending<T> {
-        submit_to(&self.asked, None, work)
+        submit_to(&self.asked, None, |worker, reply| reply.send(work(worker)))
     }
 
     /// Queues a job, waiting for room: for offline work.
     pub fn submit_waiting<T: Send + 'static>(&self, work: impl FnOnce(WorkerId) -> T + Send + 'static) -> Pending<T> {
+        self.submit_answering_waiting(|worker, reply| reply.send(work(worker)))
+    }
+
+    /// As [`Workers::submit_waiting`], for work that may have its result sent later, from elsewhere.
+    pub(super) fn submit_answering_waiting<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(WorkerId, Reply<T>) + Send + 'static,
+    ) -> Pending<T> {
         let (job, pending) = job(None, work);
         match self.queue.send(job) {
             Ok(()) => pending,
@@ -111,7 +128,7 @@ impl Workers {
 }
 
 /// Lowers the priority of this thread; elsewhere than on Linux that would be the whole process's.
-fn stand_back() {
+pub(super) fn stand_back() {
     #[cfg(target_os = "linux")]
     if let Err(refused) = rustix::process::nice(NICE) {
         tracing::debug!(%refused, "inference has the priority of everything else");
@@ -129,7 +146,7 @@ fn next(first: &Receiver<Job>, then: &Receiver<Job>) -> Option<Job> {
 fn submit_to<T: Send + 'static>(
     queue: &Sender<Job>,
     deadline: Option<Instant>,
-    work: impl FnOnce(WorkerId) -> T + Send + 'static,
+    work: impl FnOnce(WorkerId, Reply<T>) + Send + 'static,
 ) -> Pending<T> {
     let (job, pending) = job(deadline, work);
     match queue.try_send(job) {
@@ -141,22 +158,43 @@ fn submit_to<T: Send + 'static>(
 
 fn job<T: Send + 'static>(
     deadline: Option<Instant>,
-    work: impl FnOnce(WorkerId) -> T + Send + 'static,
+    work: impl FnOnce(WorkerId, Reply<T>) + Send + 'static,
 ) -> (Job, Pending<T>) {
-    let (reply, receiver) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
+    let reply = Reply { sender, deadline };
     let job = Box::new(move |worker| {
-        if reply.is_closed() {
-            return;
+        if let Some(reply) = reply.wanted() {
+            // A panic drops the reply, by which the job counts as abandoned.
+            let _ = catch_unwind(AssertUnwindSafe(|| work(worker, reply)));
         }
-        let result = if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            Err(JobError::Expired)
-        } else {
-            catch_unwind(AssertUnwindSafe(|| work(worker))).map_err(|_| JobError::Abandoned)
-        };
-        // Nobody waits for it any more: its request was cancelled or its time ran out.
-        let _ = reply.send(result);
     });
     (job, Pending(receiver))
+}
+
+/// The way back to who waits for a result.
+pub(super) struct Reply<T> {
+    sender: oneshot::Sender<Result<T, JobError>>,
+    deadline: Option<Instant>,
+}
+
+impl<T> Reply<T> {
+    /// The same, unless nobody waits any more, or the deadline has passed, which is said.
+    pub(super) fn wanted(self) -> Option<Self> {
+        if self.sender.is_closed() {
+            return None;
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            // Who waited may just have gone.
+            let _ = self.sender.send(Err(JobError::Expired));
+            return None;
+        }
+        Some(self)
+    }
+
+    pub(super) fn send(self, result: T) {
+        // Nobody waits for it any more: its request was cancelled or its time ran out.
+        let _ = self.sender.send(Ok(result));
+    }
 }
 
 /// A result that is being computed.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{DetectorWeight, ModelIdentity, Profile, detector_weights};
-use crate::config::{self, DetectorConfig, DetectorKind, Located, Mistake};
+use crate::config::{self, Batching, DetectorConfig, DetectorKind, Located, Mistake};
 use crate::detect::{Companion, Panel, Role, SENTINEL_CLASSES};
 use crate::model::{
     Classifier, InputSpec, OnnxModel, OutputSpec, Port, Runtime, Signature, Workers, resolve_input, resolve_output,
@@ -21,6 +21,8 @@ pub struct Loader {
     pub workers: Arc<Workers>,
     /// Threads inside one prediction.
     pub intra_threads: usize,
+    /// How predictions of a guarded model, and of a companion, are made together.
+    pub batching: Batching,
 }
 
 /// What is known of a guarded model beside its files and configuration.
@@ -49,6 +51,18 @@ impl Loader {
         OnnxModel::load(&self.runtime, &path.value, self.workers.count(), self.intra_threads)
             .map(Arc::new)
             .map_err(|error| Mistake { at: path.at.clone(), message: error.to_string() })
+    }
+
+    fn classifier(
+        &self,
+        model: Arc<OnnxModel>,
+        file: &Located<std::path::PathBuf>,
+        input: InputSpec,
+        output: OutputSpec,
+    ) -> Result<Classifier, Mistake> {
+        Classifier::new(model, self.workers.clone(), input, output)
+            .in_batches(self.batching)
+            .map_err(|error| file.mistake(format!("{}: {error}", file.display())))
     }
 
     /// Loads what is configured for one model.
@@ -85,7 +99,8 @@ impl Loader {
             input: input.clone(),
             output: output.clone(),
         };
-        let teacher = model.map(|model| Classifier::new(model, self.workers.clone(), input, output));
+        let classifier = |(model, file)| self.classifier(model, file, input, output).map_err(|one| vec![one]);
+        let teacher = model.zip(configured.path.as_ref()).map(classifier).transpose()?;
         let companions = panel.companions().iter().map(companion_identity).collect();
         Ok(Lineup { identity, teacher, panel, companions })
     }
@@ -131,7 +146,7 @@ impl Loader {
             }
             _ => {}
         }
-        let classifier = Classifier::new(model, self.workers.clone(), input, output);
+        let classifier = self.classifier(model, &configured.path, input, output).map_err(|one| vec![one])?;
         Ok(Companion { name: configured.name.value.clone(), role, classifier })
     }
 }

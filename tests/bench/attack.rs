@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use portcullis::attack::{Attack, Ball, Goal, Pgd, Seed, WhiteBox};
-use portcullis::config::Config;
+use portcullis::config::{Batching, Config};
 use portcullis::data::Dataset;
 use portcullis::model::{Runtime, Workers};
 use portcullis::profile::Loader;
@@ -21,7 +21,12 @@ fn main() {
     let config = Config::load(&root.join("deploy/examples/five_classifiers.toml"), [], &[]).expect("a configuration");
     let model = config.models.iter().find(|model| model.name.value == "cifar10").expect("a CIFAR-10 model");
     let workers = Arc::new(Workers::start(0, 64).expect("threads"));
-    let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
+    let loader = Loader {
+        runtime: Runtime::load(None).expect("ONNX Runtime"),
+        workers,
+        intra_threads: 1,
+        batching: Batching::ALONE,
+    };
     let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let victim = WhiteBox::open(&loader.runtime, &lineup.teacher.expect("the classifier")).expect("gradients");
     let data = Dataset::open(root.join("../shared/data/cifar10"), &Default::default()).expect("pictures");

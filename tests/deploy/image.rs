@@ -34,32 +34,65 @@ fn the_configuration_of_the_composition_is_valid() {
     assert!(compose.contains("classifier:") && compose.contains("8001:8001"), "{compose}");
 }
 
+/// The file system of the image with the library in this folder of `target`, and the configuration of the composition.
 /// Needs root, for `chroot`, as containers do.
-#[test]
 #[cfg(target_os = "linux")]
-fn the_image_holds_all_that_the_program_loads() {
-    let library = root().join("target/onnxruntime/libonnxruntime.so");
+fn laid_out(folder: &str) -> Option<tempfile::TempDir> {
+    let library = root().join("target").join(folder).join("libonnxruntime.so");
     if !rustix::process::geteuid().is_root() || !library.exists() {
-        eprintln!("skipped: only root may try an image's files, and ONNX Runtime has to be there (`make onnxruntime`)");
-        return;
+        eprintln!("skipped: only root may try an image's files, and `make {folder}` has to have fetched ONNX Runtime");
+        return None;
     }
     let image = tempfile::tempdir().expect("a temporary folder");
-    let rootfs = image.path().join("rootfs");
-    let paths = [env!("CARGO_BIN_EXE_portcullis").as_ref(), library.as_path(), rootfs.as_path()].map(Path::to_str);
-    let [program, library, place] = paths.map(|path| path.expect("text"));
+    let paths = [env!("CARGO_BIN_EXE_portcullis").as_ref(), library.as_path(), image.path()].map(Path::to_str);
+    let [program, library, rootfs] = paths.map(|path| path.expect("text"));
     let script = root().join("deploy/docker/rootfs.sh");
-    succeeded(&ran("sh", &[script.to_str().expect("text"), program, library, place]));
-    lay_out_configuration(&rootfs.join("etc/portcullis"));
-    let checked = Command::new("chroot")
-        .args(["--userspec=65532:65532", place, "/usr/local/bin/portcullis", "config", "check"])
+    succeeded(&ran("sh", &[script.to_str().expect("text"), program, library, rootfs]));
+    lay_out_configuration(&image.path().join("etc/portcullis"));
+    Some(image)
+}
+
+/// What `portcullis config check` says in the image, to nobody, with these settings.
+#[cfg(target_os = "linux")]
+fn checked(image: &tempfile::TempDir, settings: &[(&str, &str)]) -> Output {
+    Command::new("chroot")
+        .arg("--userspec=65532:65532")
+        .arg(image.path())
+        .args(["/usr/local/bin/portcullis", "config", "check"])
         .env_clear()
         .envs([("PATH", "/usr/sbin:/usr/bin"), ("ORT_DYLIB_PATH", "/usr/local/lib/libonnxruntime.so")])
         .envs([("PORTCULLIS_CONFIG", "/etc/portcullis/portcullis.toml")])
+        .envs(settings.iter().copied())
         .output()
-        .expect("chroot starts");
-    succeeded(&checked);
+        .expect("chroot starts")
+}
+
+#[cfg(target_os = "linux")]
+fn assert_is_fine(checked: &Output) {
+    succeeded(checked);
     let said = String::from_utf8_lossy(&checked.stdout);
     assert_eq!(said.trim(), "/etc/portcullis/portcullis.toml is fine: signs guarded");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_image_holds_all_that_the_program_loads() {
+    let Some(image) = laid_out("onnxruntime") else { return };
+    assert_is_fine(&checked(&image, &[]));
+}
+
+/// The driver is the host's, so that there is no GPU in the image's files by themselves.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_image_for_gpus_holds_all_but_the_driver_and_says_that_it_is_missing() {
+    let Some(image) = laid_out("onnxruntime-gpu") else { return };
+    assert_is_fine(&checked(&image, &[]));
+    let libraries = ("LD_LIBRARY_PATH", "/usr/local/lib");
+    let on_a_gpu = checked(&image, &[libraries, ("PORTCULLIS_WORKERS__DEVICE", "cuda")]);
+    let said = String::from_utf8_lossy(&on_a_gpu.stderr);
+    assert_eq!(on_a_gpu.status.code(), Some(64), "{said}");
+    let told = ["1 mistake", "variable PORTCULLIS_WORKERS__DEVICE", "cannot use cuda:0", "libcuda.so.1", "driver"];
+    assert!(told.iter().all(|told| said.contains(told)), "{said}");
 }
 
 #[test]

@@ -81,6 +81,14 @@ def unguarded(manifest, where):
             yield f"{where}: gateway and classifier wait for each other"
 
 
+def rendered_gateway(values):
+    """The gateway's container under these values."""
+    with helm.Chart.load(CHART) as chart:
+        rendered = chart.render(values, name="signs", namespace="vision")
+    (deployment,) = (yaml.safe_load(text) for template, text in rendered.items() if template.endswith("/deployment.yaml"))
+    return deployment["spec"]["template"]["spec"]["initContainers"][0]
+
+
 def tracing_problems():
     """Whether the gateway is told where traces go, and of nowhere where nobody said."""
     plain = yaml.safe_load((RECIPES / "triton/values.yaml").read_text())
@@ -88,10 +96,7 @@ def tracing_problems():
     traced = {**plain, "gateway": {**plain["gateway"], "tracing": told}}
     yield from chart_problems(traced, "traced")
     for values, expected in [(plain, {}), (traced, told)]:
-        with helm.Chart.load(CHART) as chart:
-            rendered = chart.render(values, name="signs", namespace="vision")
-        (deployment,) = (yaml.safe_load(text) for template, text in rendered.items() if template.endswith("/deployment.yaml"))
-        environment = deployment["spec"]["template"]["spec"]["initContainers"][0]["env"]
+        environment = rendered_gateway(values)["env"]
         prefix = "PORTCULLIS_TRACING__"
         found = {
             variable["name"].removeprefix(prefix).lower(): variable["value"]
@@ -102,20 +107,37 @@ def tracing_problems():
             yield f"the gateway is told {found} of tracing instead of {expected}"
 
 
+def gpu_problems():
+    """Whether the gateway has a GPU, an image that knows it and a word to use it where that is wanted, and none otherwise."""
+    plain = yaml.safe_load((RECIPES / "triton/values.yaml").read_text())
+    wanted = {**plain, "gateway": {**plain["gateway"], "gpu": {"enabled": True}}}
+    yield from chart_problems(wanted, "on a GPU")
+    for values, expected in [(plain, (False, False, False)), (wanted, (True, True, True))]:
+        gateway = rendered_gateway(values)
+        device = {"name": "PORTCULLIS_WORKERS__DEVICE", "value": "cuda"}
+        limits = gateway["resources"]["limits"]
+        found = (gateway["image"].endswith("-gpu"), device in gateway["env"], limits.get("nvidia.com/gpu") == 1)
+        if found != expected or "memory" not in limits:
+            yield f"the gateway has image, device and GPU {found} instead of {expected}, and {limits}"
+
+
 def composition_problems():
-    """What Compose would refuse, and files that are mounted and not there."""
-    composition = ROOT / "deploy/compose/docker-compose.yml"
-    checked = subprocess.run(
-        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", composition],
-        capture_output=True,
-        text=True,
-    )
-    if checked.returncode:
-        yield checked.stdout
-    for name, service in yaml.safe_load(composition.read_text())["services"].items():
-        for volume in service["volumes"]:
-            if not (composition.parent / volume.split(":")[0]).exists():
-                yield f"docker-compose.yml: {name} mounts {volume}, which is not there"
+    """What Compose would refuse of its files, and files that are mounted and not there."""
+    for composition in sorted((ROOT / "deploy/compose").glob("*.yml")):
+        composed = yaml.safe_load(composition.read_text())
+        if "services" not in composed:
+            continue
+        checked = subprocess.run(
+            [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", composition],
+            capture_output=True,
+            text=True,
+        )
+        if checked.returncode:
+            yield checked.stdout
+        for name, service in composed["services"].items():
+            for volume in service.get("volumes", []):
+                if not (composition.parent / volume.split(":")[0]).exists():
+                    yield f"{composition.name}: {name} mounts {volume}, which is not there"
 
 
 def all_problems():
@@ -126,6 +148,7 @@ def all_problems():
         for document in documents(manifest.read_text()):
             yield from problems(document, manifest.name)
     yield from tracing_problems()
+    yield from gpu_problems()
     yield from composition_problems()
 
 
@@ -137,6 +160,7 @@ def senseless_problems():
         {**good, "replica": 1},
         {**good, "gateway": {**good["gateway"], "tokenSecret": ""}},
         {**good, "classifier": {**good["classifier"], "grpcPort": 0}},
+        {**good, "gateway": {**good["gateway"], "gpu": {"resource": "gpu"}}},
     ]:
         with helm.Chart.load(CHART) as chart:
             try:

@@ -54,9 +54,19 @@ async fn every_item_of_a_batch_has_a_verdict_of_its_own() {
 
 #[tokio::test]
 async fn the_same_input_gets_the_same_decision_alone_in_a_batch_and_among_sixteen_at_once() {
+    assert_same_decisions("").await;
+}
+
+#[tokio::test]
+async fn and_so_it_does_where_predictions_for_several_requests_are_made_together() {
+    assert_same_decisions("[workers]\nbatch = 4\n").await;
+}
+
+async fn assert_same_decisions(workers: &str) {
     let Some(shared) = shared() else { return };
     let digits = Model::digits(shared);
-    let gateway = Gateway::start(&embedded(&[digits.guarded(&format!("{ANNOTATE}\ntime_budget = \"60s\""))])).await;
+    let guarded = digits.guarded(&format!("{ANNOTATE}\ntime_budget = \"60s\""));
+    let gateway = Gateway::start(&format!("{workers}{}", embedded(&[guarded]))).await;
     let (benign, adversarial) = digits.pictures();
     let pictures: Vec<Picture> = benign.into_iter().zip(adversarial).flat_map(|pair| [pair.0, pair.1]).collect();
     let connection = gateway.connect().await;

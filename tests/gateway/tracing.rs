@@ -388,18 +388,20 @@ async fn a_detection_and_the_log_lead_to_the_trace() {
 }
 
 #[tokio::test]
-async fn the_collector_is_shown_a_token_and_believed_by_its_certificate() {
+async fn the_collector_is_shown_a_token_and_headers_and_believed_by_its_certificate() {
     let Some(shared) = shared() else { return };
     let authority = Authority::new("ours");
     let folder = tempfile::tempdir().expect("a temporary folder");
     authority.issue("gateway").write(folder.path(), "gateway");
     std::fs::write(folder.path().join("ca.pem"), &authority.pem).expect("writable");
     std::fs::write(folder.path().join("token"), "a-token-of-the-collectors\n").expect("writable");
+    std::fs::write(folder.path().join("headers"), "# of the collector's\nx-api-key: a:key\nx-tenant: signs\n")
+        .expect("writable");
     let collector = Collector::behind(authority.server(&authority.issue("localhost"))).await;
     let digits = Model::squeezed_digits(shared);
     let tracing = format!(
-        "[tracing]\nendpoint = \"https://localhost:{}\"\ntoken_file = \"token\"\n[tracing.tls]\nca = \"ca.pem\"\n\
-         certificate = \"gateway.pem\"\nkey = \"gateway.key\"\n",
+        "[tracing]\nendpoint = \"https://localhost:{}\"\ntoken_file = \"token\"\nheaders_file = \"headers\"\n\
+         [tracing.tls]\nca = \"ca.pem\"\ncertificate = \"gateway.pem\"\nkey = \"gateway.key\"\n",
         collector.address.port()
     );
     let path = folder.path().join("portcullis.toml");
@@ -408,7 +410,10 @@ async fn the_collector_is_shown_a_token_and_believed_by_its_certificate() {
     let (benign, _) = digits.pictures();
     gateway.call(Call::infer(&digits.request(&benign[..1])).with("traceparent", &traceparent(true))).await;
     collector.trace(TRACE, 2).await;
-    assert!(collector.tokens().iter().all(|token| token == "Bearer a-token-of-the-collectors"));
+    let shown = [("authorization", "Bearer a-token-of-the-collectors"), ("x-api-key", "a:key"), ("x-tenant", "signs")];
+    for (header, expected) in shown {
+        assert!(collector.shown(header).iter().all(|value| value == expected), "{header}");
+    }
 }
 
 #[tokio::test]

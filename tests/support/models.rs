@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use portcullis::config::Config;
+use portcullis::config::{Batching, Config};
 use portcullis::data::{Dataset, Sample};
 use portcullis::model::{Classifier, Runtime, Workers};
 use portcullis::profile::{Known, Lineup, Loader};
@@ -17,7 +17,12 @@ pub fn line_up(example: &str) -> (Lineup, Loader) {
     let config = config.expect("a sound configuration");
     let model = config.models.first().expect("a model");
     let workers = Arc::new(Workers::start(2, 64).expect("threads"));
-    let loader = Loader { runtime: Runtime::load(None).expect("ONNX Runtime"), workers, intra_threads: 1 };
+    let loader = Loader {
+        runtime: Runtime::load(None).expect("ONNX Runtime"),
+        workers,
+        intra_threads: 1,
+        batching: Batching::ALONE,
+    };
     let lineup = loader.line_up(model, Known::default()).expect("models that fit together");
     lineup.profile(&model.profile.value).expect("a profile that belongs to the models");
     (lineup, loader)

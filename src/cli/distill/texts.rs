@@ -115,7 +115,7 @@ fn check(
     teacher: &Classifier,
     loader: &Loader,
 ) -> Result<Check> {
-    let Loader { runtime, workers, intra_threads } = loader;
+    let Loader { runtime, workers, intra_threads, .. } = loader;
     let model = OnnxModel::from_bytes(runtime, Path::new(FILE), bytes, workers.count(), *intra_threads)?;
     let file = Classifier::new(model.into(), workers.clone(), teacher.input().clone(), teacher.output().clone());
     let mut check = Check { messages: validation.len(), alike: 0, difference: 0.0 };

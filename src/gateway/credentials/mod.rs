@@ -17,7 +17,7 @@ pub(crate) use pem::subject;
 pub(crate) use sessions::Sessions;
 pub(crate) use tls::{H2, HTTP_1, client, server_name};
 pub use tokens::tokens_in;
-pub(crate) use tokens::{Tokens, bearer};
+pub(crate) use tokens::{Tokens, bearer, headers};
 
 use super::lifecycle::serving::Current;
 use crate::config::{Config, Mistake};

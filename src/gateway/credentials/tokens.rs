@@ -1,8 +1,8 @@
-//! Bearer tokens of operators.
+//! Bearer tokens of operators, and what the gateway shows to others.
 
 use std::path::PathBuf;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -30,6 +30,22 @@ pub(crate) fn bearer(role: &'static str, file: Located<PathBuf>) -> Result<Kept<
         credentials.set_sensitive(true);
         Ok(credentials)
     })
+}
+
+/// The headers in a file that a server is shown, one `name: value` a line; `role` is what they are for.
+pub(crate) fn headers(role: &'static str, file: Located<PathBuf>) -> Result<Kept<HeaderMap>, Mistake> {
+    Kept::new(role, vec![file], |contents| {
+        let text = String::from_utf8_lossy(&contents[0]);
+        let headers = tokens_in(&text).map(header_of).collect::<Option<HeaderMap>>();
+        headers.ok_or_else(|| Flaw(0, "holds a line that is no header: write each as `name: value`".to_owned()))
+    })
+}
+
+fn header_of(line: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_once(':')?;
+    let mut value = HeaderValue::try_from(value.trim()).ok()?;
+    value.set_sensitive(true);
+    Some((name.trim().parse().ok()?, value))
 }
 
 /// The tokens in a file: its lines that are neither empty nor a remark.
@@ -89,6 +105,15 @@ mod tests {
             assert!(!admits(&tokens, wrong), "{wrong}");
         }
         assert!(!tokens.admit(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn headers_are_a_name_and_a_value_and_are_never_printed() {
+        let (name, value) = header_of("X-Api-Key: a:b").unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap(), value.is_sensitive()), ("x-api-key", "a:b", true));
+        for wrong in ["x-api-key", ": a", "x api: a", "x-api-key: \u{7f}"] {
+            assert!(header_of(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

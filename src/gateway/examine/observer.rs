@@ -17,7 +17,7 @@ pub enum OfflineTeacher {
     /// A model in this process.
     Local(Classifier),
     /// The upstream; requests run on the given runtime.
-    Upstream(UpstreamTeacher, Handle),
+    Upstream(Box<UpstreamTeacher>, Handle),
 }
 
 /// Observes items one after the other, several at a time.

@@ -13,7 +13,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 
 use crate::config::{Mistake, Tracing};
-use crate::gateway::credentials::{Kept, Refresh, bearer};
+use crate::gateway::credentials::{Kept, Refresh, bearer, headers};
 use crate::gateway::upstream::{Channel, Peer};
 use crate::telemetry::{Batch, Delivery, FallibleSink, Spans, spans_delivered};
 
@@ -37,6 +37,7 @@ const PASSING: [Code; 8] = [
 pub(super) struct Collector {
     channel: Channel,
     token: Option<Arc<Kept<HeaderValue>>>,
+    headers: Option<Arc<Kept<HeaderMap>>>,
     timeout: Duration,
     sink: FallibleSink,
 }
@@ -45,11 +46,17 @@ impl Collector {
     /// A client of the collector that `config` tells of.
     ///
     /// # Errors
-    /// When a file of its TLS or token is not what it should be.
+    /// When a file of its TLS, token or headers is not what it should be.
     pub(super) fn new(config: &Tracing) -> Result<Self, Mistake> {
         Ok(Self {
             channel: Channel::http_2(&config.endpoint, Peer::Tracing)?,
             token: config.token_file.clone().map(|file| bearer("tracing_token", file)).transpose()?.map(Arc::new),
+            headers: config
+                .headers_file
+                .clone()
+                .map(|file| headers("tracing_headers", file))
+                .transpose()?
+                .map(Arc::new),
             timeout: config.timeout,
             sink: FallibleSink::of_spans("traces", "traces do not arrive", "traces arrive again"),
         })
@@ -57,7 +64,8 @@ impl Collector {
 
     pub(super) fn credentials(&self) -> impl Iterator<Item = Arc<dyn Refresh>> {
         let token = self.token.clone().map(|kept| kept as Arc<dyn Refresh>);
-        self.channel.credentials().into_iter().chain(token)
+        let headers = self.headers.clone().map(|kept| kept as Arc<dyn Refresh>);
+        self.channel.credentials().into_iter().chain(token).chain(headers)
     }
 
     /// Sends what comes; from `ending` on, what is there already.
@@ -101,8 +109,12 @@ impl Collector {
 
     /// Sends a batch once; how many spans of it the collector rejects for good.
     async fn send(&self, request: ExportTraceServiceRequest) -> Result<usize, Status> {
-        let token = self.token.as_ref().map(|token| (AUTHORIZATION, token.current().as_ref().clone()));
-        let metadata = MetadataMap::from_headers(HeaderMap::from_iter(token));
+        let mut headers =
+            self.headers.as_ref().map_or_else(HeaderMap::new, |headers| headers.current().as_ref().clone());
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.current().as_ref().clone());
+        }
+        let metadata = MetadataMap::from_headers(headers);
         let request = Request::from_parts(metadata, Extensions::new(), request);
         let answer = TraceServiceClient::new(self.channel.clone()).export(request).await?.into_inner();
         let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::eventually;
@@ -64,7 +65,7 @@ pub struct Collector {
 
 struct State {
     spans: Mutex<Vec<Span>>,
-    tokens: Mutex<Vec<String>>,
+    shown: Mutex<Vec<MetadataMap>>,
     held: watch::Sender<bool>,
 }
 
@@ -82,7 +83,7 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state =
-            Arc::new(State { spans: Mutex::default(), tokens: Mutex::default(), held: watch::Sender::new(false) });
+            Arc::new(State { spans: Mutex::default(), shown: Mutex::default(), held: watch::Sender::new(false) });
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -110,9 +111,11 @@ impl Collector {
         self.state.spans.lock().expect("unpoisoned").clone()
     }
 
-    /// What the gateway showed in `authorization` with each batch.
-    pub fn tokens(&self) -> Vec<String> {
-        self.state.tokens.lock().expect("unpoisoned").clone()
+    /// What the gateway showed in this header with each batch.
+    pub fn shown(&self, header: &str) -> Vec<String> {
+        let text =
+            |metadata: &MetadataMap| metadata.get(header).map_or("", |value| value.to_str().expect("ASCII")).to_owned();
+        self.state.shown.lock().expect("unpoisoned").iter().map(text).collect()
     }
 
     /// The spans of a trace, once there are as many.
@@ -153,8 +156,7 @@ impl TraceService for State {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         // The sender lives as long as this.
         let _ = self.held.subscribe().wait_for(|held| !held).await;
-        let token = request.metadata().get("authorization").map_or("", |token| token.to_str().expect("ASCII"));
-        self.tokens.lock().expect("unpoisoned").push(token.to_owned());
+        self.shown.lock().expect("unpoisoned").push(request.metadata().clone());
         for resource_spans in request.into_inner().resource_spans {
             let resource = attributes(resource_spans.resource.expect("a resource").attributes);
             let spans = resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans);
