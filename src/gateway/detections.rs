@@ -128,13 +128,13 @@ impl Decided {
 
 /// What was examined, a text with its squeezed copies as far as there is `room` for them, in bytes of text.
 pub(crate) fn input(model: &GuardedModel, examined: &Examined, room: &mut usize) -> Option<Input> {
-    match examined.specimen.item.as_ref()? {
-        Item::Picture(picture) => Some(Input::Picture(picture.clone())),
-        Item::Text(text) => {
-            let copies = copies(model, examined, text, room);
-            Some(Input::Text(Arc::new(Message { text: text.clone(), copies })))
-        }
+    let item = examined.specimen.item.as_ref()?;
+    if let Some(picture) = item.picture() {
+        return Some(Input::Picture(picture.clone()));
     }
+    let text = item.text()?;
+    let copies = copies(model, examined, text, room);
+    Some(Input::Text(Arc::new(Message { text: text.clone(), copies })))
 }
 
 /// The copies of a text that were predicted, made once more: the request path keeps none.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
+use super::tokenizer::TokenizerError;
 use super::workers::{JobError, Pending, WorkerId, Workers};
 use crate::tensor::{Item, Kind, PictureError, TensorError};
 
@@ -30,6 +31,9 @@ pub enum PredictError {
     /// The encoded item is no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+    /// The text has no tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The model looks at something else.
     #[error("the model takes {expected}, not {actual}")]
     Kind {
@@ -151,12 +155,13 @@ impl Classifier {
     }
 
     fn run_unnoted(&self, worker: WorkerId, item: &Item) -> Result<Distribution, PredictError> {
-        let tensor = match (&self.input, item) {
-            (InputSpec::Picture(spec), Item::Picture(picture)) => spec.batch([spec.fit(picture)?.as_ref()])?,
-            (InputSpec::Text(spec), Item::Text(text)) => spec.batch([Bytes::copy_from_slice(text.as_bytes())])?,
-            (input, item) => return Err(PredictError::Kind { expected: input.kind(), actual: item.kind() }),
+        let tensors = match (&self.input, item.picture(), item.text()) {
+            (InputSpec::Picture(spec), Some(picture), _) => vec![spec.batch([spec.fit(picture)?.as_ref()])?],
+            (InputSpec::Text(spec), _, Some(text)) => vec![spec.batch([Bytes::copy_from_slice(text.as_bytes())])?],
+            (InputSpec::Tokens(spec), _, Some(_)) => spec.batch(&[&spec.tokens(item)?])?,
+            (input, ..) => return Err(PredictError::Kind { expected: input.kind(), actual: item.kind() }),
         };
-        let outputs = self.model.run(worker, &[tensor], std::slice::from_ref(&self.output.name))?;
+        let outputs = self.model.run(worker, &tensors, std::slice::from_ref(&self.output.name))?;
         let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
         let expected = self.output.classes;
         let none = || DistributionError::Classes { expected, items: 1, actual: scores.len() };

@@ -112,6 +112,7 @@ impl From<&Item> for InputId {
         match item {
             Item::Picture(picture) => Self::from(picture.as_ref()),
             Item::Text(text) => Self::from(text.as_ref()),
+            Item::Tokens(sent) => Self::from(sent.text.as_ref()),
         }
     }
 }

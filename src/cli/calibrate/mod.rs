@@ -115,8 +115,10 @@ fn fit(
     let bench = Bench { config, model, loader, teacher, arguments };
     let observations = match lineup.identity.input.clone() {
         InputSpec::Picture(input) => pictures::observe(&bench, lineup, &input, classifier.as_ref(), squeezing)?,
-        InputSpec::Text(_) if squeezing.is_some() => bail!("--auto chooses among squeezers of pictures only"),
-        InputSpec::Text(_) => texts::observe(&bench, lineup)?,
+        InputSpec::Text(_) | InputSpec::Tokens(_) if squeezing.is_some() => {
+            bail!("--auto chooses among squeezers of pictures only")
+        }
+        InputSpec::Text(_) | InputSpec::Tokens(_) => texts::observe(&bench, lineup)?,
     };
     let Observations { lineup, observed, set_aside, vocabulary, choice } = observations;
     let (seen, rows, left_out) = scored(&lineup.panel, observed);
