@@ -11,7 +11,6 @@ use crate::evidence::{
 };
 use crate::model::Distribution;
 use crate::telemetry::{self, Delivery, Outcome};
-use crate::tensor::Item;
 
 /// What may wait until it is made a record, in bytes: the oldest are lost beyond.
 const BACKLOG: usize = 64 << 20;

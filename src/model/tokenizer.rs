@@ -80,9 +80,22 @@ impl Tokenizer {
     pub fn load(path: &Path, length: Option<usize>, most: Option<usize>) -> Result<Self, TokenizerError> {
         let bytes = std::fs::read(path)
             .map_err(|error| TokenizerError::Read { path: path.to_owned(), problem: error.to_string() })?;
+        Self::from_bytes(path, &bytes, length, most)
+    }
+
+    /// As [`Tokenizer::load`], from a file's content; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// When it is no tokenizer.
+    pub fn from_bytes(
+        path: &Path,
+        bytes: &[u8],
+        length: Option<usize>,
+        most: Option<usize>,
+    ) -> Result<Self, TokenizerError> {
         let invalid =
             |error: tokenizers::Error| TokenizerError::Invalid { path: path.to_owned(), problem: error.to_string() };
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(&bytes).map_err(invalid)?;
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(invalid)?;
         let truncation = tokenizer.get_truncation().cloned();
         let most = most.or_else(|| truncation.as_ref().map(|said| said.max_length)).or(length).unwrap_or(MOST);
         let most = most.min(length.unwrap_or(most)).max(1);
@@ -95,7 +108,7 @@ impl Tokenizer {
         }
         let lengths = tokenizer.get_vocab(true).into_iter().map(|(token, id)| (id, token.len())).collect();
         let loaded = Loaded { frame: frame(&tokenizer), tokenizer, lengths, padding };
-        Ok(Self { sha256: hex::encode(Sha256::digest(&bytes)), most, loaded: Some(Arc::new(loaded)) })
+        Ok(Self { sha256: hex::encode(Sha256::digest(bytes)), most, loaded: Some(Arc::new(loaded)) })
     }
 
     /// SHA-256 of the file, in hexadecimal.
@@ -143,7 +156,8 @@ impl Tokenizer {
     /// When an id stands for no token.
     pub fn measure(&self, ids: &[i64]) -> Result<usize, TokenizerError> {
         let lengths = &self.loaded()?.lengths;
-        let length = |&id: &i64| u32::try_from(id).ok().and_then(|id| lengths.get(&id)).ok_or(TokenizerError::Unknown(id));
+        let length =
+            |&id: &i64| u32::try_from(id).ok().and_then(|id| lengths.get(&id)).ok_or(TokenizerError::Unknown(id));
         ids.iter().map(length).sum()
     }
 

@@ -44,8 +44,9 @@ impl ViewError {
             Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
             Self::Missing(_) => Reason::InputMissing,
             Self::Elsewhere(_) => Reason::SharedMemory,
-            Self::TooMany(..)
-            | Self::Contract(ContractError::TextTooLong { .. } | ContractError::TooMany { .. }) => Reason::TooLarge,
+            Self::TooMany(..) | Self::Contract(ContractError::TextTooLong { .. } | ContractError::TooMany { .. }) => {
+                Reason::TooLarge
+            }
             Self::Contract(ContractError::Text { .. }) => Reason::Text,
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
@@ -167,7 +168,9 @@ pub(crate) fn sent_in(
             Ok(texts.into_iter().map(item).collect())
         }
         (InputSpec::Tokens(_), Elements::Bytes(texts)) => {
-            let item = |text: Bytes| Ok(Sent::Item(Item::Text(decode_text(&name, &text, longest)?), Some(Origin::Element(text))));
+            let item = |text: Bytes| {
+                Ok(Sent::Item(Item::Text(decode_text(&name, &text, longest)?), Some(Origin::Element(text))))
+            };
             Ok(texts.into_iter().map(item).collect())
         }
         (InputSpec::Tokens(spec), elements) => {

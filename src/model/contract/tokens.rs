@@ -66,7 +66,12 @@ impl TokenSpec {
     ///
     /// # Errors
     /// When a tensor has another shape than that of ids, or another type.
-    pub fn rows(&self, ids: &Tensor, mask: Option<&Tensor>, types: Option<&Tensor>) -> Result<Vec<Tokens>, ContractError> {
+    pub fn rows(
+        &self,
+        ids: &Tensor,
+        mask: Option<&Tensor>,
+        types: Option<&Tensor>,
+    ) -> Result<Vec<Tokens>, ContractError> {
         let [_, length] = ids.shape[..] else {
             let problem = format!("shape {:?}, not [N, length]", ids.shape);
             return Err(ContractError::Tokens { name: ids.name.clone(), problem });

@@ -17,7 +17,8 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
         section.wrong(Some(at), message);
     }
     if let Some(tokens) = configured.tokens.as_ref().filter(|tokens| !tokens.is_inherited) {
-        let message = format!("input '{}' is BYTES, which are text: input.tokens is for a model that takes tokens", port.name);
+        let message =
+            format!("input '{}' is BYTES, which are text: input.tokens is for a model that takes tokens", port.name);
         section.wrong(Some(&tokens.at), message);
     }
     let in_rows = match port.shape[..] {

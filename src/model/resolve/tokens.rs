@@ -36,6 +36,9 @@ pub(super) fn resolve(
     if let Some(datatype) = configured.datatype.as_ref().filter(|datatype| datatype.value != port.datatype) {
         section.wrong(Some(&datatype.at), format!("the model's input is {}, not {}", port.datatype, datatype.value));
     }
+    if let Some(encoded) = &configured.encoded {
+        section.wrong(Some(&encoded.at), "input.encoded is for pictures, and input.tokens for text".into());
+    }
     let alike = |other: &&Port| (other.datatype, &other.shape) == (port.datatype, &port.shape);
     for other in [mask, types].into_iter().flatten().filter(|other| !alike(other)) {
         section.wrong(None, format!("input '{}' has another shape or type than '{}'", other.name, port.name));
