@@ -55,7 +55,7 @@ fn filter(name: &str) -> (Classifier, TokenSpec) {
 /// A server that takes texts and makes tokens of them itself.
 async fn server_of_texts() -> Upstream {
     let (classifier, _) = filter("wordpiece");
-    let read = |text: &Bytes| {
+    let read = move |text: &Bytes| {
         let spec = TextSpec { name: "text".into(), in_rows: true };
         let text = spec.decode(text, usize::MAX).expect("a text");
         // Waiting is for threads of one's own.
@@ -72,7 +72,7 @@ async fn server_of_texts() -> Upstream {
             datatype: "FP32".into(),
             shape: vec![texts.len() as i64, 2],
             contents: Some(InferTensorContents {
-                fp32_contents: texts.iter().flat_map(read).collect(),
+                fp32_contents: texts.iter().flat_map(&read).collect(),
                 ..Default::default()
             }),
             ..Default::default()
