@@ -8,7 +8,7 @@ mod selection;
 mod statistics;
 
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
-pub use candidates::CANDIDATES;
+pub use candidates::{CANDIDATES, TEXT_CANDIDATES};
 pub use interval::clopper_pearson;
 pub use lineup::{Known, Lineup, Loader};
 pub use selection::{CandidateScores, LEAST_GAIN, Power, SELECTION_RATE, Selection, Verdict, select};
