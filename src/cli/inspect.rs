@@ -132,7 +132,9 @@ fn here(common: &Common, arguments: &Arguments, subjects: &[Subject]) -> Result<
         lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     let threshold = profile.rate(&model.profile.value, model.fpr)?.threshold;
     let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
-    let items = subjects.iter().map(|subject| subject.item(&lineup.identity.input)).collect::<Result<Vec<Item>>>()?;
+    let input = &lineup.identity.input;
+    let items =
+        subjects.iter().map(|subject| Ok(input.as_sent(subject.item(input)?))).collect::<Result<Vec<Item>>>()?;
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
     let observed = watcher.observe("inspecting", items.len(), items.iter().cloned().map(Ok))?;
     observed
