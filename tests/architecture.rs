@@ -25,10 +25,11 @@ const ONLINE: &[&str] = &["gateway"];
 const OFFLINE: &[&str] = &["train", "ngram", "attack", "report"];
 
 /// Crates, each with its family (`hyper`, `hyper_util`), that only these modules may name.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 9] = [
     ("tonic", &["gateway", "proto"]),
     ("hyper", &["gateway"]),
     ("ort", &["model"]),
+    ("tokenizers", &["model"]),
     ("burn", &["train"]),
     ("clap", &["main", "cli"]),
     ("anyhow", &["main", "cli"]),

@@ -1,4 +1,4 @@
-//! Squeezers that are chosen for the signs: explained, within the budget, and with a profile that belongs to them.
+//! Squeezers that are chosen for the signs and for messages: explained, within the budget, and with a profile that belongs to them.
 #![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+const TOKENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tokens");
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples/signs.toml");
 /// Signs that nothing was trained or calibrated on.
 const SIGNS: &str = "signs:78:300";
@@ -25,12 +26,17 @@ impl Desk {
 
     /// Exit code, standard output, standard error.
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.run_with(CONFIG, arguments)
+    }
+
+    /// As [`Desk::run`], with another configuration than that of the signs.
+    fn run_with(&self, config: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         let settings = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PORTCULLIS_"));
         settings.for_each(|name| {
             command.env_remove(name);
         });
-        let ended = command.args(["--config", CONFIG]).args(arguments).current_dir(self.0.path()).output();
+        let ended = command.args(["--config", config]).args(arguments).current_dir(self.0.path()).output();
         let ended = ended.expect("it starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         (ended.status.code(), text(ended.stdout), text(ended.stderr))
@@ -156,4 +162,63 @@ fn what_can_not_be_chosen_for_is_refused() {
     let two = detectors(&[squeezing("one"), squeezing("two")].join(", "));
     desk.refuses(1, &["--auto", "--set", &two], &["model 'signs' has several feature_squeezing"]);
     assert!(!desk.0.path().join("chosen.json").exists());
+}
+
+/// A filter of messages with its configuration, ham to calibrate on, and other messages that tell the words.
+fn filter(desk: &Desk) -> [String; 3] {
+    let all = std::fs::read_to_string(format!("{TOKENS}/messages.tsv")).expect("messages");
+    let lines: Vec<&str> = all.lines().collect();
+    let (known, fresh) = lines.split_at(lines.len() / 4);
+    let ham: Vec<&str> = fresh.iter().copied().filter(|line| line.starts_with("ham")).collect();
+    let config = format!(
+        "[upstream]\nembedded = true\n[[models]]\nname = \"spam\"\npath = \"{TOKENS}/wordpiece.onnx\"\n\
+         profile = \"none.json\"\nfpr = 0.05\n[models.input.tokens]\ntokenizer = \"{TOKENS}/wordpiece.json\"\n\
+         [[models.detectors]]\nkind = \"feature_squeezing\"\nsqueezers = [\"nfkc\"]\nhidden = 1\n"
+    );
+    let write = |name: &str, text: String| {
+        let path = desk.0.path().join(name);
+        std::fs::write(&path, text).expect("writable");
+        path.display().to_string()
+    };
+    [write("spam.toml", config), write("ham.tsv", ham.join("\n")), write("known.tsv", known.join("\n"))]
+}
+
+#[test]
+fn squeezers_of_text_are_chosen_by_attacks_that_hide_what_is_to_be_found() {
+    let desk = Desk::new();
+    let [config, ham, known] = &filter(&desk);
+    let profile = desk.profile();
+    let given = ["calibrate", "--auto", "--data", ham, "--words", known, "--fpr", "0.05", "--out", &profile];
+    let choose = |more: &[&str]| {
+        let (code, stdout, stderr) = desk.run_with(config, &[&given, more].concat());
+        assert_eq!(code, Some(0), "{stderr}");
+        stdout
+    };
+    let said = choose(&[]);
+    for words in ["homoglyphs (", "leet (", "ms/message", "chosen in round 1: adds ", "benign messages", "a message\n"]
+    {
+        assert!(said.contains(words), "'{words}' is not in {said}");
+    }
+    let squeezers = said.lines().find_map(|line| line.strip_prefix("squeezers = ")).expect("a line to configure");
+    let profile = format!("models.spam.profile={profile}");
+    let squeezers = format!("models.spam.detectors.0.squeezers={squeezers}");
+    let (code, _, stderr) = desk.run_with(config, &["config", "check", "--set", &profile, "--set", &squeezers]);
+    assert_eq!(code, Some(0), "{stderr}");
+
+    let summary: Value = serde_json::from_str(&choose(&["--json"])).expect("JSON");
+    let auto = &summary["auto"];
+    assert!((1..=3).contains(&list(&auto["squeezers"]).len()), "{auto}");
+    assert!(number(&auto["seeds"]) >= 10.0 && number(&auto["seeds"]) <= 64.0, "{auto}");
+    assert!(number(&auto["chosen_find"]["mean"]) > number(&auto["configured_find"]["mean"]) + 0.2, "{auto}");
+    let again: Value = serde_json::from_str(&choose(&["--json"])).expect("JSON");
+    assert_eq!(untimed(again), untimed(summary));
+}
+
+#[test]
+fn texts_are_not_chosen_for_without_messages_to_hide() {
+    let desk = Desk::new();
+    let [config, ham, _] = &filter(&desk);
+    let (code, _, stderr) = desk.run_with(config, &["calibrate", "--auto", "--data", ham, "--words", ham]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("messages as they are labelled: too few to attack"), "{stderr}");
 }

@@ -120,6 +120,7 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0", "models"),
         ("models.0.input", "models.input"),
         ("models.0.input.encoded", "models.input.encoded"),
+        ("models.0.input.tokens", "models.input.tokens"),
         ("models.0.output", "models.output"),
         ("models.0.students.0", "models.students"),
         ("models.0.students.0.input", "models.input"),
@@ -131,8 +132,20 @@ fn the_annotated_example_documents_exactly_the_keys_that_the_reader_knows() {
         ("models.0.detectors.3", "models.detectors"),
         ("models.0.cascade", "models.cascade"),
     ];
-    let tables =
-        ["tls", "page", "file", "http", "input", "encoded", "output", "students", "sentinels", "detectors", "cascade"];
+    let tables = [
+        "tls",
+        "page",
+        "file",
+        "http",
+        "input",
+        "encoded",
+        "tokens",
+        "output",
+        "students",
+        "sentinels",
+        "detectors",
+        "cascade",
+    ];
     let mut all = BTreeSet::new();
     for (place, heading) in sections {
         // A sentinel's input and output are documented with the student's.

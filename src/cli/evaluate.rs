@@ -47,7 +47,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let bench = Bench { watcher: &watcher, profile: &profile, arguments };
     let measured = match &lineup.identity.input {
         InputSpec::Picture(input) => bench.pictures(input)?,
-        InputSpec::Text(_) => bench.texts()?,
+        InputSpec::Text(_) | InputSpec::Tokens(_) => bench.texts()?,
     };
     let Measured { benign, trials, seeds_left_out } = measured;
     let assessment = Assessment::new(&profile, &benign, trials, Vec::new());

@@ -59,9 +59,9 @@ impl Subject<'_> {
     /// As the model takes it; the line end at the end of a text's file is none of the text.
     fn item(&self, input: &InputSpec) -> Result<Item> {
         match (self, input) {
-            (Self::Text(text), InputSpec::Text(_)) => Ok(Item::from((*text).to_owned())),
+            (Self::Text(text), InputSpec::Text(_) | InputSpec::Tokens(_)) => Ok(Item::from((*text).to_owned())),
             (Self::Text(_), InputSpec::Picture(_)) => bail!("the model takes pictures: give their files"),
-            (Self::File(path), InputSpec::Text(_)) => {
+            (Self::File(path), InputSpec::Text(_) | InputSpec::Tokens(_)) => {
                 let text =
                     String::from_utf8(read(path)?).with_context(|| format!("{} is not UTF-8", path.display()))?;
                 Ok(Item::from(text.trim_end_matches(['\r', '\n']).to_owned()))
@@ -132,7 +132,9 @@ fn here(common: &Common, arguments: &Arguments, subjects: &[Subject]) -> Result<
         lineup_with_profile(model, &loader).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
     let threshold = profile.rate(&model.profile.value, model.fpr)?.threshold;
     let teacher = setup::offline_teacher(&config, model, &loader, &mut lineup, &runtime)?;
-    let items = subjects.iter().map(|subject| subject.item(&lineup.identity.input)).collect::<Result<Vec<Item>>>()?;
+    let input = &lineup.identity.input;
+    let items =
+        subjects.iter().map(|subject| Ok(input.as_sent(subject.item(input)?))).collect::<Result<Vec<Item>>>()?;
     let watcher = Watcher { panel: &lineup.panel, teacher: &teacher, workers: &loader.workers };
     let observed = watcher.observe("inspecting", items.len(), items.iter().cloned().map(Ok))?;
     observed
@@ -141,9 +143,9 @@ fn here(common: &Common, arguments: &Arguments, subjects: &[Subject]) -> Result<
         .map(|((_, observation), (subject, item))| {
             let observation = observation.with_context(|| format!("{} could not be examined", subject.name()))?;
             let inspected = judge(&lineup.panel, &profile, threshold, &observation)?;
-            Ok(match item {
-                Item::Text(text) => with_text(inspected, text, &lineup.panel),
-                Item::Picture(_) => inspected,
+            Ok(match item.text() {
+                Some(text) => with_text(inspected, text, &lineup.panel),
+                None => inspected,
             })
         })
         .collect()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use portcullis::config::{Config, ConfigError};
-use portcullis::model::Classifier;
+use portcullis::model::{Classifier, InputSpec};
 use portcullis::profile::{Known, Loader};
 
 use super::{Common, setup};
@@ -43,11 +43,14 @@ impl TeacherArguments {
         let alone = model.alone();
         let lineup = loader.line_up(&alone, Known::default()).map_err(|mistakes| setup::mistakes(&config, mistakes))?;
         let teacher = lineup.teacher.context("the teacher's ONNX file is needed: give its path, or --teacher")?;
-        let inputs = teacher.model().inputs();
+        let inputs = teacher.model().inputs().len();
+        let known = match teacher.input() {
+            InputSpec::Tokens(spec) => spec.names().count(),
+            InputSpec::Picture(_) | InputSpec::Text(_) => 1,
+        };
         ensure!(
-            inputs.len() == 1,
-            "the teacher takes {} inputs; only classifiers of one picture or text can have a second model",
-            inputs.len()
+            inputs == known,
+            "the teacher takes {inputs} inputs; only classifiers of one picture or text can have a second model"
         );
         answers(&teacher)?;
         Ok((teacher, loader))

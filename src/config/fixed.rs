@@ -61,8 +61,11 @@ impl Config {
     /// The files that it came from and that a reload reads again: itself, profiles and models.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let models = self.models.iter().flat_map(|model| {
-            let companions = model.students.iter().chain(&model.sentinels).map(|companion| &companion.path);
-            model.path.iter().chain([&model.profile]).chain(&model.classes).chain(companions)
+            let companions: Vec<_> = model.students.iter().chain(&model.sentinels).collect();
+            let inputs = std::iter::once(&model.input).chain(companions.iter().map(|companion| &companion.input));
+            let tokenizers = inputs.filter_map(|input| Some(&input.tokens.as_ref()?.tokenizer)).collect::<Vec<_>>();
+            let companions = companions.into_iter().map(|companion| &companion.path);
+            model.path.iter().chain([&model.profile]).chain(&model.classes).chain(companions).chain(tokenizers)
         });
         self.path.as_deref().into_iter().chain(models.map(|path| path.value.as_path()))
     }

@@ -13,6 +13,7 @@ mod mistake;
 mod read;
 mod reference;
 mod section;
+mod tokens;
 mod tracing;
 mod transport;
 mod tree;
@@ -28,7 +29,7 @@ pub use tracing::Tracing;
 pub use transport::{ClientTls, Identity, Listen, ServerTls};
 pub use types::{
     Admin, Batching, CascadeConfig, Companion, Config, DetectorConfig, DetectorKind, EncodedInput, GuardedModel, Input,
-    Measure, OnUndecided, Output, Page, Policy, Predictions, Server, Upstream, Workers,
+    Measure, OnUndecided, Output, Page, Policy, Predictions, Server, TokenInput, Upstream, Workers,
 };
 
 use std::collections::HashMap;

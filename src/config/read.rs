@@ -12,12 +12,13 @@ use super::encoded::encoded;
 use super::evidence;
 use super::mistake::{Located, Location, Mistake};
 use super::section::Section;
+use super::tokens::tokens;
 use super::tracing;
 use super::transport;
 use super::tree::Node;
 use super::types::{
     Batching, Companion, Config, DetectorConfig, DetectorKind, GuardedModel, Input, OnUndecided, Output, Policy,
-    Predictions, Server, Upstream, Workers,
+    Predictions, Server, TokenInput, Upstream, Workers,
 };
 use super::value::{BlockStatus, Pause, Size};
 
@@ -132,10 +133,14 @@ fn model(mut section: Section<'_>, folder: &Path, embedded: bool) -> Option<Guar
     let block_status = section.or("block_status", BlockStatus(7)).0;
     let time_budget = section.or("time_budget", Duration::from_secs(1));
     let version = section.optional::<String>("version").map(|version| version.value);
-    let input = input(section.section("input"));
+    let input = input(section.section("input"), folder);
     if let Some(encoded) = input.encoded.as_ref().filter(|_| embedded) {
         let problem = "is for a server that decodes pictures itself: the embedded upstream takes pixels";
         section.wrong(encoded.at.clone(), "input.encoded", problem);
+    }
+    if let Some(text) = input.tokens.as_ref().and_then(|tokens| tokens.text.as_ref()).filter(|_| embedded) {
+        let problem = "is for a server that makes tokens itself: the embedded upstream takes tokens";
+        section.wrong(text.at.clone(), "input.tokens.text", problem);
     }
     let output = output(section.section("output"));
     let students = section.sections("students", |section| companion(section, folder, &input));
@@ -221,7 +226,7 @@ fn predictions(
     }
 }
 
-fn input(mut section: Section<'_>) -> Input {
+fn input(mut section: Section<'_>, folder: &Path) -> Input {
     let mut side = |key| {
         section.optional::<usize>(key).filter(|side| {
             if side.value == 0 {
@@ -252,6 +257,9 @@ fn input(mut section: Section<'_>) -> Input {
     let has_encoded = section.has("encoded");
     let own = section.section("encoded");
     let encoded = has_encoded.then(|| encoded(own)).flatten();
+    let has_tokens = section.has("tokens");
+    let own = section.section("tokens");
+    let tokens = has_tokens.then(|| tokens(own, folder)).flatten();
     let input = Input {
         name: section.optional("name"),
         datatype: section.optional("datatype"),
@@ -265,6 +273,7 @@ fn input(mut section: Section<'_>) -> Input {
         mean: section.optional("mean"),
         std,
         encoded,
+        tokens,
         at: section.at.clone(),
     };
     section.end();
@@ -285,14 +294,22 @@ fn companion(mut section: Section<'_>, folder: &Path, teacher: &Input) -> Option
         section.wrong(section.at.clone(), "path", "is missing: its ONNX file");
     }
     let has_input = section.has("input");
-    let own = input(section.section("input"));
+    let own = input(section.section("input"), folder);
     if let Some(encoded) = &own.encoded {
         let problem = "belongs to the guarded model: its pictures are decoded once, for all";
         section.wrong(encoded.at.clone(), "input.encoded", problem);
     }
+    if let Some(text) = own.tokens.as_ref().and_then(|tokens| tokens.text.as_ref()) {
+        let problem = "belongs to the guarded model: only that is asked by clients";
+        section.wrong(text.at.clone(), "input.tokens.text", problem);
+    }
     let output = output(section.section("output"));
     section.end();
-    let input = if has_input { own } else { Input { name: None, encoded: None, ..teacher.clone() } };
+    let inherited = || {
+        let tokens = teacher.tokens.clone().map(|tokens| TokenInput { text: None, is_inherited: true, ..tokens });
+        Input { name: None, encoded: None, tokens, ..teacher.clone() }
+    };
+    let input = if has_input { own } else { inherited() };
     Some(Companion { name: name?, path: path?.ok()?, input, output })
 }
 

@@ -236,7 +236,7 @@ impl GuardedModel {
     }
 }
 
-/// An input, as far as it is configured; the model tells the rest. All but its name is for pictures.
+/// An input, as far as it is configured; the model tells the rest. All but its name and its tokens is for pictures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Input {
     /// Name of the tensor.
@@ -263,6 +263,8 @@ pub struct Input {
     pub std: Option<Located<Vec<f32>>>,
     /// What the server does with encoded pictures, where clients send such.
     pub encoded: Option<EncodedInput>,
+    /// By which tokenizer the model takes text, if it takes tokens.
+    pub tokens: Option<TokenInput>,
     /// Where the section is.
     pub at: Location,
 }
@@ -274,6 +276,21 @@ pub struct EncodedInput {
     pub name: Option<Located<String>>,
     /// What the server does with a decoded picture.
     pub preparation: Preparation,
+    /// Where the section is.
+    pub at: Location,
+}
+
+/// Tokens of texts, which a model takes in the place of strings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenInput {
+    /// The tokenizer's file.
+    pub tokenizer: Located<PathBuf>,
+    /// Name of the tensor of strings that clients send; they send tokens if not given.
+    pub text: Option<Located<String>>,
+    /// Tokens that the server reads of a text at most.
+    pub max_length: Option<Located<usize>>,
+    /// Whether it is the guarded model's, and meant for a second model only if that takes tokens.
+    pub is_inherited: bool,
     /// Where the section is.
     pub at: Location,
 }

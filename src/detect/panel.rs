@@ -285,7 +285,7 @@ impl Panel {
         let copies = self.squeezers_of(part).iter().map(copying);
         match item {
             Item::Picture(_) => Copies::Apart(copies.map(|copy| teacher.predict(deadline, copy)).collect()),
-            Item::Text(_) => Copies::Together(teacher.predict_all(deadline, copies.collect())),
+            Item::Text(_) | Item::Tokens(_) => Copies::Together(teacher.predict_all(deadline, copies.collect())),
         }
     }
 
@@ -298,7 +298,7 @@ impl Panel {
         let copies = self.squeezers.iter().map(copying);
         let squeezed = match item {
             Item::Picture(_) => Copies::Apart(copies.map(|copy| teacher.predict_waiting(copy)).collect()),
-            Item::Text(_) => Copies::Together(teacher.predict_all_waiting(copies.collect())),
+            Item::Text(_) | Item::Tokens(_) => Copies::Together(teacher.predict_all_waiting(copies.collect())),
         };
         Underway { original: predict_waiting(teacher, item), squeezed, companions: self.begin_companions(item) }
     }

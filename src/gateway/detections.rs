@@ -11,7 +11,6 @@ use crate::evidence::{
 };
 use crate::model::Distribution;
 use crate::telemetry::{self, Delivery, Outcome};
-use crate::tensor::Item;
 
 /// What may wait until it is made a record, in bytes: the oldest are lost beyond.
 const BACKLOG: usize = 64 << 20;
@@ -128,13 +127,13 @@ impl Decided {
 
 /// What was examined, a text with its squeezed copies as far as there is `room` for them, in bytes of text.
 pub(crate) fn input(model: &GuardedModel, examined: &Examined, room: &mut usize) -> Option<Input> {
-    match examined.specimen.item.as_ref()? {
-        Item::Picture(picture) => Some(Input::Picture(picture.clone())),
-        Item::Text(text) => {
-            let copies = copies(model, examined, text, room);
-            Some(Input::Text(Arc::new(Message { text: text.clone(), copies })))
-        }
+    let item = examined.specimen.item.as_ref()?;
+    if let Some(picture) = item.picture() {
+        return Some(Input::Picture(picture.clone()));
     }
+    let text = item.text()?;
+    let copies = copies(model, examined, text, room);
+    Some(Input::Text(Arc::new(Message { text: text.clone(), copies })))
 }
 
 /// The copies of a text that were predicted, made once more: the request path keeps none.

@@ -50,6 +50,10 @@ pub fn items(request: &ModelInferRequest, spec: &InputSpec, most: usize) -> Vec<
     let item = |sent| match sent {
         Sent::Item(item, _) => Some(item),
         Sent::File(file) => decoded(&file, spec, most).map(Item::from),
+        Sent::Tokens(tokens, _) => match spec {
+            InputSpec::Tokens(spec) => spec.decode(tokens, most).ok(),
+            InputSpec::Picture(_) | InputSpec::Text(_) => None,
+        },
     };
     sent.filter_map(item).collect()
 }
@@ -63,7 +67,7 @@ pub fn decoded(file: &[u8], spec: &InputSpec, most: usize) -> Option<Picture> {
 pub fn packed(picture: Picture, spec: &InputSpec) -> Option<Bytes> {
     match codec::pack(picture.into(), spec).ok()? {
         Packed::Element(file) => Some(file),
-        Packed::Picture(_) => None,
+        Packed::Picture(_) | Packed::Tokens(_) => None,
     }
 }
 

@@ -33,13 +33,13 @@ impl Classifier {
         Self { predictor, workers, batches: None, noted: None }
     }
 
-    /// The same, which predicts what waits in batches, unless the model insists on another size. A prediction depends on
-    /// that size in its last bits, and not on the other items.
+    /// The same, which predicts what waits in batches, unless the model insists on another size, or items would have to be
+    /// padded to the longest of them. A prediction depends on that size in its last bits, and not on the other items.
     ///
     /// # Errors
     /// When the model takes no batches, or there is no thread for them.
     pub fn in_batches(self, batching: Batching) -> Result<Self, BatchError> {
-        if batching.size <= 1 || self.model().fixed_batch().is_some() {
+        if batching.size <= 1 || self.model().fixed_batch().is_some() || !self.input().is_of_one_size() {
             return Ok(self);
         }
         Ok(Self { batches: Some(Batches::start(self.predictor.clone(), batching)?), ..self })

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::contract::{InputSpec, OutputSpec};
 use super::distribution::{Distribution, DistributionError};
 use super::onnx_model::{ModelError, OnnxModel};
+use super::tokenizer::TokenizerError;
 use super::workers::{JobError, WorkerId};
 use crate::tensor::{Item, Kind, PictureError, Tensor, TensorError};
 
@@ -28,6 +29,9 @@ pub enum PredictError {
     /// The encoded item is no tensor of the model's.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+    /// The text has no tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The model looks at something else.
     #[error("the model takes {expected}, not {actual}")]
     Kind {
@@ -65,25 +69,33 @@ impl Predictor {
         worker: WorkerId,
         items: &[&Item],
     ) -> Result<Vec<Result<Distribution, DistributionError>>, PredictError> {
-        let outputs = self.model.run(worker, &[self.batch(items)?], std::slice::from_ref(&self.output.name))?;
+        let outputs = self.model.run(worker, &self.batch(items)?, std::slice::from_ref(&self.output.name))?;
         let scores = outputs.first().and_then(|output| output.elements.to_f32()).unwrap_or_default();
         Ok(self.output.decode(items.len(), &scores)?)
     }
 
-    fn batch<'a>(&'a self, items: &[&'a Item]) -> Result<Tensor, PredictError> {
+    fn batch<'a>(&'a self, items: &[&'a Item]) -> Result<Vec<Tensor>, PredictError> {
         let misfit = |item: &Item| PredictError::Kind { expected: self.input.kind(), actual: item.kind() };
         match &self.input {
             InputSpec::Picture(spec) => {
                 let picture = |&item: &&'a Item| Ok(spec.fit(item.picture().ok_or_else(|| misfit(item))?)?);
                 let pictures = items.iter().map(picture).collect::<Result<Vec<_>, PredictError>>()?;
-                Ok(spec.batch(pictures.iter().map(AsRef::as_ref))?)
+                Ok(vec![spec.batch(pictures.iter().map(AsRef::as_ref))?])
             }
             InputSpec::Text(spec) => {
-                let text = |&item: &&'a Item| match item {
-                    Item::Text(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
+                let text = |&item: &&'a Item| {
+                    let text = item.text().ok_or_else(|| misfit(item))?;
+                    Ok(Bytes::copy_from_slice(text.as_bytes()))
+                };
+                Ok(vec![spec.batch(items.iter().map(text).collect::<Result<Vec<_>, PredictError>>()?)?])
+            }
+            InputSpec::Tokens(spec) => {
+                let tokens = |&item: &&'a Item| match item {
+                    Item::Text(_) | Item::Tokens(_) => Ok(spec.tokens(item)?),
                     Item::Picture(_) => Err(misfit(item)),
                 };
-                Ok(spec.batch(items.iter().map(text).collect::<Result<Vec<_>, _>>()?)?)
+                let rows = items.iter().map(tokens).collect::<Result<Vec<_>, PredictError>>()?;
+                Ok(spec.batch(&rows.iter().collect::<Vec<_>>())?)
             }
         }
     }

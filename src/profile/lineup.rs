@@ -187,16 +187,17 @@ impl Signature {
     }
 
     fn remembered(ModelIdentity { input, output, .. }: &ModelIdentity) -> Self {
-        let (datatype, sides) = match input {
-            InputSpec::Picture(spec) => (spec.datatype, spec.item_shape().map(Some).to_vec()),
-            InputSpec::Text(spec) => (Datatype::Bytes, Vec::from_iter(spec.in_rows.then_some(Some(1)))),
+        let (names, datatype, sides) = match input {
+            InputSpec::Picture(spec) => (vec![spec.name.as_str()], spec.datatype, spec.item_shape().map(Some).to_vec()),
+            InputSpec::Text(spec) => {
+                (vec![spec.name.as_str()], Datatype::Bytes, Vec::from_iter(spec.in_rows.then_some(Some(1))))
+            }
+            InputSpec::Tokens(spec) => (spec.names().collect(), spec.datatype, vec![spec.length]),
         };
+        let shape: Vec<Option<usize>> = std::iter::once(None).chain(sides).collect();
+        let port = |name: &str| Port { name: name.to_owned(), datatype, shape: shape.clone() };
         Self {
-            inputs: vec![Port {
-                name: input.name().to_owned(),
-                datatype,
-                shape: std::iter::once(None).chain(sides).collect(),
-            }],
+            inputs: names.into_iter().map(port).collect(),
             outputs: vec![Port {
                 name: output.name.clone(),
                 datatype: Datatype::Fp32,

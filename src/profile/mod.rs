@@ -8,7 +8,7 @@ mod selection;
 mod statistics;
 
 pub use calibration::{CONFIDENCE, Calibration, CalibrationError, DetectorWeight, FEWEST_INPUTS, calibrate};
-pub use candidates::CANDIDATES;
+pub use candidates::{CANDIDATES, TEXT_CANDIDATES};
 pub use interval::clopper_pearson;
 pub use lineup::{Known, Lineup, Loader};
 pub use selection::{CandidateScores, LEAST_GAIN, Power, SELECTION_RATE, Selection, Verdict, select};
@@ -112,6 +112,7 @@ impl From<&Item> for InputId {
         match item {
             Item::Picture(picture) => Self::from(picture.as_ref()),
             Item::Text(text) => Self::from(text.as_ref()),
+            Item::Tokens(sent) => Self::from(sent.text.as_ref()),
         }
     }
 }

@@ -49,6 +49,8 @@ impl ItemSqueezer {
                 Cow::Borrowed(part) if part.len() == text.len() => item.clone(),
                 squeezed => Item::Text(squeezed.into()),
             },
+            // Unchanged as a text it may be other tokens than those that were sent.
+            (Self::Text(squeezer), Item::Tokens(sent)) => Item::Text(squeezer.squeeze(&sent.text).into()),
             _ => item.clone(),
         }
     }

@@ -12,6 +12,38 @@ pub enum Item {
     Picture(Arc<Picture>),
     /// A text, without NUL.
     Text(Arc<str>),
+    /// A text, without NUL, that was sent as tokens.
+    Tokens(Arc<Tokenised>),
+}
+
+/// Tokens of one text, as a model takes them; where it does not take marks or types, there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Number of each in the vocabulary.
+    pub ids: Vec<i64>,
+    /// Whether the model looks at it: 1, or 0 for padding.
+    pub mask: Vec<i64>,
+    /// Number of the part of the text that it belongs to.
+    pub types: Vec<i64>,
+}
+
+/// A text with the tokens that were sent for it, of which others may stand for the same text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokenised {
+    /// What they spell.
+    pub text: Arc<str>,
+    /// As they were sent.
+    pub tokens: Tokens,
+    /// SHA-256 of the tokenizer whose tokens they are, in hexadecimal.
+    pub tokenizer: String,
+}
+
+impl Tokens {
+    /// Memory that they take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let Self { ids, mask, types } = self;
+        [ids, mask, types].into_iter().map(|numbers| size_of_val(numbers.as_slice())).sum()
+    }
 }
 
 /// What an item can be.
@@ -28,7 +60,16 @@ impl Item {
     pub fn picture(&self) -> Option<&Arc<Picture>> {
         match self {
             Self::Picture(picture) => Some(picture),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Tokens(_) => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Picture(_) => None,
+            Self::Text(text) => Some(text),
+            Self::Tokens(tokenised) => Some(&tokenised.text),
         }
     }
 
@@ -37,6 +78,7 @@ impl Item {
         match self {
             Self::Picture(picture) => size_of_val(picture.pixels()),
             Self::Text(text) => text.len(),
+            Self::Tokens(tokenised) => tokenised.text.len() + tokenised.tokens.bytes(),
         }
     }
 
@@ -44,7 +86,7 @@ impl Item {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Picture(_) => Kind::Picture,
-            Self::Text(_) => Kind::Text,
+            Self::Text(_) | Self::Tokens(_) => Kind::Text,
         }
     }
 }

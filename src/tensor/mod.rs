@@ -14,7 +14,7 @@ pub use datatype::Datatype;
 pub use depth::Depth;
 pub use element::{Elements, Tensor, TensorError};
 pub use encoding::{Colour, Layout, OutputKind};
-pub use item::{Item, Kind};
+pub use item::{Item, Kind, Tokenised, Tokens};
 pub(crate) use picture::to_u8;
 pub use picture::{Picture, PictureError};
 pub use preparation::{Filter, Fit, Preparation};

@@ -44,6 +44,7 @@ mod streams;
 mod text;
 mod text_detections;
 mod tls;
+mod token_ids;
 mod tokens;
 mod tracing;
 mod traffic;

@@ -52,7 +52,7 @@ impl InputArguments {
         })?;
         let items = match &spec {
             InputSpec::Picture(spec) => self.pictures(data, spec)?,
-            InputSpec::Text(_) => self.texts(data)?,
+            InputSpec::Text(_) | InputSpec::Tokens(_) => self.texts(data)?,
         };
         let name = (self.model.as_str(), self.model_version.as_str());
         let requests = items.into_iter().map(|item| Prepared::of_item(name, &metadata, &spec, item));

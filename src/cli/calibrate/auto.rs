@@ -1,41 +1,38 @@
-//! `portcullis calibrate --auto`: squeezers chosen by what they find of attacks on the user's classifier and pictures.
+//! `portcullis calibrate --auto`: squeezers chosen by what they find of attacks on the user's classifier and inputs.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use portcullis::attack::WhiteBox;
+use anyhow::{Result, bail, ensure};
 use portcullis::config::{ConfigError, DetectorConfig, DetectorKind, GuardedModel, Located, Location};
-use portcullis::data::Sample;
 use portcullis::detect::{Panel, scores};
 use portcullis::gateway::OfflineTeacher;
-use portcullis::model::Classifier;
-use portcullis::profile::{CANDIDATES, CandidateScores, InputId, Loader, select};
-use portcullis::squeeze::{self, Catalogue, ItemSqueezer, Squeezer};
+use portcullis::profile::{CandidateScores, InputId, Loader, select};
+use portcullis::squeeze::{Catalogue, ItemSqueezer};
+use portcullis::tensor::Item;
 
-use super::adversaries::{Adversaries, Trials};
+use super::adversaries::Adversaries;
 use super::explanation::{Explanation, Material};
 use crate::cli::pictures::Watcher;
 
-/// One in so many pictures serves the choice.
+/// One in so many inputs serves the choice.
 const PART: usize = 4;
-/// The most and the fewest pictures that the choice is made on.
+/// The most and the fewest inputs that the choice is made on.
 const MOST: usize = 400;
 const FEWEST: usize = 60;
-/// One in how many of these is attacked, and how many at most.
-const SEEDS_PART: usize = 3;
-const MOST_SEEDS: usize = 64;
-/// Pictures that the time of squeezing is measured on.
+/// Inputs that are attacked at most.
+pub const MOST_SEEDS: usize = 64;
+/// Inputs that the time of squeezing is measured on.
 const TIMED: usize = 16;
 
 #[derive(clap::Args)]
 pub struct AutoArguments {
-    /// Choose the squeezers first, by attacks on a quarter of the pictures, at most 400, that are then not calibrated on.
+    /// Choose the squeezers first, by attacks on pictures or messages. A quarter of the benign ones, at most 400, are then not calibrated on.
     /// A table explains the choice; the configuration needs the line below it.
     #[arg(long)]
     auto: bool,
-    /// The most squeezed copies that --auto may choose: each is one more prediction for every picture.
+    /// The most squeezed copies that --auto may choose: each is one more prediction for every input.
     #[arg(long, value_name = "N", default_value = "3", requires = "auto")]
     budget: NonZeroUsize,
 }
@@ -65,7 +62,7 @@ impl AutoArguments {
 pub struct Choice {
     /// The model's detectors with the chosen squeezers.
     pub detectors: Vec<DetectorConfig>,
-    /// The pictures that the choice was made on.
+    /// The inputs that the choice was made on.
     pub seen: HashSet<InputId>,
     pub explanation: Explanation,
 }
@@ -74,76 +71,74 @@ pub struct Choice {
 pub struct Chooser<'a> {
     pub loader: &'a Loader,
     pub teacher: &'a OfflineTeacher,
-    /// The classifier's file, where there is one to take gradients of.
-    pub classifier: Option<&'a Classifier>,
     pub model: &'a GuardedModel,
     /// The position of the detector whose squeezers are chosen.
     pub detector: usize,
 }
 
 impl Chooser<'_> {
-    /// Takes its part of the `samples`, of which there are about `expected`, and chooses by them.
-    pub fn choose(
+    /// Of about `expected` inputs as many as serve the choice.
+    ///
+    /// # Errors
+    /// When these are too few.
+    pub fn part(expected: usize, input: &str) -> Result<usize> {
+        let (part, needed) = ((expected / PART).min(MOST), FEWEST * PART);
+        ensure!(part >= FEWEST, "--auto needs {needed} benign {input}s: a quarter of them chooses, and that is {part}");
+        Ok(part)
+    }
+
+    /// Chooses by what is benign and what attackers make of others.
+    pub fn choose<A: Adversaries>(
         &self,
-        samples: impl Iterator<Item = Result<Sample>>,
-        expected: usize,
+        adversaries: &A,
+        benign: &[A::Sample],
+        attacked: &[A::Sample],
         budget: usize,
     ) -> Result<Choice> {
-        let part: Vec<Sample> = samples.take((expected / PART).min(MOST)).collect::<Result<_>>()?;
-        let (got, needed) = (part.len(), FEWEST * PART);
-        ensure!(got >= FEWEST, "--auto needs {needed} benign pictures: a quarter of them chooses, and that is {got}");
-        // Whether the classifier reads a picture rightly must not decide what thresholds are set by.
-        let (attacked, benign) = part.split_at((got / SEEDS_PART).min(MOST_SEEDS));
-
-        let configured = self.configured();
-        let names = candidates(&configured);
-        let panel = one_by_one(&names)?;
-        let (scores, trials) = self.score(&panel, benign, attacked)?;
+        let catalogue = adversaries.catalogue();
+        let configured = self.configured(&catalogue);
+        let names = candidates(adversaries.candidates(), &configured);
+        let panel = self.one_by_one(&names, &catalogue)?;
+        let judge = self.watcher(&panel);
+        let items: Vec<Item> = benign.iter().map(A::item).collect();
+        let observed = judge.observe(&format!("benign {}s", A::INPUT), items.len(), items.iter().cloned().map(Ok))?;
+        let rows = observed.iter().filter_map(|(_, seen)| scores(panel.detectors(), seen.as_ref()?).ok()).collect();
+        let mut trials = adversaries.attack(attacked, &judge)?;
+        let scores = CandidateScores { benign: rows, attacks: std::mem::take(&mut trials.rows) };
         let selection = select(&scores, budget);
         let chosen: Vec<String> = selection.chosen().iter().map(|&candidate| names[candidate].clone()).collect();
-        ensure!(!chosen.is_empty(), "no squeezer tells what the attacks made from benign pictures: none is chosen");
+        let input = A::INPUT;
+        ensure!(!chosen.is_empty(), "no squeezer tells what the attacks made from benign {input}s: none is chosen");
         // Another order would be another detector.
         let squeezers = if same(&chosen, &configured) { configured.clone() } else { chosen };
-        let squeezers_of_pictures = panel.squeezers().iter().filter_map(ItemSqueezer::of_pictures);
-        let times = squeezers_of_pictures.map(|squeezer| time(squeezer, benign)).collect();
+        let times = panel.squeezers().iter().map(|squeezer| time(squeezer, &items)).collect();
+        let material = Material { input, budget, names, configured, scores, trials, times };
         Ok(Choice {
             detectors: self.with(&squeezers),
-            seen: part.iter().map(|sample| InputId::from(&sample.picture)).collect(),
-            explanation: Explanation::new(
-                Material { budget, names, configured, scores, trials, times },
-                &selection,
-                squeezers,
-            ),
+            seen: items.iter().chain(&attacked.iter().map(A::item).collect::<Vec<_>>()).map(InputId::from).collect(),
+            explanation: Explanation::new(material, &selection, squeezers),
         })
     }
 
-    /// What each detector of the panel makes of benign pictures and of attacks on others.
-    fn score(&self, panel: &Panel, benign: &[Sample], attacked: &[Sample]) -> Result<(CandidateScores, Trials)> {
-        let judge = self.watcher(panel);
-        let pictures = benign.iter().map(|sample| Ok(sample.picture.clone()));
-        let observed = judge.observe("benign pictures", benign.len(), pictures)?;
-        let benign = observed.iter().filter_map(|(_, seen)| scores(panel.detectors(), seen.as_ref()?).ok()).collect();
-        let nobody = one_by_one(&[])?;
-        let adversaries = Adversaries::new(self.white_box(), self.watcher(&nobody));
-        let (trials, attacks) = adversaries.attack(attacked, &judge)?;
-        Ok((CandidateScores { benign, attacks }, trials))
-    }
-
-    fn watcher<'b>(&'b self, panel: &'b Panel) -> Watcher<'b> {
+    /// Who asks the teacher, for what `panel` looks at.
+    pub fn watcher<'b>(&'b self, panel: &'b Panel) -> Watcher<'b> {
         Watcher { panel, teacher: self.teacher, workers: &self.loader.workers }
     }
 
-    fn white_box(&self) -> Result<WhiteBox> {
-        let classifier = self.classifier.context("the classifier's file is not at hand")?;
-        Ok(WhiteBox::open(&self.loader.runtime, classifier)?)
+    /// The class that attacks hide, where only that counts.
+    pub fn hidden(&self) -> Option<usize> {
+        match &self.model.detectors[self.detector].kind {
+            DetectorKind::FeatureSqueezing { hidden, .. } => hidden.as_ref().map(|hidden| hidden.value),
+            _ => None,
+        }
     }
 
     /// The configured squeezers in their canonical spelling.
-    fn configured(&self) -> Vec<String> {
+    fn configured(&self, catalogue: &Catalogue) -> Vec<String> {
         let DetectorKind::FeatureSqueezing { squeezers, .. } = &self.model.detectors[self.detector].kind else {
             return Vec::new();
         };
-        squeezers.iter().filter_map(|name| Some(squeeze::parse(name).ok()?.name())).collect()
+        squeezers.iter().filter_map(|name| Some(catalogue.parse(&name.value).ok()?.name())).collect()
     }
 
     /// The model's detectors, with other squeezers.
@@ -155,32 +150,37 @@ impl Chooser<'_> {
         }
         detectors
     }
+
+    /// A panel with a detector for each squeezer.
+    fn one_by_one(&self, squeezers: &[String], catalogue: &Catalogue) -> Result<Panel> {
+        let detector = |name: &String| {
+            let squeezers = located(std::slice::from_ref(name), &Location::Default);
+            let hidden = self.hidden().map(|value| Located { value, at: Location::Default });
+            let kind = DetectorKind::FeatureSqueezing { squeezers, hidden };
+            DetectorConfig { name: name.clone(), kind, weight: 1.0, at: Location::Default }
+        };
+        panel(&squeezers.iter().map(detector).collect::<Vec<_>>(), catalogue)
+    }
+}
+
+/// Nobody who looks at anything.
+pub fn nobody() -> Result<Panel> {
+    panel(&[], &Catalogue::Pictures)
+}
+
+fn panel(detectors: &[DetectorConfig], catalogue: &Catalogue) -> Result<Panel> {
+    Ok(Panel::new(catalogue, detectors, None, Vec::new()).map_err(|mistakes| ConfigError::mistakes(None, mistakes))?)
 }
 
 /// What is chosen from: the list, and what is configured beyond it.
-fn candidates(configured: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = CANDIDATES.iter().map(|&name| name.to_owned()).collect();
+fn candidates(list: &[&str], configured: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = list.iter().map(|&name| name.to_owned()).collect();
     for name in configured {
         if !names.contains(name) {
             names.push(name.clone());
         }
     }
     names
-}
-
-/// A panel with a detector for each squeezer.
-fn one_by_one(squeezers: &[String]) -> Result<Panel> {
-    let detector = |name: &String| {
-        let kind = squeezing(std::slice::from_ref(name), &Location::Default);
-        DetectorConfig { name: name.clone(), kind, weight: 1.0, at: Location::Default }
-    };
-    let detectors: Vec<DetectorConfig> = squeezers.iter().map(detector).collect();
-    Ok(Panel::new(&Catalogue::Pictures, &detectors, None, Vec::new())
-        .map_err(|mistakes| ConfigError::mistakes(None, mistakes))?)
-}
-
-fn squeezing(squeezers: &[String], at: &Location) -> DetectorKind {
-    DetectorKind::FeatureSqueezing { squeezers: located(squeezers, at), hidden: None }
 }
 
 fn located(squeezers: &[String], at: &Location) -> Vec<Located<String>> {
@@ -192,10 +192,10 @@ fn same(chosen: &[String], configured: &[String]) -> bool {
     chosen.len() == configured.len() && chosen.iter().all(|name| configured.contains(name))
 }
 
-/// What squeezing a picture takes once it is warm.
-fn time(squeezer: &dyn Squeezer, samples: &[Sample]) -> Duration {
-    let timed = &samples[..samples.len().min(TIMED)];
-    let squeeze = |sample: &Sample| drop(squeezer.squeeze(&sample.picture));
+/// What squeezing an input takes once it is warm.
+fn time(squeezer: &ItemSqueezer, items: &[Item]) -> Duration {
+    let timed = &items[..items.len().min(TIMED)];
+    let squeeze = |item: &Item| drop(squeezer.squeeze(item));
     timed.iter().take(1).for_each(squeeze);
     let began = Instant::now();
     timed.iter().for_each(squeeze);

@@ -11,6 +11,8 @@ use super::adversaries::Trials;
 
 /// What was chosen from.
 pub struct Material {
+    /// What an input is called.
+    pub input: &'static str,
     /// The most squeezed copies that were allowed.
     pub budget: usize,
     /// The candidates.
@@ -19,13 +21,15 @@ pub struct Material {
     pub configured: Vec<String>,
     pub scores: CandidateScores,
     pub trials: Trials,
-    /// What squeezing a picture takes, a candidate each.
+    /// What squeezing an input takes, a candidate each.
     pub times: Vec<Duration>,
 }
 
 /// The explanation: a table for people, an object for programs. Shares are from 0 to 1.
 #[derive(Serialize)]
 pub struct Explanation {
+    #[serde(skip)]
+    input: &'static str,
     budget: usize,
     squeezers: Vec<String>,
     configured: Vec<String>,
@@ -44,7 +48,7 @@ pub struct Explanation {
 #[derive(Serialize)]
 struct Attack {
     name: &'static str,
-    /// Pictures with which it deceived the classifier.
+    /// Inputs with which it deceived the classifier.
     examples: usize,
 }
 
@@ -63,7 +67,7 @@ struct Candidate {
 impl Explanation {
     /// `squeezers` are the chosen ones in the order in which they are to be configured.
     pub fn new(material: Material, selection: &Selection, squeezers: Vec<String>) -> Self {
-        let Material { budget, names, configured, scores, trials, times } = material;
+        let Material { input, budget, names, configured, scores, trials, times } = material;
         let examples = scores.attacks.iter().map(Vec::len);
         let candidate = |(index, time): (usize, &Duration)| {
             let verdict = selection.verdict(index);
@@ -82,6 +86,7 @@ impl Explanation {
         };
         let as_configured: Vec<usize> = (0..names.len()).filter(|&index| configured.contains(&names[index])).collect();
         Self {
+            input,
             budget,
             differs: squeezers != configured,
             squeezers,
@@ -99,7 +104,8 @@ impl Explanation {
 
     fn table(&self) -> Table {
         let attacks = self.attacks.iter().map(|attack| format!("{} ({})", attack.name, attack.examples));
-        let numbers = attacks.chain(["mean", "worst", "ms/picture"].map(str::to_owned)).map(Column::number);
+        let numbers =
+            attacks.chain(["mean".to_owned(), "worst".to_owned(), format!("ms/{}", self.input)]).map(Column::number);
         let columns = std::iter::once(Column::text("squeezer")).chain(numbers);
         let mut table = Table::new(columns.chain([Column::text("verdict")]));
         let mut row = |name: &str, power: &Power, rest: [String; 2]| {
@@ -118,15 +124,15 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { budget, squeezers, benign_inputs, seeds, fpr, notes, .. } = self;
+        let Self { input, budget, squeezers, benign_inputs, seeds, fpr, notes, .. } = self;
         let (rate, used) = (fpr * 100.0, squeezers.len());
         writeln!(formatter, "what squeezers find of attacks at {rate}% false positives\n\n{}\n", self.table())?;
         notes.iter().try_for_each(|note| writeln!(formatter, "{note}"))?;
         writeln!(
             formatter,
-            "chosen by {benign_inputs} benign pictures and attacks on {seeds} others; none calibrates"
+            "chosen by {benign_inputs} benign {input}s and attacks on {seeds} others; none calibrates"
         )?;
-        writeln!(formatter, "{used} of at most {budget} extra predictions a picture\n\nsqueezers = {squeezers:?}\n")?;
+        writeln!(formatter, "{used} of at most {budget} extra predictions a {input}\n\nsqueezers = {squeezers:?}\n")?;
         formatter.write_str(if self.differs {
             "put this line into the configuration: `serve` refuses the profile with other squeezers"
         } else {

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use portcullis::config::{Config, DetectorConfig, GuardedModel};
 use portcullis::detect::{Panel, scores};
 use portcullis::gateway::OfflineTeacher;
@@ -115,8 +115,7 @@ fn fit(
     let bench = Bench { config, model, loader, teacher, arguments };
     let observations = match lineup.identity.input.clone() {
         InputSpec::Picture(input) => pictures::observe(&bench, lineup, &input, classifier.as_ref(), squeezing)?,
-        InputSpec::Text(_) if squeezing.is_some() => bail!("--auto chooses among squeezers of pictures only"),
-        InputSpec::Text(_) => texts::observe(&bench, lineup)?,
+        InputSpec::Text(_) | InputSpec::Tokens(_) => texts::observe(&bench, lineup, classifier.as_ref(), squeezing)?,
     };
     let Observations { lineup, observed, set_aside, vocabulary, choice } = observations;
     let (seen, rows, left_out) = scored(&lineup.panel, observed);

@@ -1,15 +1,20 @@
 //! Benign pictures, some of which may choose the squeezers first.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use portcullis::attack::WhiteBox;
 use portcullis::model::{Classifier, PictureSpec};
 use portcullis::profile::{InputId, Lineup};
 use portcullis::squeeze::Catalogue;
 use portcullis::tensor::{Kind, Picture};
 
-use super::auto::Chooser;
+use super::adversaries::{Adversaries, OfPictures};
+use super::auto::{Chooser, MOST_SEEDS, nobody};
 use super::{Bench, Observations};
 use crate::cli::pictures;
 use crate::cli::sets::sets_in;
+
+/// One in how many pictures that serve the choice is attacked.
+const SEEDS_PART: usize = 3;
 
 /// Observes benign pictures. If there is a detector whose squeezers are to be chosen, at the position `squeezing`, some of
 /// the pictures make that choice first, by attacks on the `classifier` where its file is at hand.
@@ -28,12 +33,18 @@ pub fn observe(
 
     let mut choice = None;
     if let Some(detector) = squeezing {
+        let part = samples.by_ref().take(Chooser::part(expected, OfPictures::INPUT)?).collect::<Result<Vec<_>>>()?;
+        // Whether the classifier reads a picture rightly must not decide what thresholds are set by.
+        let (attacked, benign) = part.split_at((part.len() / SEEDS_PART).min(MOST_SEEDS));
         let Bench { loader, teacher, model, arguments, .. } = *bench;
-        let chosen = Chooser { loader, teacher, classifier, model, detector }.choose(
-            &mut samples,
-            expected,
-            arguments.auto.budget(),
-        )?;
+        let chooser = Chooser { loader, teacher, model, detector };
+        let victim = match classifier {
+            Some(classifier) => WhiteBox::open(&loader.runtime, classifier).map_err(Into::into),
+            None => Err(anyhow!("the classifier's file is not at hand")),
+        };
+        let nobody = nobody()?;
+        let adversaries = OfPictures { victim, reader: chooser.watcher(&nobody) };
+        let chosen = chooser.choose(&adversaries, benign, attacked, arguments.auto.budget())?;
         expected -= chosen.seen.len();
         lineup = bench.watched_by(lineup, &Catalogue::Pictures, &chosen.detectors)?;
         choice = Some(chosen);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use portcullis::model::{Classifier, InputSpec, OnnxModel};
+use portcullis::model::{Classifier, InputSpec, OnnxModel, OutputSpec, TextSpec};
 use portcullis::ngram::{Example, Plan, Student, TextContract, fit, mixed};
 use portcullis::profile::Loader;
 
@@ -13,6 +13,8 @@ use crate::cli::{Common, pictures, texts};
 
 /// The student's file.
 const FILE: &str = "student.onnx";
+/// What the student's input is called where the teacher takes tokens that clients send.
+const TEXT: &str = "text";
 /// One in so many messages validates.
 const PART: usize = 10;
 /// Copies of each of the others, in which words of others are mixed.
@@ -70,8 +72,10 @@ pub fn run(common: &Common, arguments: &StudentArguments, teacher: &Classifier, 
     let (validation, training) = examples.split_at(examples.len() / PART);
     let plan = Plan { seed: arguments.seed, ..Plan::default() };
     let student = fit(&mixed(training, COPIES, arguments.seed), &plan)?;
-    let bytes = student.export(&contract(teacher)?, &[("portcullis.version", env!("CARGO_PKG_VERSION"))])?;
-    let check = check(&bytes, &student, validation, teacher, loader)?;
+    let input = input(teacher)?;
+    let contract = contract(&input, teacher);
+    let bytes = student.export(&contract, &[("portcullis.version", env!("CARGO_PKG_VERSION"))])?;
+    let check = check(&bytes, &student, validation, (input, teacher.output()), loader)?;
     let file = arguments.out.join(FILE);
     pictures::write(&file, &bytes)?;
     let card = card(arguments, teacher, training.len(), &check);
@@ -95,16 +99,26 @@ fn answered(teacher: &Classifier, messages: impl Iterator<Item = String>) -> Res
     answered.collect()
 }
 
-/// The student takes and answers what its teacher does.
-fn contract(teacher: &Classifier) -> Result<TextContract> {
-    let InputSpec::Text(input) = teacher.input() else { bail!("the teacher takes no text") };
+/// What the student takes: what its teacher does, or texts in the place of their tokens.
+fn input(teacher: &Classifier) -> Result<TextSpec> {
+    match teacher.input() {
+        InputSpec::Text(spec) => Ok(spec.clone()),
+        InputSpec::Tokens(spec) => {
+            Ok(TextSpec { name: spec.text.clone().unwrap_or_else(|| TEXT.to_owned()), in_rows: true })
+        }
+        InputSpec::Picture(_) => bail!("the teacher takes no text"),
+    }
+}
+
+/// The student answers what its teacher does.
+fn contract(input: &TextSpec, teacher: &Classifier) -> TextContract {
     let output = teacher.output();
-    Ok(TextContract {
+    TextContract {
         input: input.name.clone(),
         has_column: input.in_rows,
         output: output.name.clone(),
         kind: output.kind,
-    })
+    }
 }
 
 /// Runs the file in ONNX Runtime beside the student and the teacher.
@@ -112,12 +126,12 @@ fn check(
     bytes: &[u8],
     student: &Student,
     validation: &[Example],
-    teacher: &Classifier,
+    (input, output): (TextSpec, &OutputSpec),
     loader: &Loader,
 ) -> Result<Check> {
     let Loader { runtime, workers, intra_threads, .. } = loader;
     let model = OnnxModel::from_bytes(runtime, Path::new(FILE), bytes, workers.count(), *intra_threads)?;
-    let file = Classifier::new(model.into(), workers.clone(), teacher.input().clone(), teacher.output().clone());
+    let file = Classifier::new(model.into(), workers.clone(), input, output.clone());
     let mut check = Check { messages: validation.len(), alike: 0, difference: 0.0 };
     for (example, answer) in
         validation.iter().zip(answered(&file, validation.iter().map(|example| example.text.clone()))?)
@@ -150,7 +164,7 @@ fn card(arguments: &StudentArguments, teacher: &Classifier, training: usize, che
         "# Distilled student\n\n\
          Made by `portcullis` {version}.\n\n\
          * **Teacher**: `{name}`, SHA-256 `{sha256}`, asked as a black box\n\
-         * **Takes and answers** what its teacher does\n\
+         * **Takes** texts, and answers what its teacher does\n\
          * **Network**: a softmax over which rows of up to four characters occur in a message\n\
          * **Data**: `{data}`, {training} messages to learn from and {COPIES} copies of each with words of others mixed in, \
          {messages} to validate with; seed {seed}\n\

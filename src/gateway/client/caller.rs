@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::{connected, infer_request, is_refusal, tensor_of};
+use super::{connected, infer_request, is_refusal, tensors_of};
 use crate::config::Endpoint;
 use crate::gateway::examine::copies::Habits;
 use crate::gateway::listen::code_name;
@@ -39,8 +39,8 @@ impl Prepared {
         input: &InputSpec,
         item: Item,
     ) -> Result<Self, RemoteError> {
-        let tensor = tensor_of(item, input, Habits::of(metadata, input).in_rows)?;
-        Ok(Self::new(model, version, &[tensor]))
+        let tensors = tensors_of(item, input, Habits::of(metadata, input).in_rows)?;
+        Ok(Self::new(model, version, &tensors))
     }
 }
 

@@ -104,8 +104,8 @@ impl Client {
 
     fn request(&self, item: Item) -> Result<ModelInferRequest, RemoteError> {
         let ModelIdentity { name, input, output, .. } = self.model.as_ref();
-        let tensor = tensor_of(item, input, self.habits.in_rows)?;
-        Ok(infer_request(name.clone(), String::new(), &[tensor], output.name.clone()))
+        let tensors = tensors_of(item, input, self.habits.in_rows)?;
+        Ok(infer_request(name.clone(), String::new(), &tensors, output.name.clone()))
     }
 }
 
@@ -120,7 +120,7 @@ async fn connected(endpoint: &Endpoint) -> Result<Channel, RemoteError> {
 }
 
 /// One item, encoded as `input` lays down.
-fn tensor_of(item: Item, input: &InputSpec, in_rows: bool) -> Result<Tensor, RemoteError> {
+fn tensors_of(item: Item, input: &InputSpec, in_rows: bool) -> Result<Vec<Tensor>, RemoteError> {
     let unsendable = |error: &dyn std::error::Error| RemoteError::Unreadable(error.to_string());
     let packed = codec::pack(item, input).map_err(|error| unsendable(&error))?;
     codec::batch(&[packed], input, in_rows).map_err(|error| unsendable(&error))

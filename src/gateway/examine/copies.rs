@@ -50,6 +50,11 @@ impl UpstreamTeacher {
         Self { remote, workers, name, version, input, output, habits: OnceCell::new() }
     }
 
+    /// How its input encodes what it looks at.
+    pub(crate) fn input(&self) -> &InputSpec {
+        &self.input
+    }
+
     /// Observes items at leisure: for offline work.
     ///
     /// # Errors
@@ -158,7 +163,7 @@ impl UpstreamTeacher {
     fn template(&self, request: Option<&ModelInferRequest>, habits: Habits) -> Result<Template, Reason> {
         let mut others = Vec::new();
         if let Some(request) = request {
-            let positions = (0..request.inputs.len()).filter(|&at| request.inputs[at].name != self.input.sent_name());
+            let positions = (0..request.inputs.len()).filter(|&at| !self.input.is_sent_in(&request.inputs[at].name));
             for position in positions {
                 others.push(view::input_tensor(request, position).map_err(|error| error.reason())?);
             }
@@ -173,7 +178,8 @@ impl UpstreamTeacher {
             let metadata = self.remote.metadata(&self.name, &self.version).await?;
             Ok::<_, RemoteError>(Habits::of(&metadata, &self.input))
         };
-        self.habits.get_or_try_init(ask).await.copied().unwrap_or_default()
+        let untold = Habits { one_at_a_time: needs_equal_lengths(&self.input), ..Habits::default() };
+        self.habits.get_or_try_init(ask).await.copied().unwrap_or(untold)
     }
 
     async fn ask(&self, request: &ModelInferRequest, items: usize, trace: &Trace) -> Result<Vec<Distribution>, Reason> {
@@ -203,8 +209,13 @@ impl Habits {
     pub(crate) fn of(metadata: &ModelMetadataResponse, input: &InputSpec) -> Self {
         let shape = metadata.inputs.iter().find(|told| told.name == input.sent_name()).map(|told| &told.shape[..]);
         let shape = shape.unwrap_or_default();
-        Self { one_at_a_time: shape.first() == Some(&1), in_rows: shape.len() == 2 }
+        Self { one_at_a_time: shape.first() == Some(&1) || needs_equal_lengths(input), in_rows: shape.len() == 2 }
     }
+}
+
+/// Whether texts of different lengths cannot be in one batch: nothing would tell the model what is padding.
+fn needs_equal_lengths(input: &InputSpec) -> bool {
+    matches!(input, InputSpec::Tokens(spec) if spec.text.is_none() && spec.mask.is_none() && spec.length.is_none())
 }
 
 /// The client's request with everything but the guarded tensor's contents, asking for the guarded output alone.
@@ -229,7 +240,7 @@ fn copies_request(
         TensorError::NotNumeric => Reason::Datatype,
         _ => Reason::Shape,
     })?;
-    let mut tensors = vec![guarded];
+    let mut tensors = guarded;
     for other in &template.others {
         tensors.push(ride_along(other, items, variants.len() / items.max(1), only)?);
     }

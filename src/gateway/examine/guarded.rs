@@ -12,7 +12,7 @@ use crate::detect::{Action, Combination, Decision, Observation, Panel, Part, Rat
 use crate::gateway::message::room::Held;
 use crate::gateway::message::view::{self, Most, Sent, ViewError};
 use crate::gateway::operators::page::history::History;
-use crate::model::{Classifier, InputSpec, OutputSpec, Workers};
+use crate::model::{Classifier, InputSpec, OutputSpec, TokenSpec, Workers};
 use crate::proto::inference::ModelInferRequest;
 use crate::telemetry::{ModelMetrics, Stage, Trace, stage_ended};
 
@@ -132,7 +132,9 @@ impl GuardedModel {
     fn decoded(&self, length: usize) -> usize {
         length.saturating_mul(match &self.input {
             InputSpec::Picture(spec) => 1 + size_of::<f32>().div_ceil(spec.datatype.size().unwrap_or(1)),
-            InputSpec::Text(_) => 1 + 2 * self.copies(),
+            // INT32 becomes INT64.
+            InputSpec::Tokens(spec) if spec.text.is_none() => 3,
+            InputSpec::Text(_) | InputSpec::Tokens(_) => 1 + 2 * self.copies(),
         })
     }
 
@@ -149,9 +151,22 @@ impl GuardedModel {
     fn item(&self) -> usize {
         let predictions = 1 + self.panel.extra_predictions(Part::First) + self.panel.extra_predictions(Part::Rest);
         let told = predictions * (PREDICTION + self.output.classes * size_of::<f64>());
+        if let InputSpec::Tokens(spec) = &self.input {
+            return told + self.tokens(spec);
+        }
         let Ok(spec) = self.input.pictures() else { return told };
         let pictures = usize::from(spec.encoded.is_some()) + 2 * self.copies();
         told + pictures * spec.item_len() * size_of::<f32>()
+    }
+
+    /// What the text of sent tokens takes, in bytes, and as tokens again its copies, once as such and once as a message.
+    fn tokens(&self, spec: &TokenSpec) -> usize {
+        if spec.text.is_some() {
+            return 0;
+        }
+        let most = spec.tokenizer.most();
+        let text = most.saturating_mul(spec.tokenizer.longest()).min(self.most.text);
+        text + 2 * self.copies() * most * spec.names().count() * size_of::<i64>()
     }
 
     /// Starts an examination without a request: nothing is forwarded, so the original is predicted here too.

@@ -343,6 +343,7 @@ fn reason(error: &PredictError) -> Reason {
         | PredictError::Model(_)
         | PredictError::Tensor(_)
         | PredictError::Picture(_)
+        | PredictError::Tokenizer(_)
         | PredictError::Kind { .. } => Reason::Model,
         PredictError::Distribution(_) => Reason::Prediction,
     };

@@ -38,6 +38,11 @@ impl Observer<'_> {
         items: impl Iterator<Item = Item>,
         mut done: impl FnMut(),
     ) -> Vec<Result<Observation, String>> {
+        let input = match self.teacher {
+            OfflineTeacher::Local(classifier) => classifier.input(),
+            OfflineTeacher::Upstream(teacher, _) => teacher.input(),
+        };
+        let items = items.map(|item| input.as_sent(item));
         match self.teacher {
             OfflineTeacher::Local(classifier) => self.observe_here(classifier, items, &mut done),
             OfflineTeacher::Upstream(teacher, runtime) => self.observe_there(teacher, runtime, items, &mut done),

@@ -8,11 +8,11 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::detect::Reason;
-use crate::model::{ContractError, Distribution, InputSpec, OutputSpec};
+use crate::model::{ContractError, Distribution, InputSpec, OutputSpec, TokenSpec, decode_text};
 use crate::proto::inference::model_infer_request::InferInputTensor;
 use crate::proto::inference::model_infer_response::InferOutputTensor;
 use crate::proto::inference::{InferParameter, InferTensorContents, ModelInferRequest, ModelInferResponse};
-use crate::tensor::{Datatype, Elements, Item, Tensor, TensorError};
+use crate::tensor::{Datatype, Elements, Item, Tensor, TensorError, Tokens};
 
 /// Why a tensor could not be read from a message.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,7 +44,9 @@ impl ViewError {
             Self::Undecodable | Self::MixedContents | Self::Twice(_) => Reason::Malformed,
             Self::Missing(_) => Reason::InputMissing,
             Self::Elsewhere(_) => Reason::SharedMemory,
-            Self::TooMany(..) | Self::Contract(ContractError::TextTooLong { .. }) => Reason::TooLarge,
+            Self::TooMany(..) | Self::Contract(ContractError::TextTooLong { .. } | ContractError::TooMany { .. }) => {
+                Reason::TooLarge
+            }
             Self::Contract(ContractError::Text { .. }) => Reason::Text,
             Self::Tensor(_, TensorError::UnknownDatatype(_)) | Self::Contract(ContractError::Datatype { .. }) => {
                 Reason::Datatype
@@ -52,7 +54,9 @@ impl ViewError {
             Self::Tensor(_, TensorError::NotOfType(..)) => Reason::Values,
             Self::Tensor(..)
             | Self::Elements(..)
-            | Self::Contract(ContractError::Shape { .. } | ContractError::EmptyBatch { .. }) => Reason::Shape,
+            | Self::Contract(
+                ContractError::Shape { .. } | ContractError::EmptyBatch { .. } | ContractError::Tokens { .. },
+            ) => Reason::Shape,
             Self::Contract(_) => Reason::Values,
         }
     }
@@ -70,6 +74,8 @@ pub(crate) enum Sent {
     Item(Item, Option<Origin>),
     /// An encoded picture that is yet to be decoded.
     File(Bytes),
+    /// Tokens whose text is yet to be told, and what they were read from.
+    Tokens(Tokens, Origin),
 }
 
 impl Sent {
@@ -78,6 +84,7 @@ impl Sent {
         match self {
             Self::Item(_, origin) => origin.clone(),
             Self::File(file) => Some(Origin::Element(file.clone())),
+            Self::Tokens(_, origin) => Some(origin.clone()),
         }
     }
 }
@@ -131,6 +138,8 @@ pub(crate) fn sent(
     let position = only_position(request, spec.sent_name())?;
     if spec.takes_bytes() {
         check_elements(&request.inputs[position], most.elements)?;
+    } else if let InputSpec::Tokens(spec) = spec {
+        return tokens(request, position, spec, most.elements);
     }
     sent_in(input_tensor(request, position)?, spec, most.text)
 }
@@ -142,6 +151,7 @@ pub(crate) fn sent_in(
     longest: usize,
 ) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
     let actual = tensor.elements.datatype();
+    let name = tensor.name.clone();
     match (spec, tensor.elements) {
         (InputSpec::Picture(spec), elements) if spec.encoded.is_none() => {
             let items = spec.decode(&tensor.shape, &elements)?.into_iter().enumerate();
@@ -157,8 +167,50 @@ pub(crate) fn sent_in(
                 |text: Bytes| Ok(Sent::Item(Item::Text(spec.decode(&text, longest)?), Some(Origin::Element(text))));
             Ok(texts.into_iter().map(item).collect())
         }
+        (InputSpec::Tokens(_), Elements::Bytes(texts)) => {
+            let item = |text: Bytes| {
+                Ok(Sent::Item(Item::Text(decode_text(&name, &text, longest)?), Some(Origin::Element(text))))
+            };
+            Ok(texts.into_iter().map(item).collect())
+        }
+        (InputSpec::Tokens(spec), elements) => {
+            spec.check(&tensor.shape, usize::MAX)?;
+            rows(Tensor { elements, ..tensor }, None, None, spec)
+        }
         _ => Err(ContractError::Datatype { name: tensor.name, expected: Datatype::Bytes, actual }.into()),
     }
+}
+
+/// The tokens of each text: of the ids in the input at `position` and of what belongs to them. Their shape is checked before
+/// anything is read.
+fn tokens(
+    request: &ModelInferRequest,
+    position: usize,
+    spec: &TokenSpec,
+    most: usize,
+) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
+    let input = &request.inputs[position];
+    let sides = input.shape.iter().map(|&side| usize::try_from(side)).collect::<Result<Vec<_>, _>>();
+    let sides = sides.map_err(|_| ViewError::Tensor(input.name.clone(), TensorError::Shape(input.shape.clone())))?;
+    spec.check(&sides, most)?;
+    let beside = |name: &Option<String>| match name {
+        Some(name) => input_tensor(request, only_position(request, name)?).map(Some),
+        None => Ok(None),
+    };
+    let (mask, types) = (beside(&spec.mask)?, beside(&spec.types)?);
+    rows(input_tensor(request, position)?, mask.as_ref(), types.as_ref(), spec)
+}
+
+fn rows(
+    ids: Tensor,
+    mask: Option<&Tensor>,
+    types: Option<&Tensor>,
+    spec: &TokenSpec,
+) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
+    let rows = spec.rows(&ids, mask, types)?;
+    let ids = Arc::new(ids);
+    let sent = |(at, row)| Ok(Sent::Tokens(row, Origin::Tensor(ids.clone(), at)));
+    Ok(rows.into_iter().enumerate().map(sent).collect())
 }
 
 /// Refuses a tensor that is no list of `BYTES`, or of more than `most`, before the list is made.

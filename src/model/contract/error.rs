@@ -70,4 +70,32 @@ pub enum ContractError {
         /// As many may be inspected.
         most: usize,
     },
+    /// Tensors hold no tokens of texts.
+    #[error("input '{name}' has {problem}")]
+    Tokens {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A number stands for no token.
+    #[error("input '{name}' holds {id}, which is the id of no token")]
+    UnknownToken {
+        /// Name of the tensor.
+        name: String,
+        /// The number.
+        id: i64,
+    },
+    /// There is more than may be inspected.
+    #[error("input '{name}' holds {actual} {what}, more than the {most} that may be inspected")]
+    TooMany {
+        /// Name of the tensor.
+        name: String,
+        /// Of what.
+        what: &'static str,
+        /// As many came.
+        actual: usize,
+        /// As many may be inspected.
+        most: usize,
+    },
 }

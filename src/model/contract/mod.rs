@@ -4,6 +4,7 @@ mod error;
 mod output;
 mod picture;
 mod text;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use sha2::{Digest, Sha256};
 pub use error::ContractError;
 pub use output::OutputSpec;
 pub use picture::{EncodedSpec, PictureSpec};
-pub use text::TextSpec;
+pub use text::{TextSpec, decode_text};
+pub use tokens::TokenSpec;
 
 use crate::tensor::{Item, Kind};
 
@@ -25,6 +27,8 @@ pub enum InputSpec {
     Picture(PictureSpec),
     /// Texts.
     Text(TextSpec),
+    /// Tokens of texts.
+    Tokens(TokenSpec),
 }
 
 /// Something that works on pictures alone was asked of a model of texts.
@@ -38,14 +42,16 @@ impl InputSpec {
         match self {
             Self::Picture(spec) => &spec.name,
             Self::Text(spec) => &spec.name,
+            Self::Tokens(spec) => &spec.name,
         }
     }
 
-    /// Name of the tensor that clients send.
+    /// Name of the tensor that clients send, of several that of ids.
     pub fn sent_name(&self) -> &str {
         match self {
             Self::Picture(spec) => spec.sent_name(),
             Self::Text(spec) => &spec.name,
+            Self::Tokens(spec) => spec.text.as_ref().unwrap_or(&spec.name),
         }
     }
 
@@ -53,7 +59,15 @@ impl InputSpec {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Picture(_) => Kind::Picture,
-            Self::Text(_) => Kind::Text,
+            Self::Text(_) | Self::Tokens(_) => Kind::Text,
+        }
+    }
+
+    /// Whether inputs of every length go together into a batch without being padded.
+    pub fn is_of_one_size(&self) -> bool {
+        match self {
+            Self::Picture(_) | Self::Text(_) => true,
+            Self::Tokens(spec) => spec.length.is_some(),
         }
     }
 
@@ -64,7 +78,7 @@ impl InputSpec {
     pub fn pictures(&self) -> Result<&PictureSpec, NotPictures> {
         match self {
             Self::Picture(spec) => Ok(spec),
-            Self::Text(_) => Err(NotPictures),
+            Self::Text(_) | Self::Tokens(_) => Err(NotPictures),
         }
     }
 
@@ -75,14 +89,34 @@ impl InputSpec {
 
     /// Whether clients send an element of `BYTES` for each item: a file or a text.
     pub fn takes_bytes(&self) -> bool {
-        self.pictures().map_or(true, |spec| spec.encoded.is_some())
+        match self {
+            Self::Picture(spec) => spec.encoded.is_some(),
+            Self::Text(_) => true,
+            Self::Tokens(spec) => spec.text.is_some(),
+        }
+    }
+
+    /// Whether the tensor of this name is one of those that clients send an item in.
+    pub fn is_sent_in(&self, name: &str) -> bool {
+        match self {
+            Self::Tokens(spec) if spec.text.is_none() => spec.names().any(|own| own == name),
+            _ => self.sent_name() == name,
+        }
+    }
+
+    /// The item as the gateway gets to see it of a client who means it.
+    pub fn as_sent(&self, item: Item) -> Item {
+        match self {
+            Self::Picture(_) | Self::Text(_) => item,
+            Self::Tokens(spec) => spec.as_sent(item),
+        }
     }
 
     /// An item that shows nothing: a black picture, or an empty text.
     pub fn blank(&self) -> Item {
         match self {
             Self::Picture(spec) => Item::Picture(spec.black()),
-            Self::Text(_) => Item::Text(Arc::from("")),
+            Self::Text(_) | Self::Tokens(_) => Item::Text(Arc::from("")),
         }
     }
 }
@@ -96,6 +130,12 @@ impl From<PictureSpec> for InputSpec {
 impl From<TextSpec> for InputSpec {
     fn from(spec: TextSpec) -> Self {
         Self::Text(spec)
+    }
+}
+
+impl From<TokenSpec> for InputSpec {
+    fn from(spec: TokenSpec) -> Self {
+        Self::Tokens(spec)
     }
 }
 

@@ -19,21 +19,12 @@ pub struct TextSpec {
 }
 
 impl TextSpec {
-    /// The text of one element. A NUL is refused: where it ends a text for some readers, others would see more of it.
+    /// The text of one element, as [`decode_text`] reads it.
     ///
     /// # Errors
-    /// When it has more than `most` bytes, is not UTF-8 or has a NUL.
+    /// Those of [`decode_text`].
     pub fn decode(&self, element: &Bytes, most: usize) -> Result<Arc<str>, ContractError> {
-        let name = || self.name.clone();
-        if element.len() > most {
-            return Err(ContractError::TextTooLong { name: name(), length: element.len(), most });
-        }
-        let text =
-            std::str::from_utf8(element).map_err(|_| ContractError::Text { name: name(), problem: "is not UTF-8" })?;
-        if text.contains('\0') {
-            return Err(ContractError::Text { name: name(), problem: "has a NUL, which ends a text for some readers" });
-        }
-        Ok(text.into())
+        decode_text(&self.name, element, most)
     }
 
     /// The input tensor of a batch of texts, in UTF-8.
@@ -46,6 +37,24 @@ impl TextSpec {
         let shape = if self.in_rows { vec![items, 1] } else { vec![items] };
         Tensor::new(&self.name, shape, Elements::Bytes(elements))
     }
+}
+
+/// The text of one element of the input `name`. A NUL is refused: where it ends a text for some readers, others would see
+/// more of it.
+///
+/// # Errors
+/// When it has more than `most` bytes, is not UTF-8 or has a NUL.
+pub fn decode_text(name: &str, element: &Bytes, most: usize) -> Result<Arc<str>, ContractError> {
+    let name = || name.to_owned();
+    if element.len() > most {
+        return Err(ContractError::TextTooLong { name: name(), length: element.len(), most });
+    }
+    let text =
+        std::str::from_utf8(element).map_err(|_| ContractError::Text { name: name(), problem: "is not UTF-8" })?;
+    if text.contains('\0') {
+        return Err(ContractError::Text { name: name(), problem: "has a NUL, which ends a text for some readers" });
+    }
+    Ok(text.into())
 }
 
 #[cfg(test)]

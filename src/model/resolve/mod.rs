@@ -2,6 +2,7 @@
 
 mod picture;
 mod text;
+mod tokens;
 
 use super::contract::{InputSpec, OutputSpec};
 use super::onnx_model::Port;
@@ -31,13 +32,19 @@ impl Section<'_> {
 }
 
 /// The meaning of a model's input: what is configured, completed by the signature and sensible defaults. `BYTES` are text,
-/// unless the configuration says how a server decodes pictures in them.
+/// unless the configuration says how a server decodes pictures in them; whole numbers are tokens of text if it names their
+/// tokenizer, whose file is read.
 ///
 /// # Errors
 /// Everything that is missing or contradicts the signature.
 pub fn resolve_input(configured: &Input, signature: &Signature) -> Result<InputSpec, Vec<Mistake>> {
     let mut section = Section { at: &configured.at, mistakes: Vec::new() };
     let name = configured.name.as_ref().map(|name| (name.value.as_str(), &name.at));
+    let takes_bytes = signature.inputs.iter().any(|port| port.datatype == Datatype::Bytes);
+    if let Some(tokens) = configured.tokens.as_ref().filter(|_| !takes_bytes) {
+        let spec = tokens::resolve(configured, tokens, signature, &mut section).map(InputSpec::Tokens);
+        return spec.filter(|_| section.mistakes.is_empty()).ok_or(section.mistakes);
+    }
     let spec = find_port("input", name, &signature.inputs, &mut section).and_then(|port| {
         let is_text = port.datatype == Datatype::Bytes && configured.encoded.is_none();
         if is_text {

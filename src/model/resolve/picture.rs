@@ -76,7 +76,12 @@ fn is_plausible(channels: usize, configured: &Input) -> bool {
 /// smaller one.
 fn layout(configured: &Input, port: &Port, section: &mut Section<'_>) -> Layout {
     let [_, first, _, last] = port.shape[..] else {
-        section.wrong(None, format!("input '{}' has {} dimensions, a picture has 4", port.name, port.shape.len()));
+        let hint = match (port.shape.len(), port.datatype) {
+            (2, Datatype::Int32 | Datatype::Int64) => "; if it takes tokens of text, name their input.tokens.tokenizer",
+            _ => "",
+        };
+        let (name, sides) = (&port.name, port.shape.len());
+        section.wrong(None, format!("input '{name}' has {sides} dimensions, a picture has 4{hint}"));
         return Layout::Nchw;
     };
     let has_colours = |side| matches!(side, Some(1 | 3));

@@ -16,6 +16,11 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
         );
         section.wrong(Some(at), message);
     }
+    if let Some(tokens) = configured.tokens.as_ref().filter(|tokens| !tokens.is_inherited) {
+        let message =
+            format!("input '{}' is BYTES, which are text: input.tokens is for a model that takes tokens", port.name);
+        section.wrong(Some(&tokens.at), message);
+    }
     let in_rows = match port.shape[..] {
         [_] => false,
         [_, None | Some(1)] => true,
@@ -28,9 +33,8 @@ pub(super) fn resolve(configured: &Input, port: &Port, section: &mut Section<'_>
 }
 
 /// The keys that were given and mean something for pictures alone.
-fn for_pictures(configured: &Input) -> impl Iterator<Item = (&'static str, &Location)> {
-    let Input { name: _, datatype, layout, colour, channels, height, width, range, bits, mean, std, encoded: _, at: _ } =
-        configured;
+pub(super) fn for_pictures(configured: &Input) -> impl Iterator<Item = (&'static str, &Location)> {
+    let Input { datatype, layout, colour, channels, height, width, range, bits, mean, std, .. } = configured;
     let datatype = datatype.as_ref().filter(|datatype| datatype.value != Datatype::Bytes);
     let given = [
         ("datatype", datatype.map(|key| &key.at)),

@@ -1,8 +1,13 @@
 //! The body of a client's request, and of an upstream's answer.
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use portcullis::gateway::fuzzing;
-use portcullis::model::{Distribution, EncodedSpec, InputSpec, OutputSpec, PictureSpec, TextSpec};
+use portcullis::model::{
+    Distribution, EncodedSpec, InputSpec, OutputSpec, PictureSpec, TextSpec, TokenSpec, Tokenizer,
+};
 use portcullis::proto::inference::ModelInferRequest;
 use portcullis::tensor::{Colour, Datatype, Depth, Filter, Fit, Item, Layout, OutputKind, Picture, Preparation};
 
@@ -68,6 +73,9 @@ pub fn look_at(request: &ModelInferRequest) -> bool {
             match (&item, &spec) {
                 (Item::Picture(picture), InputSpec::Picture(spec)) => check(picture, spec),
                 (Item::Text(text), InputSpec::Text(_)) => assert!(text.len() <= MOST && !text.contains('\0')),
+                (Item::Tokens(sent), InputSpec::Tokens(_)) => {
+                    assert!(sent.text.len() <= MOST && !sent.text.contains('\0') && !sent.tokens.ids.is_empty());
+                }
                 _ => panic!("an item of another kind than the input takes"),
             }
         }
@@ -115,7 +123,21 @@ fn restore(message: Bytes, spec: &OutputSpec, items: usize) {
     assert!(fuzzing::answer(restored).is_some_and(|answer| answer.outputs.len() == 1), "a restored answer can be read");
 }
 
-fn inputs() -> [InputSpec; 5] {
+/// Ids of a small tokenizer's tokens, with marks of what is padding.
+static TOKENS: LazyLock<TokenSpec> = LazyLock::new(|| {
+    let file = include_bytes!("../../support/tokens/bytes.json");
+    TokenSpec {
+        name: "x".into(),
+        datatype: Datatype::Int32,
+        length: None,
+        mask: Some("y".into()),
+        types: None,
+        text: None,
+        tokenizer: Tokenizer::from_bytes(Path::new("bytes.json"), file, None, None).expect("a tokenizer"),
+    }
+});
+
+fn inputs() -> [InputSpec; 6] {
     let spec = |name: &str, datatype, layout, colour: Colour| PictureSpec {
         name: name.into(),
         datatype,
@@ -138,6 +160,7 @@ fn inputs() -> [InputSpec; 5] {
             ..spec("x", Datatype::Fp32, Layout::Nchw, Colour::Rgb)
         }),
         TextSpec { name: "files".into(), in_rows: true }.into(),
+        TOKENS.clone().into(),
     ]
 }
 

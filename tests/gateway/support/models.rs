@@ -96,6 +96,29 @@ impl Model {
         }
     }
 
+    /// A small filter of short messages that takes tokens, `wordpiece` or `bytes`; clients send texts in the tensor of this
+    /// name, or tokens.
+    pub fn of_tokens(filter: &'static str, text: Option<&str>) -> Self {
+        let folder = root().join("tests/support/tokens");
+        let tokenizer = folder.join(filter).with_extension("json");
+        let text = text.map(|name| format!("text = \"{name}\"")).unwrap_or_default();
+        let tables = format!(
+            "[models.input.tokens]\ntokenizer = {tokenizer:?}\n{text}\n[[models.detectors]]\nkind = \"feature_squeezing\"\n\
+             squeezers = [\"invisible+skeleton\", \"invisible+skeleton+leet+spacing+repeats\"]\nhidden = 1\n"
+        );
+        Self {
+            name: "spam",
+            path: Some(folder.join(filter).with_extension("onnx")),
+            // Who predicts from a replica never asks this server.
+            server: Some(SocketAddr::from(([127, 0, 0, 1], 1))),
+            tables,
+            key: filter,
+            benign: folder.join("messages.tsv"),
+            reserved: root().join("tests/support/messages/known.tsv"),
+            ..Self::digits(root())
+        }
+    }
+
     /// The digits under a cascade: the student looks at all of them, squeezing at three of ten benign ones.
     pub fn cascaded_digits(shared: &Path) -> Self {
         let digits = Self::digits(shared);

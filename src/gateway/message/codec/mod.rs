@@ -12,8 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::detect::Reason;
-use crate::model::InputSpec;
-use crate::tensor::{Elements, Item, Picture, PictureError, Tensor, TensorError, luma, to_8_bit, to_u8};
+use crate::model::{InputSpec, TokenizerError};
+use crate::tensor::{Elements, Item, Picture, PictureError, Tensor, TensorError, Tokens, luma, to_8_bit, to_u8};
 
 /// Pixels in a row or column; kernels for longer ones would take more memory than the picture.
 const LONGEST_SIDE: usize = 65_535;
@@ -29,6 +29,8 @@ pub(crate) enum CodecError {
     Ambiguous(&'static str),
     #[error("it is broken: {0}")]
     Broken(String),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
 }
 
 impl CodecError {
@@ -41,6 +43,7 @@ impl CodecError {
         match self {
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::Unknown | Self::Ambiguous(_) | Self::Broken(_) => Reason::Picture,
+            Self::Tokenizer(_) => Reason::Text,
         }
     }
 }
@@ -117,21 +120,28 @@ pub(crate) fn decode(file: &[u8], input: &InputSpec, most: usize) -> Result<Pict
     Ok(encoded.preparation.prepare(&pixels, (height, width, channels), (input.height, input.width))?)
 }
 
-/// An item on its way to a server: as it is, or as an element of `BYTES`, such as a PNG file of which the server makes
-/// that picture again.
+/// An item on its way to a server: as it is, as tokens, or as an element of `BYTES`, such as a PNG file of which the server
+/// makes that picture again.
 pub(crate) enum Packed {
     Picture(Arc<Picture>),
+    Tokens(Tokens),
     Element(Bytes),
 }
 
 /// Packs a text, or a picture of this input's size; pixels of a file have 8 bits.
 ///
 /// # Errors
-/// When it is too large for a file.
+/// When it is too large for a file, or has no tokens.
 pub(crate) fn pack(item: Item, input: &InputSpec) -> Result<Packed, CodecError> {
+    if let InputSpec::Tokens(spec) = input
+        && spec.text.is_none()
+    {
+        return Ok(Packed::Tokens(spec.tokens(&item)?));
+    }
     let encoded = input.pictures().ok().and_then(|spec| spec.encoded.as_ref());
     match (item, encoded) {
         (Item::Text(text), _) => Ok(Packed::Element(Bytes::copy_from_slice(text.as_bytes()))),
+        (Item::Tokens(sent), _) => Ok(Packed::Element(Bytes::copy_from_slice(sent.text.as_bytes()))),
         (Item::Picture(picture), None) => Ok(Packed::Picture(picture)),
         (Item::Picture(picture), Some(encoded)) => {
             png::encode(&encoded.preparation.undone(&to_8_bit(&picture))).map(|file| Packed::Element(file.into()))
@@ -139,26 +149,27 @@ pub(crate) fn pack(item: Item, input: &InputSpec) -> Result<Packed, CodecError> 
     }
 }
 
-/// The tensor that a client sends of a batch of packed items; `in_rows` for servers that want each file in a row of its
+/// The tensors that a client sends of a batch of packed items; `in_rows` for servers that want each file in a row of its
 /// own.
 ///
 /// # Errors
 /// When the input takes no numbers.
-pub(crate) fn batch(packed: &[Packed], input: &InputSpec, in_rows: bool) -> Result<Tensor, TensorError> {
-    let pictures = packed.iter().filter_map(|packed| match packed {
-        Packed::Picture(picture) => Some(picture.as_ref()),
-        Packed::Element(_) => None,
-    });
-    let elements = packed.iter().filter_map(|packed| match packed {
-        Packed::Element(element) => Some(element.clone()),
-        Packed::Picture(_) => None,
-    });
+pub(crate) fn batch(packed: &[Packed], input: &InputSpec, in_rows: bool) -> Result<Vec<Tensor>, TensorError> {
+    let (mut pictures, mut tokens, mut elements) = (Vec::new(), Vec::new(), Vec::new());
+    for packed in packed {
+        match packed {
+            Packed::Picture(picture) => pictures.push(picture.as_ref()),
+            Packed::Tokens(row) => tokens.push(row),
+            Packed::Element(element) => elements.push(element.clone()),
+        }
+    }
     match input {
-        InputSpec::Text(spec) => spec.batch(elements),
-        InputSpec::Picture(spec) if spec.encoded.is_none() => spec.batch(pictures),
-        InputSpec::Picture(spec) => {
+        InputSpec::Text(spec) => Ok(vec![spec.batch(elements)?]),
+        InputSpec::Tokens(spec) if spec.text.is_none() => spec.batch(&tokens),
+        InputSpec::Picture(spec) if spec.encoded.is_none() => Ok(vec![spec.batch(pictures)?]),
+        InputSpec::Picture(_) | InputSpec::Tokens(_) => {
             let shape = if in_rows { vec![packed.len(), 1] } else { vec![packed.len()] };
-            Tensor::new(spec.sent_name(), shape, Elements::Bytes(elements.collect()))
+            Ok(vec![Tensor::new(input.sent_name(), shape, Elements::Bytes(elements))?])
         }
     }
 }

@@ -233,7 +233,7 @@ fn a_batch_is_a_list_or_a_column_of_files() {
     let picture = Arc::new(Picture::from_interleaved_u8(3, HEIGHT, WIDTH, &pixels()).unwrap());
     let packed = || pack(picture.clone().into(), &own()).unwrap();
     for (in_rows, shape) in [(false, vec![2]), (true, vec![2, 1])] {
-        let tensor = batch(&[packed(), packed()], &own(), in_rows).unwrap();
+        let tensor = batch(&[packed(), packed()], &own(), in_rows).unwrap().swap_remove(0);
         assert_eq!((tensor.name.as_str(), tensor.shape, tensor.elements.datatype()), ("file", shape, Datatype::Bytes));
     }
 }
@@ -242,7 +242,8 @@ fn a_batch_is_a_list_or_a_column_of_files() {
 fn a_batch_of_texts_has_the_models_shape_whatever_the_server_says_of_files() {
     let packed = ["free", ""].map(|text| pack(text.to_owned().into(), &own()).unwrap());
     for (in_rows, shape) in [(true, vec![2, 1]), (false, vec![2])] {
-        let tensor = batch(&packed, &TextSpec { name: "text".into(), in_rows }.into(), !in_rows).unwrap();
+        let spec = TextSpec { name: "text".into(), in_rows }.into();
+        let tensor = batch(&packed, &spec, !in_rows).unwrap().swap_remove(0);
         let texts = [Bytes::from_static(b"free"), Bytes::new()];
         assert_eq!(
             (tensor.name.as_str(), tensor.shape, tensor.elements),
