@@ -24,12 +24,12 @@
 //! | [`data`] | readers of IDX, CIFAR, NumPy and image folders, and of messages; adversarial sets; signs and bags that are drawn |
 //! | [`squeeze`] | one file a squeezer, of pictures and of text |
 //! | [`onnx`] | the ONNX graph as data: built or read, differentiated, and written as a file |
-//! | [`model`] | ONNX Runtime, its workers, and what a classifier's input and output mean |
+//! | [`model`] | ONNX Runtime, its workers and batches, tokenizers, and what a classifier's input and output mean |
 //! | [`config`] | TOML, environment and flags, checked as a whole |
 //! | [`proto`] | code that is generated from `proto/` |
-//! | [`tensor`] | plain tensors, pictures and texts |
+//! | [`tensor`] | plain tensors, pictures, texts and their tokens |
 //!
-//! ONNX Runtime is named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line in `cli`.
+//! ONNX Runtime and tokenizers are named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line in `cli`.
 //!
 //! # What always holds
 //!

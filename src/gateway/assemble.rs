@@ -24,6 +24,7 @@ use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
 use crate::config::{self, Config, Mistake, Predictions};
 use crate::data::class_names;
 use crate::detect::Rate;
+use crate::model::InputSpec;
 use crate::profile::{Known, Lineup, Loader, ModelIdentity, Profile, ProfileError};
 use crate::telemetry::{self, Exposition, ModelMetrics};
 
@@ -103,7 +104,7 @@ impl Loaded {
                 Err(more) => mistakes.extend(more),
             }
         }
-        loader.runtime.settle();
+        loader.runtime.give_back_memory();
         if mistakes.is_empty() { Ok(Self { config, remote, rest, models }) } else { Err(mistakes) }
     }
 
@@ -213,7 +214,11 @@ impl LoadedModel {
 fn embedded(model: &GuardedModel) -> Option<EmbeddedModel> {
     let Teacher::Embedded(classifier) = &model.teacher else { return None };
     let (name, version) = (model.name.to_owned(), model.version.clone());
-    Some(EmbeddedModel { name, version, model: classifier.model().clone() })
+    let longest = match classifier.input() {
+        InputSpec::Tokens(spec) => Some(spec.tokenizer.most()),
+        InputSpec::Picture(_) | InputSpec::Text(_) => None,
+    };
+    Some(EmbeddedModel { name, version, model: classifier.model().clone(), longest })
 }
 
 /// The names of a model's `count` classes, where there is a file of them.

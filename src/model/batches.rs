@@ -14,6 +14,9 @@ use super::workers::{JobError, Reply, WorkerId, stand_back};
 use crate::config::Batching;
 use crate::tensor::Item;
 
+/// Groups that may wait for a batch; beyond that, workers wait, and their queue fills.
+const WAITING: usize = 1024;
+
 type Predicted = Result<Distribution, PredictError>;
 
 /// Why a model cannot predict in batches.
@@ -112,12 +115,12 @@ impl Batches {
         let batch = Batch { predictor, size: batching.size };
         let blank = batch.predictor.input.blank();
         batch.filled(&[&blank]).map_err(|problem| BatchError::Model { size: batching.size, problem })?;
-        // One batch is made while the next gathers; beyond that, workers wait, and their queue fills.
-        let (groups, gathered) = bounded(batching.size);
+        let (groups, gathered) = bounded(WAITING);
         std::thread::Builder::new().name("batches".into()).spawn(move || {
             stand_back();
             while let Some(groups) = gather(&gathered, batching) {
-                batch.predict(groups);
+                // Who waits for one of these is told that it was abandoned.
+                let _ = catch_unwind(AssertUnwindSafe(|| batch.predict(groups)));
             }
         })?;
         Ok(Self(groups))

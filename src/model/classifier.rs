@@ -45,6 +45,11 @@ impl Classifier {
         Ok(Self { batches: Some(Batches::start(self.predictor.clone(), batching)?), ..self })
     }
 
+    /// Whether it predicts in batches.
+    pub fn is_in_batches(&self) -> bool {
+        self.batches.is_some()
+    }
+
     /// The same, whose predictions are `noted`, if somebody is to be told.
     pub fn noting(&self, noted: Option<Noted>) -> Cow<'_, Self> {
         match noted {

@@ -143,7 +143,7 @@ impl Runtime {
 
     /// Gives back to the system what loading models has taken for the moment. The library leaves as much behind as the
     /// models are large, and the allocator keeps it in case that more models come.
-    pub fn settle(&self) {
+    pub fn give_back_memory(&self) {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         #[expect(unsafe_code, reason = "nothing safe offers it; it takes no pointer and leaves alone what is in use")]
         unsafe {

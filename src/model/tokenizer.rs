@@ -60,6 +60,8 @@ struct Loaded {
     tokenizer: tokenizers::Tokenizer,
     /// Bytes of each token, by its id.
     lengths: HashMap<u32, usize>,
+    /// The largest of these.
+    longest: usize,
     /// Tokens that stand around a text, and for none of it.
     frame: HashSet<u32>,
     padding: PaddingParams,
@@ -106,8 +108,10 @@ impl Tokenizer {
             let strategy = PaddingStrategy::Fixed(length);
             tokenizer.with_padding(Some(PaddingParams { strategy, pad_to_multiple_of: None, ..padding.clone() }));
         }
-        let lengths = tokenizer.get_vocab(true).into_iter().map(|(token, id)| (id, token.len())).collect();
-        let loaded = Loaded { frame: frame(&tokenizer), tokenizer, lengths, padding };
+        let lengths: HashMap<u32, usize> =
+            tokenizer.get_vocab(true).into_iter().map(|(token, id)| (id, token.len())).collect();
+        let longest = lengths.values().copied().max().unwrap_or_default();
+        let loaded = Loaded { frame: frame(&tokenizer), tokenizer, lengths, longest, padding };
         Ok(Self { sha256: hex::encode(Sha256::digest(bytes)), most, loaded: Some(Arc::new(loaded)) })
     }
 
@@ -123,7 +127,7 @@ impl Tokenizer {
 
     /// Bytes that the text of one token has at most, about.
     pub fn longest(&self) -> usize {
-        self.loaded.as_ref().and_then(|loaded| loaded.lengths.values().max()).map_or(0, |longest| longest + 1)
+        self.loaded.as_ref().map_or(0, |loaded| loaded.longest + 1)
     }
 
     /// The id that stands for no text, and whether it comes first.
@@ -139,15 +143,18 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Tokens, TokenizerError> {
         let encoding = self.loaded()?.tokenizer.encode_fast(text, true).map_err(failed)?;
         let wide = |numbers: &[u32]| numbers.iter().map(|&number| i64::from(number)).collect::<Vec<_>>();
-        if encoding.is_empty() {
-            // No model takes nothing, and one that looked at none of what it takes would divide by zero.
-            return Ok(Tokens { ids: vec![self.padding().0], mask: vec![1], types: vec![0] });
+        let (padding, comes_first) = self.padding();
+        let (mut ids, mut mask) = (wide(encoding.get_ids()), wide(encoding.get_attention_mask()));
+        let mut types = wide(encoding.get_type_ids());
+        if ids.is_empty() {
+            (ids, mask, types) = (vec![padding], vec![0], vec![0]);
         }
-        Ok(Tokens {
-            ids: wide(encoding.get_ids()),
-            mask: wide(encoding.get_attention_mask()),
-            types: wide(encoding.get_type_ids()),
-        })
+        if mask.iter().all(|&mark| mark == 0) {
+            // A model that looked at none of what it takes would divide by zero.
+            let at = if comes_first { mask.len() - 1 } else { 0 };
+            mask[at] = 1;
+        }
+        Ok(Tokens { ids, mask, types })
     }
 
     /// Bytes of the tokens with these ids, a text of which would be about as long.

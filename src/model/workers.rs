@@ -131,7 +131,7 @@ impl Workers {
 pub(super) fn stand_back() {
     #[cfg(target_os = "linux")]
     if let Err(refused) = rustix::process::nice(NICE) {
-        tracing::debug!(%refused, "inference has the priority of everything else");
+        tracing::info!(%refused, "what predicts does not stand back behind what carries requests");
     }
 }
 

@@ -88,6 +88,8 @@ def counts():
 
 
 def main():
+    if not (BEFORE.exists() or os.environ.get("RECORD")):
+        sys.exit(f"{BEFORE} is missing: RECORD=1 writes it")
     before = json.loads(BEFORE.read_text()) if BEFORE.exists() else {}
     now, grown = {}, []
     with contextlib.closing(counts()) as all_counts:

@@ -10,6 +10,7 @@ if ! command -v valgrind >/dev/null; then
 fi
 $cargo build --quiet --release --locked --no-default-features
 PORTCULLIS=$(realpath "${CARGO_TARGET_DIR:-target}/release/portcullis")
+$cargo bench --quiet --locked --no-default-features --bench instructions --no-run
 SQUEEZE=$($cargo bench --locked --no-default-features --bench instructions --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\))$/\1/p')
 SQUEEZE=$(realpath "$SQUEEZE")
 export PORTCULLIS SQUEEZE

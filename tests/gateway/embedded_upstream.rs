@@ -121,7 +121,7 @@ async fn text_goes_in_and_comes_out_as_labels_and_probabilities() {
     let runtime = Runtime::load(None).expect("ONNX Runtime");
     let workers = Arc::new(Workers::start(1, 16).expect("a thread"));
     let model = OnnxModel::load(&runtime, &shared.join("models/sms_spam.onnx"), 1, 1).expect("a model");
-    let model = EmbeddedModel { name: "spam".into(), version: None, model: Arc::new(model) };
+    let model = EmbeddedModel { name: "spam".into(), version: None, model: Arc::new(model), longest: None };
     let upstream = Embedded::new(vec![model], workers, 1 << 20);
     let texts = ["Are you coming home for dinner?", "WINNER! Claim your FREE prize, call 09061701461 now"];
     let input =

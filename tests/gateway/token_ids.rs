@@ -222,6 +222,17 @@ async fn tokens_that_nobody_can_read_are_refused_with_the_reason() {
     }
 }
 
+#[tokio::test]
+async fn a_classifier_inside_takes_no_more_tokens_than_are_read_of_a_text() {
+    let (_, spec) = filter("bytes");
+    let gateway = Gateway::start(&embedded(&[Model::of_tokens("bytes", None).guarded("policy = \"monitor\"")])).await;
+    let row = |length: usize| request(&spec, &[Tokens { ids: vec![70; length], ..Tokens::default() }]);
+    assert_eq!(gateway.call(Call::infer(&row(512))).await.code(), Code::Ok);
+    let refused = gateway.call(Call::infer(&row(513))).await;
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.error().contains("513 tokens a text, more than 512"), "{}", refused.error());
+}
+
 #[test]
 fn what_does_not_fit_is_named_before_anything_is_served() {
     let folder = tempfile::tempdir().expect("a temporary folder");

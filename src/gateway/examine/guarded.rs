@@ -132,8 +132,8 @@ impl GuardedModel {
     fn decoded(&self, length: usize) -> usize {
         length.saturating_mul(match &self.input {
             InputSpec::Picture(spec) => 1 + size_of::<f32>().div_ceil(spec.datatype.size().unwrap_or(1)),
-            // INT32 becomes INT64.
-            InputSpec::Tokens(spec) if spec.text.is_none() => 3,
+            // An id may come in one byte, and takes eight in a tensor, as many among the numbers, and in its row.
+            InputSpec::Tokens(spec) if spec.text.is_none() => 3 * size_of::<i64>(),
             InputSpec::Text(_) | InputSpec::Tokens(_) => 1 + 2 * self.copies(),
         })
     }
@@ -152,7 +152,7 @@ impl GuardedModel {
         let predictions = 1 + self.panel.extra_predictions(Part::First) + self.panel.extra_predictions(Part::Rest);
         let told = predictions * (PREDICTION + self.output.classes * size_of::<f64>());
         if let InputSpec::Tokens(spec) = &self.input {
-            return told + self.tokens(spec);
+            return told + self.bytes_of_tokens(spec);
         }
         let Ok(spec) = self.input.pictures() else { return told };
         let pictures = usize::from(spec.encoded.is_some()) + 2 * self.copies();
@@ -160,7 +160,7 @@ impl GuardedModel {
     }
 
     /// What the text of sent tokens takes, in bytes, and as tokens again its copies, once as such and once as a message.
-    fn tokens(&self, spec: &TokenSpec) -> usize {
+    fn bytes_of_tokens(&self, spec: &TokenSpec) -> usize {
         if spec.text.is_some() {
             return 0;
         }

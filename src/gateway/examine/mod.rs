@@ -225,7 +225,10 @@ impl Subject {
 
     /// Whether the original has to be predicted here, or asked about once more.
     fn needs_original(&self) -> bool {
-        !self.answer_tells || self.model.panel.parts_by_original()
+        // An answer is predicted item by item: beside copies from batches its last bits would tell it apart.
+        let is_answered_apart =
+            matches!(&self.model.teacher, Teacher::Embedded(classifier) if classifier.is_in_batches());
+        !self.answer_tells || is_answered_apart || self.model.panel.parts_by_original()
     }
 
     /// One part of what is predicted in this process about one item.

@@ -68,8 +68,8 @@ pub(crate) struct Frames {
     more: BytesMut,
 }
 
-/// No more room than this is made ahead, in bytes: who claims more than he sends gets no more.
-const AHEAD: usize = 1 << 20;
+/// So many times the length of a first frame is made ready for those that follow: who claims more than he sends gets no more.
+const AHEAD: usize = 16;
 
 impl Frames {
     /// Puts one more frame behind the others.
@@ -85,11 +85,11 @@ impl Frames {
         self.more.extend_from_slice(data);
     }
 
-    /// As [`Frames::push`], where all frames together claim such a length: there is room for them from the first on, so
-    /// that none is moved again.
+    /// As [`Frames::push`], where all frames together claim such a length: room is made for them with the first, so that
+    /// they are not moved again.
     fn push_of(&mut self, claimed: usize, data: &Bytes) {
         if self.is_empty() && data.len() < claimed {
-            self.more.reserve(claimed.min(AHEAD));
+            self.more.reserve(claimed.min(AHEAD * data.len()));
         }
         self.push(data);
     }

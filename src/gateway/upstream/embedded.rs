@@ -46,6 +46,8 @@ pub struct EmbeddedModel {
     pub version: Option<String>,
     /// The model.
     pub model: Arc<OnnxModel>,
+    /// Tokens of one text at most, where it takes tokens.
+    pub longest: Option<usize>,
 }
 
 /// Serves ONNX models on this process's workers.
@@ -271,6 +273,11 @@ impl EmbeddedModel {
                     .and_then(|position| view::input_tensor(request, position))
                     .map_err(|error| invalid(error.to_string()))?;
                 check(port, &tensor, self.model.fixed_batch() == Some(1)).map_err(invalid)?;
+                if let (Some(most), Some(&length)) = (self.longest, tensor.shape.get(1))
+                    && length > most
+                {
+                    return Err(invalid(format!("input '{}' has {length} tokens a text, more than {most}", port.name)));
+                }
                 Ok(tensor)
             })
             .collect()

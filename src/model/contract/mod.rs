@@ -63,10 +63,11 @@ impl InputSpec {
         }
     }
 
-    /// Whether inputs of every length go together into a batch without being padded.
+    /// Whether inputs go together into a batch without being padded, here or in the model.
     pub fn is_of_one_size(&self) -> bool {
         match self {
-            Self::Picture(_) | Self::Text(_) => true,
+            Self::Picture(_) => true,
+            Self::Text(_) => false,
             Self::Tokens(spec) => spec.length.is_some(),
         }
     }

@@ -132,7 +132,8 @@ impl TokenSpec {
     /// # Errors
     /// When the tokenizer fails.
     pub fn tokens(&self, item: &Item) -> Result<Tokens, TokenizerError> {
-        let fits = |tokens: &Tokens| self.length.is_none_or(|length| length == tokens.ids.len());
+        let most = self.tokenizer.most();
+        let fits = |Tokens { ids, .. }: &Tokens| self.length.map_or(ids.len() <= most, |length| ids.len() == length);
         match item {
             Item::Tokens(sent) if sent.tokenizer == self.tokenizer.sha256() && fits(&sent.tokens) => {
                 Ok(sent.tokens.clone())

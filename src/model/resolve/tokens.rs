@@ -17,11 +17,24 @@ pub(super) fn resolve(
 ) -> Option<TokenSpec> {
     let mut ids = Vec::new();
     let (mut mask, mut types) = (None, None);
+    let is_named = |port: &Port| configured.name.as_ref().is_some_and(|name| name.value == port.name);
     for port in &signature.inputs {
-        match port.name.to_ascii_lowercase() {
-            name if name.contains("mask") => mask = Some(port),
-            name if name.contains("type") || name.contains("segment") => types = Some(port),
-            _ => ids.push(port.clone()),
+        let before = match port.name.to_ascii_lowercase() {
+            _ if is_named(port) => {
+                ids.push(port.clone());
+                None
+            }
+            name if name.contains("mask") => mask.replace(port),
+            name if name.contains("type") || name.contains("segment") => types.replace(port),
+            _ => {
+                ids.push(port.clone());
+                None
+            }
+        };
+        if let Some(other) = before {
+            let message =
+                format!("the model takes '{}' beside '{}', which is not known of tokens", port.name, other.name);
+            section.wrong(None, message);
         }
     }
     let name = configured.name.as_ref().map(|name| (name.value.as_str(), &name.at));

@@ -34,6 +34,7 @@ pub fn serve(models: &[(&str, PathBuf)], port: u16, canned: bool) {
     let models = models.iter().map(|(name, path)| EmbeddedModel {
         name: (*name).to_owned(),
         version: None,
+        longest: None,
         model: Arc::new(OnnxModel::load(&runtime, path, workers.count(), 1).expect("a model")),
     });
     let server = Arc::new(Embedded::new(models.collect(), workers.clone(), LARGEST_MESSAGE));
