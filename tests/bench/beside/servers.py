@@ -139,12 +139,23 @@ class Gateway(Server):
         listen = ["--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{self.admin}"]
         super().__init__(name, [program, *arguments, *listen], port, log=None)
 
+    def told(self, path):
+        """What it tells its operators, head and body."""
+        with socket.create_connection(("127.0.0.1", self.admin), 1) as admin:
+            admin.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            return b"".join(iter(lambda: admin.recv(1 << 16), b"")).decode()
+
+    def undecided(self):
+        """Requests whose examination came to nothing."""
+        lines = self.told("/metrics").splitlines()
+        decided = [line for line in lines if line.startswith("portcullis_decisions_total{") and 'decision="undecided"' in line]
+        return sum(float(line.split()[-1]) for line in decided)
+
     def __enter__(self):
         super().__enter__()
         while time.monotonic() < self.began + PATIENCE:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.admin), 1) as admin:
-                admin.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-                if b" 200 " in admin.recv(64):
+            with contextlib.suppress(OSError):
+                if " 200 " in self.told("/readyz")[:64]:
                     self.ready_after = time.monotonic() - self.began
                     return self
             time.sleep(0.005)
