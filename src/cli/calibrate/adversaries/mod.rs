@@ -37,6 +37,9 @@ pub trait Adversaries {
     /// What the classifier looks at.
     fn item(sample: &Self::Sample) -> Item;
 
+    /// The class that it is said to be of.
+    fn label(sample: &Self::Sample) -> Option<usize>;
+
     /// Attacks the samples; `judge` scores what deceives the classifier, attack by attack.
     fn attack(&self, samples: &[Self::Sample], judge: &Watcher) -> Result<Trials>;
 }
@@ -89,6 +92,17 @@ impl Trials {
         ensure!(!self.attacks.is_empty(), "there is no attack to choose by ({notes}): give more {input}s");
         Ok(self)
     }
+}
+
+/// Those samples that the classifier reads as they are labelled, with that class; an unlabelled one is what it reads.
+fn read_rightly<'a, A: Adversaries>(reader: &Watcher, samples: &'a [A::Sample]) -> Result<Vec<(&'a A::Sample, usize)>> {
+    let items = samples.iter().map(|sample| Ok(A::item(sample)));
+    let readings = reader.observe("seeds", samples.len(), items)?;
+    let right = |(sample, (_, observation)): (&'a A::Sample, (_, Option<Observation>))| {
+        let (class, _) = observation?.original.top();
+        A::label(sample).is_none_or(|label| label == class).then_some((sample, class))
+    };
+    Ok(samples.iter().zip(readings).filter_map(right).collect())
 }
 
 /// Work with a progress bar.

@@ -9,7 +9,7 @@ use portcullis::profile::CANDIDATES;
 use portcullis::squeeze::Catalogue;
 use portcullis::tensor::{Item, Picture, quantised};
 
-use super::{Adversaries, SEED, Trials, watched};
+use super::{Adversaries, SEED, Trials, read_rightly, watched};
 use crate::cli::pictures::Watcher;
 
 /// Largest change of a pixel, pixels being in [0, 1]: what `redteam` takes if nothing is said.
@@ -41,8 +41,13 @@ impl Adversaries for OfPictures<'_> {
         sample.picture.clone().into()
     }
 
+    fn label(sample: &Sample) -> Option<usize> {
+        sample.label
+    }
+
     fn attack(&self, samples: &[Sample], judge: &Watcher) -> Result<Trials> {
-        let seeds = self.seeds(samples)?;
+        let seed = |(sample, class): (&Sample, _)| Seed { picture: sample.picture.clone(), goal: Goal::Not(class) };
+        let seeds: Vec<Seed> = read_rightly::<Self>(&self.reader, samples)?.into_iter().map(seed).collect();
         let mut trials = Trials::on(seeds.len(), samples.len(), Self::INPUT)?;
         if let Err(reason) = &self.victim {
             trials.notes.push(format!("no gradients, so questions: {reason:#}"));
@@ -58,18 +63,6 @@ impl Adversaries for OfPictures<'_> {
 }
 
 impl OfPictures<'_> {
-    /// Those samples that the classifier reads as they are labelled; an unlabelled one is what it reads.
-    fn seeds(&self, samples: &[Sample]) -> Result<Vec<Seed>> {
-        let pictures = samples.iter().map(|sample| Ok(sample.picture.clone()));
-        let readings = self.reader.observe("seeds", samples.len(), pictures)?;
-        let seed = |(sample, (_, observation)): (&Sample, (_, Option<Observation>))| {
-            let (class, _) = observation?.original.top();
-            let is_right = sample.label.is_none_or(|label| label == class);
-            is_right.then(|| Seed { picture: sample.picture.clone(), goal: Goal::Not(class) })
-        };
-        Ok(samples.iter().zip(readings).filter_map(seed).collect())
-    }
-
     /// A picture a seed, if the attack is one of those: oblivious ones by gradients, or one by questions without.
     fn make(&self, attack: Named, seeds: &[Seed]) -> Result<Option<Vec<Picture>>> {
         let Named { level, name, method, .. } = attack;

@@ -6,14 +6,13 @@ use anyhow::{Context, Result};
 use portcullis::attack::text::{Lexicon, TextSeed, text_suite};
 use portcullis::attack::{Goal, LocalOracle};
 use portcullis::data::Message;
-use portcullis::detect::Observation;
 use portcullis::model::Classifier;
 use portcullis::profile::TEXT_CANDIDATES;
 use portcullis::squeeze::Catalogue;
 use portcullis::squeeze::text::Vocabulary;
 use portcullis::tensor::Item;
 
-use super::{Adversaries, SEED, Trials, watched};
+use super::{Adversaries, SEED, Trials, read_rightly, watched};
 use crate::cli::calibrate::auto::MOST_SEEDS;
 use crate::cli::pictures::Watcher;
 
@@ -49,6 +48,10 @@ impl Adversaries for OfTexts<'_> {
         sample.text.clone().into()
     }
 
+    fn label(sample: &Message) -> Option<usize> {
+        sample.label
+    }
+
     fn attack(&self, samples: &[Message], judge: &Watcher) -> Result<Trials> {
         let seeds = self.seeds(samples)?;
         let mut trials = Trials::on(seeds.len(), samples.len(), Self::INPUT)?;
@@ -66,17 +69,11 @@ impl Adversaries for OfTexts<'_> {
 }
 
 impl OfTexts<'_> {
-    /// Those messages that the classifier reads as they are labelled and that are worth hiding; an unlabelled one is what it
-    /// reads.
+    /// Those messages that are worth hiding, of those that the classifier reads rightly.
     fn seeds(&self, samples: &[Message]) -> Result<Vec<TextSeed>> {
-        let texts = samples.iter().map(|sample| Ok(sample.text.clone()));
-        let readings = self.reader.observe("seeds", samples.len(), texts)?;
-        let seed = |(sample, (_, seen)): (&Message, (_, Option<Observation>))| {
-            let (class, _) = seen?.original.top();
-            let is_right = sample.label.is_none_or(|label| label == class);
-            let is_hidden = self.hidden.is_none_or(|hidden| hidden == class);
-            (is_right && is_hidden).then(|| TextSeed { text: sample.text.clone(), goal: Goal::Not(class) })
-        };
-        Ok(samples.iter().zip(readings).filter_map(seed).take(MOST_SEEDS).collect())
+        let right = read_rightly::<Self>(&self.reader, samples)?.into_iter();
+        let hidden = right.filter(|(_, class)| self.hidden.is_none_or(|hidden| hidden == *class));
+        let seed = |(sample, class): (&Message, _)| TextSeed { text: sample.text.clone(), goal: Goal::Not(class) };
+        Ok(hidden.map(seed).take(MOST_SEEDS).collect())
     }
 }
