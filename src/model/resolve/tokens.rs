@@ -19,19 +19,17 @@ pub(super) fn resolve(
     let (mut mask, mut types) = (None, None);
     let is_named = |port: &Port| configured.name.as_ref().is_some_and(|name| name.value == port.name);
     for port in &signature.inputs {
-        let before = match port.name.to_ascii_lowercase() {
-            _ if is_named(port) => {
-                ids.push(port.clone());
-                None
-            }
-            name if name.contains("mask") => mask.replace(port),
-            name if name.contains("type") || name.contains("segment") => types.replace(port),
-            _ => {
-                ids.push(port.clone());
-                None
-            }
+        let beside = match port.name.to_ascii_lowercase() {
+            _ if is_named(port) => None,
+            name if name.contains("mask") => Some(&mut mask),
+            name if name.contains("type") || name.contains("segment") => Some(&mut types),
+            _ => None,
         };
-        if let Some(other) = before {
+        let Some(beside) = beside else {
+            ids.push(port.clone());
+            continue;
+        };
+        if let Some(other) = beside.replace(port) {
             let message =
                 format!("the model takes '{}' beside '{}', which is not known of tokens", port.name, other.name);
             section.wrong(None, message);
