@@ -29,7 +29,8 @@
 //! | [`proto`] | code that is generated from `proto/` |
 //! | [`tensor`] | plain tensors, pictures, texts and their tokens |
 //!
-//! ONNX Runtime and tokenizers are named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line in `cli`.
+//! ONNX Runtime and tokenizers are named in [`model`] only, gRPC in [`gateway`], metrics in [`telemetry`], the command line
+//! in `cli`.
 //!
 //! # What always holds
 //!

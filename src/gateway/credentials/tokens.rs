@@ -37,12 +37,12 @@ pub(crate) fn headers(role: &'static str, file: Located<PathBuf>) -> Result<Kept
     Kept::new(role, vec![file], |contents| {
         let text = String::from_utf8_lossy(&contents[0]);
         let headers = tokens_in(&text).map(header_of).collect::<Option<HeaderMap>>();
-        let headers = headers.ok_or_else(|| "holds a line that is no header: write each as `name: value`".to_owned());
-        let headers = headers.and_then(|headers| match headers.is_empty() {
-            true => Err("holds no header: write each as `name: value` on a line".to_owned()),
-            false => Ok(headers),
-        });
-        headers.map_err(|problem| Flaw(0, problem))
+        let problem = match headers {
+            Some(headers) if !headers.is_empty() => return Ok(headers),
+            Some(_) => "holds no header: write each as `name: value` on a line",
+            None => "holds a line that is no header: write each as `name: value`",
+        };
+        Err(Flaw(0, problem.to_owned()))
     })
 }
 

@@ -151,7 +151,7 @@ pub(crate) fn sent_in(
     longest: usize,
 ) -> Result<Vec<Result<Sent, ViewError>>, ViewError> {
     let actual = tensor.elements.datatype();
-    let name = tensor.name.clone();
+    let name = &tensor.name;
     match (spec, tensor.elements) {
         (InputSpec::Picture(spec), elements) if spec.encoded.is_none() => {
             let items = spec.decode(&tensor.shape, &elements)?.into_iter().enumerate();
@@ -169,7 +169,7 @@ pub(crate) fn sent_in(
         }
         (InputSpec::Tokens(_), Elements::Bytes(texts)) => {
             let item = |text: Bytes| {
-                Ok(Sent::Item(Item::Text(decode_text(&name, &text, longest)?), Some(Origin::Element(text))))
+                Ok(Sent::Item(Item::Text(decode_text(name, &text, longest)?), Some(Origin::Element(text))))
             };
             Ok(texts.into_iter().map(item).collect())
         }
