@@ -3,15 +3,14 @@
 #![expect(clippy::expect_used, reason = "a test whose case can't be set up fails")]
 
 use std::path::Path;
-use std::sync::Arc;
 
 use portcullis::attack::{
     Apgd, ApgdLoss, Attack, Ball, Bim, CarliniWagner2, Fgsm, Goal, LocalOracle, Norm, Pgd, QueryAttack, Seed, Square,
     WhiteBox,
 };
-use portcullis::config::{Batching, Config};
+use portcullis::config::Config;
 use portcullis::data::Dataset;
-use portcullis::model::{Runtime, Workers};
+use portcullis::model::Runtime;
 use portcullis::profile::Loader;
 use portcullis::tensor::Picture;
 
@@ -93,13 +92,8 @@ fn attacks_are_as_strong_as_those_of_a_public_library() {
     }
     let config = Config::load(Path::new(CONFIG), [], &[]).expect("a sound configuration");
     let model = config.models.iter().find(|model| model.name.value.contains("cifar")).expect("a CIFAR-10 model");
-    let workers = Arc::new(Workers::start(2, 64).expect("threads"));
-    let loader = Loader {
-        runtime: Runtime::load(None).expect("ONNX Runtime"),
-        workers,
-        intra_threads: 1,
-        batching: Batching::ALONE,
-    };
+    let runtime = Runtime::load(None).expect("ONNX Runtime");
+    let loader = Loader::start(runtime, 2, 64).expect("threads");
     let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let classifier = lineup.teacher.expect("the classifier");
     let white_box = WhiteBox::open(&loader.runtime, &classifier).expect("gradients");

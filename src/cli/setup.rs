@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use portcullis::config::{self, Batching, Config, ConfigError, Endpoint, Mistake, Predictions, Upstream};
+use portcullis::config::{self, Config, ConfigError, Endpoint, Mistake, Predictions, Upstream};
 use portcullis::gateway::{self, OfflineTeacher, Remote, UpstreamTeacher};
-use portcullis::model::{Runtime, Workers};
+use portcullis::model::Runtime;
 use portcullis::profile::{Lineup, Loader};
 
 /// Jobs that may wait before offline work waits itself.
@@ -51,8 +51,8 @@ pub fn unconfigured_loader() -> Result<Loader> {
 fn start(count: usize, intra_threads: usize, queue: usize, library: Option<&Path>) -> Result<Loader> {
     let runtime = Runtime::load(library)?;
     tracing::debug!(library = %runtime.library().display(), "ONNX Runtime loaded");
-    let workers = Workers::start(count, queue).context("cannot start the inference workers")?;
-    Ok(Loader { runtime, workers: Arc::new(workers), intra_threads, batching: Batching::ALONE })
+    let loader = Loader::start(runtime, count, queue).context("cannot start the inference workers")?;
+    Ok(Loader { intra_threads, ..loader })
 }
 
 /// The guarded model that the command is about: the named one, or the only one.

@@ -21,10 +21,10 @@ use super::operators::page::history::Histories;
 use super::rest;
 use super::sinks::Sinks;
 use super::upstream::{Embedded, EmbeddedModel, Remote, Upstream};
-use crate::config::{self, Config, Mistake, Predictions};
+use crate::config::{self, Config, Mistake, Policy, Predictions};
 use crate::data::class_names;
 use crate::detect::Rate;
-use crate::model::InputSpec;
+use crate::model::{InputSpec, Workers};
 use crate::profile::{Known, Lineup, Loader, ModelIdentity, Profile, ProfileError};
 use crate::telemetry::{self, Exposition, ModelMetrics};
 
@@ -74,6 +74,7 @@ pub(super) struct Loaded {
 /// One model and what guards it.
 struct LoadedModel {
     lineup: Lineup,
+    workers: Arc<Workers>,
     classes: Vec<String>,
     profile: Profile,
     rate: Rate,
@@ -99,6 +100,9 @@ impl Loaded {
         let mut models = Vec::new();
         let mut mistakes = Vec::new();
         for configured in &config.models {
+            // What nobody waits for keeps nothing waiting, unless the same sessions answer clients.
+            let is_unhurried = configured.policy == Policy::Monitor && remote.is_some();
+            let loader = if is_unhurried { &loader.unhurried() } else { loader };
             match LoadedModel::load(configured, loader, remote.as_ref()) {
                 Ok(model) => models.push(model),
                 Err(more) => mistakes.extend(more),
@@ -120,7 +124,7 @@ impl Loaded {
     ) -> Serving {
         let Self { config, remote, rest, models } = self;
         let server = &config.server;
-        let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, loader, histories));
+        let guarded = |(loaded, model): (LoadedModel, _)| Arc::new(loaded.guarded(model, server, histories));
         let models: Vec<Arc<GuardedModel>> = models.into_iter().zip(&config.models).map(guarded).collect();
         let of_rest = rest.as_ref().and_then(rest::Server::credentials);
         let credentials = remote.as_ref().and_then(|remote| remote.credentials()).into_iter().chain(of_rest).collect();
@@ -167,7 +171,7 @@ impl LoadedModel {
             }
             (None, _, None) => return Err(vec![configured.name.mistake("an embedded model needs a path")]),
         };
-        Ok(Self { lineup, classes, profile, rate, teacher })
+        Ok(Self { lineup, workers: loader.workers.clone(), classes, profile, rate, teacher })
     }
 
     /// The model as it is guarded, with its metrics.
@@ -175,10 +179,9 @@ impl LoadedModel {
         self,
         configured: &config::GuardedModel,
         server: &config::Server,
-        loader: &Loader,
         histories: &Histories,
     ) -> GuardedModel {
-        let Self { lineup, classes, profile, rate, teacher } = self;
+        let Self { lineup, workers, classes, profile, rate, teacher } = self;
         let ModelIdentity { input, output, .. } = lineup.identity;
         let name = label(&configured.name.value);
         let pixels = input.pictures().map_or(0, |spec| size_of::<f32>() * spec.item_len());
@@ -199,7 +202,7 @@ impl LoadedModel {
             max_pixels: server.max_inspected_pixels,
             input,
             output,
-            workers: loader.workers.clone(),
+            workers,
             teacher,
             panel: lineup.panel,
             history: histories.of(name, &profile.combination, &rate),

@@ -133,9 +133,8 @@ impl Gateway {
         let health = health.max_decoding_message_size(LARGEST_QUESTION);
         let readiness = Readiness::new(control.clone(), reporter);
         readiness.publish().await;
-        let (workers, runtime) = (loader.workers.clone(), loader.runtime.clone());
         let mut beside = JoinSet::new();
-        beside.spawn(readiness.clone().probe(current.clone(), workers, runtime, exposition.clone()));
+        beside.spawn(readiness.clone().probe(current.clone(), loader.clone(), exposition.clone()));
 
         beside.spawn(credentials.clone().watch(sinks.credentials(), current.clone()));
         let sinks = sinks.start(detections.feed());

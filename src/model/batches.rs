@@ -10,7 +10,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::classifier::Noted;
 use super::distribution::Distribution;
 use super::predictor::{PredictError, Predictor};
-use super::workers::{JobError, Reply, WorkerId, stand_back};
+use super::priority::Priority;
+use super::workers::{JobError, Reply, WorkerId};
 use crate::config::Batching;
 use crate::tensor::Item;
 
@@ -117,7 +118,7 @@ impl Batches {
         batch.filled(&[&blank]).map_err(|problem| BatchError::Model { size: batching.size, problem })?;
         let (groups, gathered) = bounded(WAITING);
         std::thread::Builder::new().name("batches".into()).spawn(move || {
-            stand_back();
+            Priority::Low.take();
             while let Some(groups) = gather(&gathered, batching) {
                 // Who waits for one of these is told that it was abandoned.
                 let _ = catch_unwind(AssertUnwindSafe(|| batch.predict(groups)));

@@ -7,6 +7,7 @@ mod device;
 mod distribution;
 mod onnx_model;
 mod predictor;
+mod priority;
 mod resolve;
 mod runtime;
 mod tokenizer;

@@ -1,5 +1,6 @@
 //! The threads that squeeze and predict: as many as cores, bounded queues, a deadline a job.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 use tokio::sync::oneshot;
+
+use super::priority::Priority;
 
 /// Why a job has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +31,6 @@ pub struct WorkerId(pub(super) usize);
 
 type Job = Box<dyn FnOnce(WorkerId) + Send>;
 
-/// How much lower than other threads' the priority of these is, in steps of `nice`: requests that are on their way
-/// need little of a core, but need it at once.
-const NICE: i32 = 10;
-
 /// A fixed set of threads. Every model of the process runs on them, so that inference never uses more threads than
 /// there are cores for it. Clients' own predictions have a queue before all other jobs': what is examined must not
 /// keep what is asked for waiting. On Linux the threads stand back behind those that carry requests.
@@ -47,7 +46,19 @@ impl Workers {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(count: usize, queue: usize) -> std::io::Result<Self> {
+    pub fn start(count: usize, queue: usize) -> io::Result<Self> {
+        Self::start_with(Priority::Low, count, queue)
+    }
+
+    /// As [`Workers::start`], for jobs that nobody waits for: the threads have what everybody else leaves of the cores.
+    ///
+    /// # Errors
+    /// As [`Workers::start`].
+    pub fn start_idle(count: usize, queue: usize) -> io::Result<Self> {
+        Self::start_with(Priority::Idle, count, queue)
+    }
+
+    fn start_with(priority: Priority, count: usize, queue: usize) -> io::Result<Self> {
         let count = match count {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -57,8 +68,8 @@ impl Workers {
         let busy_nanos = Arc::new(AtomicU64::new(0));
         for index in 0..count {
             let (first, then, busy) = (first.clone(), then.clone(), busy_nanos.clone());
-            std::thread::Builder::new().name(format!("inference-{index}")).spawn(move || {
-                stand_back();
+            std::thread::Builder::new().name(format!("{}-{index}", priority.name())).spawn(move || {
+                priority.take();
                 while let Some(job) = next(&first, &then) {
                     let began = Instant::now();
                     job(WorkerId(index));
@@ -124,14 +135,6 @@ impl Workers {
             Ok(()) => pending,
             Err(_) => Pending::failed(JobError::Abandoned),
         }
-    }
-}
-
-/// Lowers the priority of this thread; elsewhere than on Linux that would be the whole process's.
-pub(super) fn stand_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(refused) = rustix::process::nice(NICE) {
-        tracing::info!(%refused, "what predicts does not stand back behind what carries requests");
     }
 }
 
@@ -269,14 +272,6 @@ mod tests {
         blocked.wait().unwrap();
         pending.into_iter().for_each(|pending| pending.wait().unwrap());
         assert_eq!(order.try_iter().collect::<Vec<_>>(), ["asked", "asked", "examined"]);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn workers_stand_back_behind_everything_else() {
-        let nice = || rustix::process::getpriority_process(None).unwrap();
-        let of_worker = Workers::start(1, 1).unwrap().submit_waiting(move |_| nice()).wait().unwrap();
-        assert_eq!(of_worker, (nice() + NICE).min(19));
     }
 
     #[test]

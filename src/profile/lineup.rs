@@ -1,5 +1,6 @@
 //! From the configuration of one guarded model to its parts, loaded and checked against each other.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,11 +15,14 @@ use crate::squeeze::text::Vocabulary;
 use crate::tensor::{Datatype, Kind};
 
 /// Loads models for this process: the library, the threads, and how many of them one prediction may use.
+#[derive(Clone)]
 pub struct Loader {
     /// The loaded ONNX Runtime.
     pub runtime: Runtime,
     /// The threads that predict.
     pub workers: Arc<Workers>,
+    /// Those that predict where nobody waits for it.
+    pub idle_workers: Arc<Workers>,
     /// Threads inside one prediction.
     pub intra_threads: usize,
     /// How predictions of a guarded model, and of a companion, are made together.
@@ -47,6 +51,22 @@ pub struct Lineup {
 }
 
 impl Loader {
+    /// One with threads of its own: `count` for either use (0: one a core), over queues of `queue` jobs. A prediction
+    /// takes one thread, and is made alone.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(runtime: Runtime, count: usize, queue: usize) -> io::Result<Self> {
+        let workers = Arc::new(Workers::start(count, queue)?);
+        let idle_workers = Arc::new(Workers::start_idle(count, queue)?);
+        Ok(Self { runtime, workers, idle_workers, intra_threads: 1, batching: Batching::ALONE })
+    }
+
+    /// The same, for models whose predictions nobody waits for.
+    pub fn unhurried(&self) -> Self {
+        Self { workers: self.idle_workers.clone(), ..self.clone() }
+    }
+
     fn load(&self, path: &Located<std::path::PathBuf>) -> Result<Arc<OnnxModel>, Mistake> {
         OnnxModel::load(&self.runtime, &path.value, self.workers.count(), self.intra_threads)
             .map(Arc::new)

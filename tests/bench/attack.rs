@@ -3,13 +3,12 @@
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use portcullis::attack::{Attack, Ball, Goal, Pgd, Seed, WhiteBox};
-use portcullis::config::{Batching, Config};
+use portcullis::config::Config;
 use portcullis::data::Dataset;
-use portcullis::model::{Runtime, Workers};
+use portcullis::model::Runtime;
 use portcullis::profile::Loader;
 
 const PICTURES: usize = 300;
@@ -20,13 +19,8 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::load(&root.join("deploy/examples/five_classifiers.toml"), [], &[]).expect("a configuration");
     let model = config.models.iter().find(|model| model.name.value == "cifar10").expect("a CIFAR-10 model");
-    let workers = Arc::new(Workers::start(0, 64).expect("threads"));
-    let loader = Loader {
-        runtime: Runtime::load(None).expect("ONNX Runtime"),
-        workers,
-        intra_threads: 1,
-        batching: Batching::ALONE,
-    };
+    let runtime = Runtime::load(None).expect("ONNX Runtime");
+    let loader = Loader::start(runtime, 0, 64).expect("threads");
     let lineup = loader.line_up(model, Default::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let victim = WhiteBox::open(&loader.runtime, &lineup.teacher.expect("the classifier")).expect("gradients");
     let data = Dataset::open(root.join("../shared/data/cifar10"), &Default::default()).expect("pictures");

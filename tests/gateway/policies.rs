@@ -224,3 +224,33 @@ async fn a_client_cannot_get_past_a_block_by_sending_what_cannot_be_examined() {
     let counted = [("model", "digits"), ("decision", "undecided"), ("reason", "values")];
     assert_eq!(gateway.metrics_after(1).await.sum("portcullis_decisions_total", &counted), 1.0);
 }
+
+/// What the threads of this kind have computed, in nanoseconds.
+#[cfg(target_os = "linux")]
+fn computed(gateway: &Gateway, kind: &str) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", gateway.process_id())).expect("a process");
+    let of_kind = threads.map(|thread| thread.expect("a thread").path()).filter(|thread| {
+        let name = std::fs::read_to_string(thread.join("comm")).expect("a name");
+        name.starts_with(kind)
+    });
+    let time = |thread: std::path::PathBuf| {
+        let told = std::fs::read_to_string(thread.join("schedstat")).expect("its times");
+        told.split_whitespace().next().expect("a first one").parse::<u64>().expect("a number")
+    };
+    of_kind.map(time).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_is_only_monitored_has_what_others_leave_of_the_cores() {
+    for (policy, at_work, at_rest) in [("monitor", "monitoring", "inference"), ("block", "inference", "monitoring")] {
+        let Some((digits, _upstream, gateway)) = scripted(policy).await else { return };
+        let requests = 20;
+        for picture in digits.pictures().0.into_iter().take(requests) {
+            gateway.call(Call::infer(&digits.request(&[picture]))).await;
+        }
+        gateway.metrics_after(requests).await;
+        let (worked, rested) = (computed(&gateway, at_work), computed(&gateway, at_rest));
+        assert!(worked > 2 * rested, "{policy}: {at_work} {worked} ns, {at_rest} {rested} ns");
+    }
+}

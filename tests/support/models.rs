@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use portcullis::config::{Batching, Config};
+use portcullis::config::Config;
 use portcullis::data::{Dataset, Sample};
-use portcullis::model::{Classifier, Runtime, Workers};
+use portcullis::model::{Classifier, Runtime};
 use portcullis::profile::{Known, Lineup, Loader};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples");
@@ -16,13 +16,8 @@ pub fn line_up(example: &str) -> (Lineup, Loader) {
     let config = Config::load(&Path::new(EXAMPLES).join(example).with_extension("toml"), [], &[]);
     let config = config.expect("a sound configuration");
     let model = config.models.first().expect("a model");
-    let workers = Arc::new(Workers::start(2, 64).expect("threads"));
-    let loader = Loader {
-        runtime: Runtime::load(None).expect("ONNX Runtime"),
-        workers,
-        intra_threads: 1,
-        batching: Batching::ALONE,
-    };
+    let runtime = Runtime::load(None).expect("ONNX Runtime");
+    let loader = Loader::start(runtime, 2, 64).expect("threads");
     let lineup = loader.line_up(model, Known::default()).expect("models that fit together");
     lineup.profile(&model.profile.value).expect("a profile that belongs to the models");
     (lineup, loader)

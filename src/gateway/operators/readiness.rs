@@ -10,7 +10,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::gateway::lifecycle::control::{Control, Phase};
 use crate::gateway::lifecycle::serving::Current;
-use crate::model::{Runtime, Workers};
+use crate::profile::Loader;
 use crate::telemetry::{self, Exposition};
 
 /// Pause between two looks at an upstream that is ready; a look takes no longer either.
@@ -70,7 +70,7 @@ impl Readiness {
     }
 
     /// Looks at the upstream again and again, and tells gRPC health and the metrics what it sees.
-    pub(crate) async fn probe(self, current: Current, workers: Arc<Workers>, runtime: Runtime, exposition: Exposition) {
+    pub(crate) async fn probe(self, current: Current, loader: Loader, exposition: Exposition) {
         loop {
             let ready = tokio::time::timeout(PROBE_EVERY, current.get().guard.upstream().ready()).await;
             let ready = ready.unwrap_or(false);
@@ -78,7 +78,9 @@ impl Readiness {
                 tracing::info!(ready, "upstream readiness changed");
             }
             telemetry::upstream_seen(ready);
-            telemetry::workers_seen(workers.queue_depth(), workers.busy(), runtime.busy());
+            let Loader { workers, idle_workers, runtime, .. } = &loader;
+            let queue_depth = workers.queue_depth() + idle_workers.queue_depth();
+            telemetry::workers_seen(queue_depth, workers.busy() + idle_workers.busy(), runtime.busy());
             exposition.upkeep();
             self.publish().await;
             tokio::time::sleep(if ready { PROBE_EVERY } else { PROBE_AGAIN }).await;
