@@ -23,6 +23,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::dial::Dialler;
+use super::gathered::Gathered;
 use super::replay::{Replay, is_untouched};
 use super::root_cause;
 use crate::config::{Endpoint, Location, Mistake, Target};
@@ -272,7 +273,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
+    type Response = TokioIo<Gathered<Stream>>;
     type Error = BoxError;
     type Future = Future<Self::Response, BoxError>;
 
@@ -282,7 +283,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let connecting = self.clone().connect(target);
-        Box::pin(async { connecting.await.map(TokioIo::new) })
+        Box::pin(async { connecting.await.map(|stream| TokioIo::new(Gathered::new(stream))) })
     }
 }
 

@@ -3,6 +3,7 @@
 mod channel;
 mod dial;
 mod embedded;
+mod gathered;
 mod remote;
 mod replay;
 mod weighed;
