@@ -26,6 +26,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     let config = load(common, arguments)?;
     let loader = setup::guarding_loader(&config, config.workers.queue)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(carriers())
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
@@ -42,6 +43,12 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<()> {
     // A disk or a pipe that hangs does not keep the process from ending.
     runtime.shutdown_background();
     served
+}
+
+/// Threads that carry requests: half as many as cores, at least one. They have little to do for each, and the fewer they
+/// are, the less often one has to wake another; what takes long is done by others.
+fn carriers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 /// The configuration with the ports of the command line.
