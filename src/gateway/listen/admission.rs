@@ -15,8 +15,8 @@ const UNIT: usize = 1 << 10;
 /// The smallest window that HTTP/2 knows, and one large enough for many whole pictures; in units.
 const SMALLEST: usize = 64;
 const LARGEST: usize = 16 << 10;
-/// A new connection gets this part of what windows may still take.
-const PART: usize = 16;
+/// A new connection gets this part of what windows may still take: where many share it, each has enough for a picture.
+const PART: usize = 512;
 /// Streams that fill their windows before the connection's is full: who does not read one answer still reads others.
 const STREAMS: usize = 4;
 /// The first words of the shortest request: by then it is none that only keeps a connection.
@@ -99,12 +99,13 @@ mod tests {
         let admission = Admission::new(2000, 1, bytes);
         let places: Vec<Place> = std::iter::from_fn(|| admission.connection()).collect();
         assert_eq!(places.len(), 2000);
-        assert_eq!((places[0].connection_window(), places[0].stream_window()), (16 << 20, 4 << 20));
+        assert_eq!((places[0].connection_window(), places[0].stream_window()), (2 << 20, 512 << 10));
+        assert!(places[999].stream_window() > 64 << 10);
         assert_eq!(places[1999].connection_window(), 64 << 10);
         let all: usize = places.iter().map(|place| place.window).sum();
         assert!(all <= bytes + 2000 * SMALLEST * UNIT, "{all}");
         drop(places);
-        assert_eq!(admission.connection().map(|place| place.connection_window()), Some(16 << 20));
+        assert_eq!(admission.connection().map(|place| place.connection_window()), Some(2 << 20));
     }
 
     #[tokio::test]
