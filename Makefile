@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-scanner test setup onnxruntime onnxruntime-gpu prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo demo-scanner test setup onnxruntime onnxruntime-gpu prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas splits models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,11 +110,14 @@ squeezing: build ## Attack CIFAR-10 and GTSRB, and print what each squeezer find
 students: build ## Distil a plain and a robust student, and print what each detects
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
 
-sentinels: build ## Train sentinels for CIFAR-10, GTSRB and signs, and print what they detect
-	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels.sh
+sentinels: build target/golden/ready ## Train sentinels for CIFAR-10, GTSRB, ImageNet and signs, and print what they detect
+	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels/run.sh
 
 ideas: target/ideas/ready ## Try ideas for detection on the models and attacks of `make sentinels`, and print what they find
 	OPENBLAS_NUM_THREADS=1 target/ideas/bin/python tests/bench/ideas.py
+
+splits: build ## Calibrate on many random splits, and print how well profiles know their false-positive rates
+	$(PYTHON) tests/bench/splits.py
 
 bench-attack: onnxruntime target/pytorch/ready ## Print how long PGD takes beside PyTorch (which takes 5 GB of disk)
 	$(CARGO) bench --locked --bench attack --no-run
