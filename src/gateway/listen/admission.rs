@@ -15,8 +15,11 @@ const UNIT: usize = 1 << 10;
 /// The smallest window that HTTP/2 knows, and one large enough for many whole pictures; in units.
 const SMALLEST: usize = 64;
 const LARGEST: usize = 16 << 10;
-/// A new connection gets this part of what windows may still take: where many share it, each has enough for a picture.
-const PART: usize = 512;
+/// A new connection gets the share of what windows may take that it would have if all connections before it, and these few,
+/// had as much: the first get enough for several pictures, and what is left lasts for two thousand.
+const FEW: usize = 15;
+/// Those shares add up to the logarithm of their number, which is shared out in turn.
+const SHARES: usize = 5;
 /// Streams that fill their windows before the connection's is full: who does not read one answer still reads others.
 const STREAMS: usize = 4;
 /// The first words of the shortest request: by then it is none that only keeps a connection.
@@ -26,7 +29,9 @@ const GREETING: usize = b"GET / HTTP/1.1\r\n".len();
 #[derive(Clone)]
 pub(crate) struct Admission {
     connections: Arc<Semaphore>,
+    most_connections: usize,
     windows: Arc<Semaphore>,
+    all_windows: usize,
     calls: Arc<Semaphore>,
 }
 
@@ -42,13 +47,17 @@ impl Admission {
     /// connection.
     pub(crate) fn new(connections: usize, calls: usize, bytes: usize) -> Self {
         let of = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { connections: of(connections), windows: of(bytes / UNIT), calls: of(calls) }
+        let (connections, windows) = (of(connections), of(bytes / UNIT));
+        let (most_connections, all_windows) = (connections.available_permits(), windows.available_permits());
+        Self { connections, most_connections, windows, all_windows, calls: of(calls) }
     }
 
     /// A place for one more connection, if there is one. The first get large windows; the more there are, the smaller.
     pub(crate) fn connection(&self) -> Option<Place> {
         let connection = self.connections.clone().try_acquire_owned().ok()?;
-        let window = (self.windows.available_permits() / PART).clamp(SMALLEST, LARGEST);
+        let open = self.most_connections.saturating_sub(self.connections.available_permits());
+        let share = self.all_windows / (SHARES * (open + FEW));
+        let window = share.min(self.windows.available_permits()).clamp(SMALLEST, LARGEST);
         let granted =
             u32::try_from(window).ok().and_then(|units| self.windows.clone().try_acquire_many_owned(units).ok());
         Some(Place { window: window * UNIT, _granted: [Some(connection), granted], _open: OpenConnection::begin() })
@@ -99,13 +108,13 @@ mod tests {
         let admission = Admission::new(2000, 1, bytes);
         let places: Vec<Place> = std::iter::from_fn(|| admission.connection()).collect();
         assert_eq!(places.len(), 2000);
-        assert_eq!((places[0].connection_window(), places[0].stream_window()), (2 << 20, 512 << 10));
-        assert!(places[999].stream_window() > 64 << 10);
-        assert_eq!(places[1999].connection_window(), 64 << 10);
+        assert_eq!((places[0].connection_window(), places[0].stream_window()), (13107 << 10, 13107 << 8));
+        assert_eq!(places[999].connection_window(), 206 << 10);
+        assert_eq!(places[1999].connection_window(), 104 << 10);
         let all: usize = places.iter().map(|place| place.window).sum();
         assert!(all <= bytes + 2000 * SMALLEST * UNIT, "{all}");
         drop(places);
-        assert_eq!(admission.connection().map(|place| place.connection_window()), Some(2 << 20));
+        assert_eq!(admission.connection().map(|place| place.connection_window()), Some(13107 << 10));
     }
 
     #[tokio::test]
