@@ -17,7 +17,7 @@ demo-scanner: onnxruntime ## The same with the classifier of a luggage scanner; 
 	$(CARGO) run --quiet --locked --no-default-features -- demo luggage --sheet target/demo/luggage.png $(if $(KEEP),--keep)
 
 test: setup lint ## Check format and lints, run every test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 setup: onnxruntime prometheus target/venv/ready target/deploy/ready ## Fetch ONNX Runtime, and what the tests talk to
 
