@@ -17,6 +17,7 @@ import onnxruntime
 from scipy.ndimage import median_filter
 from scipy.optimize import minimize
 from scipy.stats import norm
+from test_half import test_half
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED, SENTINELS = ROOT.parent / "shared", ROOT / "target/sentinels"
@@ -38,13 +39,6 @@ SHIPPED = {"sentinel": 1.0, "student": 0.5, "squeezing": 0.25}
 SEVEN = [*SHIPPED, "student on the median", "noise", "sentinel mirrored", "doubt"]
 REFERENCE = "shipped: 1, 0.5, 0.25"
 BY_ATTACK = [REFERENCE, "shipped + 0.25 doubt two-sided", "shipped, sentinel mirrored", "logistic regression over eight"]
-
-
-def benign_pictures(name):
-    if name == "gtsrb":
-        return np.load(SHARED / "data/gtsrb/test.npz")["x"]
-    rows = np.fromfile(SHARED / "data/cifar10/test_batch.bin", np.uint8).reshape(-1, 3073)
-    return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 
 
 def attacks(name):
@@ -100,7 +94,7 @@ class Material:
         classifier, mean, deviation, self.calibrated, self.rates = SETS[name]
         sets = list(attacks(name))
         seeds = {seed.tobytes() for seed in sets[0][1]}
-        benign = np.stack([one for one in benign_pictures(name) if one.tobytes() not in seeds])
+        benign = np.stack([one for one in test_half(name)[0] if one.tobytes() not in seeds])
         self.attacks, self.benign, self.seeds = [attack for attack, *_ in sets], len(benign), len(sets[0][1])
         self.seed = np.concatenate([np.flatnonzero(ok) for *_, ok in sets])
         self.attack = np.repeat(np.arange(len(sets)), [ok.sum() for *_, ok in sets])

@@ -48,6 +48,7 @@ measured() { # MODEL CALIBRATED-ON COUNT ATTACKED
 
 noisy() { # MODEL COUNT
     model=$1 count=$2
+    target/golden/bin/python tests/bench/noisy.py "$model" "$to/$model-noisy.npz"
     echo "-- $model, with noise in calibration and attack"
     of_noisy() {
         of "$model" --set "models.$model.profile=$PWD/$to/$model-noisy.json" "$@" --data "$to/$model-noisy.npz"
@@ -92,7 +93,6 @@ signs() {
     measured signs signs:3 3000 signs:10
 }
 
-target/golden/bin/python tests/bench/sentinels/noisy.py "$to"
 for model in ${*:-cifar10 gtsrb mobilenetv2 signs}; do
     $model
 done
