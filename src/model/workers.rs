@@ -31,9 +31,9 @@ pub struct WorkerId(pub(super) usize);
 
 type Job = Box<dyn FnOnce(WorkerId) + Send>;
 
-/// A fixed set of threads. Every model of the process runs on them, so that inference never uses more threads than
-/// there are cores for it. Clients' own predictions have a queue before all other jobs': what is examined must not
-/// keep what is asked for waiting. On Linux the threads stand back behind those that carry requests.
+/// A fixed set of threads, which models share, so that inference does not use more threads than there are cores for it; a
+/// gateway has a second set for what nobody waits for. Clients' own predictions have a queue before all other jobs': what is
+/// examined must not keep what is asked for waiting. On Linux the threads stand back behind those that carry requests.
 pub struct Workers {
     asked: Sender<Job>,
     queue: Sender<Job>,
