@@ -1,7 +1,7 @@
 //! Distances between blocks, many at a time.
 
-use super::weights::{Lower, Weights};
-use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
+use super::weights::{TOGETHER, Weights};
+use crate::squeeze::lanes::{each_lane, lanes, lanes_mut};
 
 /// A sum of squared differences. Beyond the largest it can hold it stays there, where every weight is zero.
 pub(super) trait Distance: Copy + Default {
@@ -11,11 +11,11 @@ pub(super) trait Distance: Copy + Default {
     /// The sum of two.
     fn plus(self, other: Self) -> Self;
 
-    /// The weights of distances; `look_up` finds the lower 16 bits of few weights.
+    /// The weights of distances, in pieces of [`TOGETHER`]; `look_up` finds the lower 16 bits of few weights.
     fn weigh(
         distances: &[Self],
         weights: &Weights,
-        look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        look_up: impl Fn([u16; TOGETHER]) -> [u16; TOGETHER],
         weighed: &mut [u32],
     );
 }
@@ -36,14 +36,17 @@ impl Distance for u16 {
     fn weigh(
         distances: &[Self],
         weights: &Weights,
-        look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        look_up: impl Fn([u16; TOGETHER]) -> [u16; TOGETHER],
         weighed: &mut [u32],
     ) {
         let last = (weights.all.len() - 1) as u16;
-        for (weighed, &distances) in lanes_mut(weighed).iter_mut().zip(lanes(distances)) {
-            let ranks = each_lane(|lane| (distances[lane] >> weights.shift).min(last));
-            let lower = look_up(&weights.lower, ranks);
-            *weighed = each_lane(|lane| u32::from(lower[lane]) + (u32::from(ranks[lane] < weights.long) << 16));
+        let pieces = weighed.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(distances.as_chunks::<TOGETHER>().0);
+        for (weighed, distances) in pieces {
+            let ranks = distances.map(|distance| (distance >> weights.shift).min(last));
+            let lower = look_up(ranks);
+            for (weighed, (lower, rank)) in weighed.iter_mut().zip(lower.into_iter().zip(ranks)) {
+                *weighed = u32::from(lower) + (u32::from(rank < weights.long) << 16);
+            }
         }
     }
 }
@@ -64,7 +67,7 @@ impl Distance for u32 {
     fn weigh(
         distances: &[Self],
         weights: &Weights,
-        _look_up: impl Fn(&Lower, [u16; LANES]) -> [u16; LANES],
+        _look_up: impl Fn([u16; TOGETHER]) -> [u16; TOGETHER],
         weighed: &mut [u32],
     ) {
         let last = weights.all.len() - 1;

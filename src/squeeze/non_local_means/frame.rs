@@ -18,10 +18,17 @@ pub(super) struct Frame {
     pub(super) before: usize,
     /// Length of a row with its borders.
     stride: usize,
-    /// Length of a row of distances or weights: as far as blocks reach, in whole lanes.
-    pub(super) reach: usize,
+    /// Length of a row of distances or weights of one offset: of all pixels that it concerns, and a block's border.
+    pub(super) pitch: usize,
     /// Length of a row of sums: the width in whole lanes.
     pub(super) sums: usize,
+}
+
+/// Whose sums a weight is added to: those of the pixel that it was computed for, or of the one that lies an offset from it.
+#[derive(Clone, Copy)]
+pub(super) enum Whose {
+    Own,
+    Partner,
 }
 
 impl Frame {
@@ -30,9 +37,9 @@ impl Frame {
         let (search, block) = (search / 2, block / 2);
         let (above, before) = (search + block, 2 * search + block);
         let sums = width.next_multiple_of(LANES);
-        let reach = (width + 2 * above).max(sums + 2 * search).next_multiple_of(LANES);
-        let stride = before + reach + before;
-        Self { height: length / width, width, search, block, above, before, stride, reach, sums }
+        let pitch = width + search + 2 * block;
+        let stride = (2 * search + pitch.next_multiple_of(LANES)).max(before + search + sums);
+        Self { height: length / width, width, search, block, above, before, stride, pitch, sums }
     }
 
     /// The plane with borders, reflected about the outermost pixels: `c b | a b c | b a`.
@@ -48,6 +55,23 @@ impl Frame {
             extended.extend(after.iter().map(|&column| row[column]));
         }
         extended
+    }
+
+    /// The first column that an offset concerns, since it or its partner lies in the picture; counted from `search` columns
+    /// left of the picture.
+    #[inline(always)]
+    pub(super) fn first(self, offset: usize) -> usize {
+        self.search.min(2 * self.search - offset)
+    }
+
+    /// Where the weights and the pixels lie that belong to the first sum in a row, for an offset within the window's row.
+    #[inline(always)]
+    pub(super) fn starts(self, offset: usize, whose: Whose) -> (usize, usize) {
+        let (column, pixel) = match whose {
+            Whose::Own => (self.search, self.above + offset),
+            Whose::Partner => (2 * self.search - offset, self.before + self.search - offset),
+        };
+        (offset * self.pitch + column - self.first(offset), pixel)
     }
 
     /// A row of each extended plane, from column `x` on.

@@ -6,8 +6,8 @@ use multiversion::multiversion;
 use multiversion::target::match_target;
 
 use super::distance::{Distance, add_up, between};
-use super::frame::Frame;
-use super::weights::{self, Lower, Weights};
+use super::frame::{Frame, Whose};
+use super::weights::{self, TOGETHER, Weights};
 use crate::squeeze::lanes::{LANES, each_lane, lanes, lanes_mut};
 
 /// Distances that are worked on together, about: what the nearest cache holds with room to spare.
@@ -40,45 +40,49 @@ pub(super) fn denoise<const C: usize>(
 #[multiversion(targets = "simd")]
 fn add_all<const C: usize, D: Distance>(frame: Frame, planes: &[Vec<u8>; C], weights: &Weights, sums: &mut [u32]) {
     let look_up = match_target! {
-        "x86_64+avx512bw+avx512vl" => |lower: &Lower, ranks| weights::look_up_avx512(lower, ranks),
-        _ => weights::look_up,
+        "x86_64+avx512bw+avx512vl" => |ranks| weights::look_up_avx512(weights, ranks),
+        "x86_64+avx2" => |ranks| weights::look_up_avx2(weights, ranks),
+        _ => |ranks| weights::look_up(weights, ranks),
     };
     add_own(frame, planes, weights.all[0], sums);
-    let (reach, search) = (frame.reach, frame.search);
+    let (pitch, search) = (frame.pitch, frame.search);
     let (side, window) = (2 * frame.block + 1, 2 * search + 1);
-    let most = (BATCH / reach).max(1);
-    // The last rows of pixels' distances, as many as a block is high, each for all offsets in a row of the window.
-    let mut pixels = vec![D::default(); side * window * reach];
-    let mut columns = vec![D::default(); most * reach + LANES];
-    let mut blocks = vec![D::default(); most * reach];
-    let mut weighed = vec![0; window * reach];
+    let most = (BATCH / pitch).max(1);
+    let whole = |offsets: usize| (offsets * pitch).next_multiple_of(TOGETHER);
+    // Of all offsets in a row of the window, one after the other; what goes beyond the end of one the next overwrites.
+    let row = whole(window) + TOGETHER;
+    // The last rows of pixels' distances, as many as a block is high.
+    let mut pixels = vec![D::default(); side * row];
+    let mut columns = vec![D::default(); whole(most) + LANES];
+    let mut blocks = vec![D::default(); whole(most)];
+    let mut weighed = vec![0; row];
     for dy in 0..=search {
         let offsets = if dy == 0 { search + 1..window } else { 0..window };
         for bottom in search - dy..frame.height + 2 * frame.above - search {
-            let newest = &mut pixels[bottom % side * window * reach..][..window * reach];
-            let here = frame.rows(planes, bottom, search);
+            let newest = &mut pixels[bottom % side * row..][..row];
             for dx in offsets.clone() {
-                between(here, frame.rows(planes, bottom + dy, dx), &mut newest[dx * reach..][..reach]);
+                let first = frame.first(dx);
+                let [here, there] =
+                    [(bottom, search), (bottom + dy, dx)].map(|(y, x)| frame.rows(planes, y, x + first));
+                between(here, there, &mut newest[dx * pitch..][..pitch.next_multiple_of(LANES)]);
             }
             if bottom + dy < frame.above + frame.block {
                 continue;
             }
             for batch in offsets.clone().step_by(most) {
-                let length = most.min(offsets.end - batch) * reach;
-                add_up(side, |row| &pixels[(row * window + batch) * reach..][..length], &mut columns[..length]);
+                let (start, length) = (batch * pitch, whole(most.min(offsets.end - batch)));
+                add_up(side, |y| &pixels[y * row + start..][..length], &mut columns[..length]);
                 add_up(side, |column| &columns[column..][..length], &mut blocks[..length]);
-                D::weigh(&blocks[..length], weights, look_up, &mut weighed[batch * reach..][..length]);
+                D::weigh(&blocks[..length], weights, look_up, &mut weighed[start..][..length]);
             }
             let y = bottom - frame.block;
             if y >= frame.above {
-                let steps = Steps { weights: (search, reach), pixels: (frame.above, 1) };
-                let row = frame.rows(planes, y + dy, 0);
-                add_row(frame, &weighed, row, offsets.clone(), steps, row_of::<C>(frame, y, sums));
+                let partners = frame.rows(planes, y + dy, 0);
+                add_row(frame, &weighed, partners, offsets.clone(), Whose::Own, row_of::<C>(frame, y, sums));
             }
             if y + dy < frame.above + frame.height {
-                let steps = Steps { weights: (2 * search, reach - 1), pixels: (frame.before + search, -1) };
-                let row = frame.rows(planes, y, 0);
-                add_row(frame, &weighed, row, offsets.clone(), steps, row_of::<C>(frame, y + dy, sums));
+                let partners = frame.rows(planes, y, 0);
+                add_row(frame, &weighed, partners, offsets.clone(), Whose::Partner, row_of::<C>(frame, y + dy, sums));
             }
         }
     }
@@ -105,14 +109,6 @@ fn add_own<const C: usize>(frame: Frame, planes: &[Vec<u8>; C], weight: u32, sum
     }
 }
 
-/// Where the weights and the pixels lie that belong to the first sum in a row: those of the first offset in the window,
-/// and how much further those of the next.
-#[derive(Clone, Copy)]
-struct Steps {
-    weights: (usize, usize),
-    pixels: (usize, isize),
-}
-
 /// Adds weights, and weights times pixels, of `offsets` to a row of sums.
 #[inline(always)]
 fn add_row<const C: usize>(
@@ -120,16 +116,16 @@ fn add_row<const C: usize>(
     weights: &[u32],
     pixels: [&[u8]; C],
     offsets: Range<usize>,
-    steps: Steps,
+    whose: Whose,
     sums: &mut [u32],
 ) {
     let mut offset = offsets.start;
     while offset + 4 <= offsets.end {
-        add::<C, 4>(frame, weights, pixels, offset, steps, sums);
+        add::<C, 4>(frame, weights, pixels, offset, whose, sums);
         offset += 4;
     }
     for offset in offset..offsets.end {
-        add::<C, 1>(frame, weights, pixels, offset, steps, sums);
+        add::<C, 1>(frame, weights, pixels, offset, whose, sums);
     }
 }
 
@@ -140,16 +136,16 @@ fn add<const C: usize, const N: usize>(
     weights: &[u32],
     pixels: [&[u8]; C],
     first: usize,
-    steps: Steps,
+    whose: Whose,
     sums: &mut [u32],
 ) {
     let mut weights_of = [[].as_slice(); N];
     let mut pixels_of = [[[].as_slice(); N]; C];
     for n in 0..N {
-        weights_of[n] = lanes(&weights[steps.weights.0 + (first + n) * steps.weights.1..][..frame.sums]);
-        let start = steps.pixels.0.wrapping_add_signed((first + n) as isize * steps.pixels.1);
+        let (weight, pixel) = frame.starts(first + n, whose);
+        weights_of[n] = lanes(&weights[weight..][..frame.sums]);
         for channel in 0..C {
-            pixels_of[channel][n] = lanes(&pixels[channel][start..][..frame.sums]);
+            pixels_of[channel][n] = lanes(&pixels[channel][pixel..][..frame.sums]);
         }
     }
     let (totals, sums) = sums.split_at_mut(frame.sums);
