@@ -6,8 +6,10 @@ use crate::model::Distribution;
 
 /// How far a student's prediction lies from its teacher's, both at a temperature.
 ///
-/// Where attacks lead away from one class, as from spam, it can be told that this class is what they hide: then a student
-/// that finds it no more probable than its teacher does not disagree.
+/// Where attacks lead away from one class, as from spam, it can be told that this class is what they hide. Then a student that
+/// finds it no more probable than its teacher does not disagree. Only surprise asks for less: it is at the answer that it is
+/// not this class, which a teacher gives however unsure. Attacks stop where the teacher begins to doubt, and a student that
+/// doubts nearly as much is already unlike one that sees benign input.
 pub struct Disagreement {
     name: String,
     student: usize,
@@ -37,7 +39,26 @@ impl Disagreement {
 
     /// Whether a difference counts.
     fn counts(&self, teacher: &Distribution, student: &Distribution) -> bool {
-        self.hidden.is_none_or(|class| student.probabilities()[class] > teacher.probabilities()[class])
+        self.hidden.is_none_or(|class| match self.measure {
+            Measure::Surprise => teacher.top().0 != class,
+            Measure::Kl | Measure::JensenShannon => student.probabilities()[class] > teacher.probabilities()[class],
+        })
+    }
+
+    /// Whether this class is among what the teacher answers: its first class, or whatever is not hidden.
+    fn is_answered(&self, teacher: &Distribution, class: usize) -> bool {
+        self.hidden.map_or_else(|| class == teacher.top().0, |hidden| class != hidden)
+    }
+
+    /// How probable the student finds what the teacher answers.
+    fn agreement(&self, teacher: &Distribution, student: &Distribution) -> f64 {
+        let classes = (0..).zip(student.probabilities());
+        classes.filter(|&(class, _)| self.is_answered(teacher, class)).map(|(_, q)| q).sum::<f64>().clamp(FLOOR, 1.0)
+    }
+
+    /// The student's surprise at what the teacher answers, in nats. No surprise is 0, not -0.
+    fn surprise(&self, teacher: &Distribution, student: &Distribution) -> f64 {
+        0.0 - self.agreement(teacher, student).ln()
     }
 }
 
@@ -48,7 +69,11 @@ impl Detector for Disagreement {
 
     fn definition(&self) -> String {
         let Self { student_name, measure, temperature, .. } = self;
-        let hidden = self.hidden.map(|class| format!("of hidden {class} ")).unwrap_or_default();
+        let hidden = match (self.hidden, self.measure) {
+            (None, _) => String::new(),
+            (Some(class), Measure::Surprise) => format!("at no hidden {class} "),
+            (Some(class), _) => format!("of hidden {class} "),
+        };
         format!("disagreement {hidden}{student_name} {} temperature {temperature}", measure.name())
     }
 
@@ -59,7 +84,7 @@ impl Detector for Disagreement {
             _ if !self.counts(&teacher, &student) => 0.0,
             Measure::Kl => kl_divergence(&teacher, &student),
             Measure::JensenShannon => jensen_shannon(&teacher, &student),
-            Measure::Surprise => surprise(&teacher, &student),
+            Measure::Surprise => self.surprise(&teacher, &student),
         }
     }
 
@@ -82,9 +107,9 @@ impl Detector for Disagreement {
                 (by_logits(p, &halved(log_ratio(p, &middle()))), by_logits(q, &halved(log_ratio(q, &middle()))))
             }
             Measure::Surprise => {
-                let class = teacher.top().0;
-                let by_student = (0..).zip(q).map(|(index, q)| q - f64::from(u8::from(index == class)));
-                (vec![0.0; p.len()], by_student.collect())
+                let agreement = self.agreement(&teacher, &student);
+                let share = |class, q: f64| if self.is_answered(&teacher, class) { q / agreement } else { 0.0 };
+                (vec![0.0; p.len()], (0..).zip(q).map(|(class, &q)| q - share(class, q)).collect())
             }
         };
         let at_temperature = |gradient: Vec<f64>| gradient.into_iter().map(|slope| slope / self.temperature).collect();
@@ -111,11 +136,6 @@ fn jensen_shannon(a: &Distribution, b: &Distribution) -> f64 {
     ((to_middle + from_middle) / 2.0).min(std::f64::consts::LN_2)
 }
 
-/// The student's surprise at the teacher's class, in nats: -ln q[argmax p]. No surprise is 0, not -0.
-fn surprise(teacher: &Distribution, student: &Distribution) -> f64 {
-    0.0 - student.probabilities()[teacher.top().0].max(FLOOR).ln()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -126,10 +146,14 @@ mod tests {
         prop::collection::vec(-30.0_f32..30.0, 5).prop_map(|logits| Distribution::from_logits(&logits).unwrap())
     }
 
+    fn by_surprise(hidden: Option<usize>) -> Disagreement {
+        Disagreement::new("student", (0, "s".to_owned()), Measure::Surprise, 1.0).of_hidden(hidden)
+    }
+
     proptest! {
         #[test]
         fn divergences_are_finite_and_zero_only_for_equals(a in any_distribution(), b in any_distribution()) {
-            for value in [kl_divergence(&a, &b), jensen_shannon(&a, &b), surprise(&a, &b)] {
+            for value in [kl_divergence(&a, &b), jensen_shannon(&a, &b), by_surprise(None).surprise(&a, &b)] {
                 prop_assert!(value.is_finite() && value >= 0.0);
             }
             prop_assert!(kl_divergence(&a, &a) < 1e-9);
@@ -149,16 +173,31 @@ mod tests {
             let any = || Disagreement::new("student", (0, "s".to_owned()), measure, 1.0);
             let spam = any().of_hidden(Some(1));
             let (sees, misses) = (of(&[0.9, 0.1], &[0.2, 0.8]), of(&[0.1, 0.9], &[0.8, 0.2]));
-            assert_eq!(spam.score(&sees), any().score(&sees));
+            assert!((spam.score(&sees) - any().score(&sees)).abs() < 1e-7);
             assert_eq!((spam.score(&misses), any().score(&misses) > 0.0), (0.0, true));
-            assert!(spam.definition().contains("of hidden 1"));
+            assert!(spam.definition().contains(" hidden 1"));
         }
+    }
+
+    #[test]
+    fn a_student_is_surprised_at_an_unsure_teacher_too() {
+        let seen = Observation {
+            original: Distribution::from_probabilities(&[0.5, 0.1, 0.4]).unwrap(),
+            squeezed: vec![],
+            companions: vec![Distribution::from_probabilities(&[0.5, 0.2, 0.3]).unwrap()],
+        };
+        let surprise = |class| by_surprise(class).score(&seen);
+        assert!((surprise(Some(2)) + 0.7_f64.ln()).abs() < 1e-6, "at the answer that it is not class 2");
+        assert!((surprise(None) + 0.5_f64.ln()).abs() < 1e-6, "at the answer that it is class 0");
+        assert_eq!(surprise(Some(0)), 0.0, "the teacher found what is hidden");
     }
 
     #[test]
     fn no_surprise_is_a_plain_zero() {
         let sure = Distribution::from_probabilities(&[1.0, 0.0]).unwrap();
-        assert!(surprise(&sure, &sure).is_sign_positive());
+        for hidden in [None, Some(1)] {
+            assert!(by_surprise(hidden).surprise(&sure, &sure).is_sign_positive());
+        }
     }
 
     #[test]
@@ -167,6 +206,6 @@ mod tests {
         let q = Distribution::from_probabilities(&[0.25, 0.75]).unwrap();
         assert!((kl_divergence(&p, &q) - 0.143_841_036).abs() < 1e-8);
         assert!((jensen_shannon(&p, &q) - 0.033_822_075).abs() < 1e-8);
-        assert!((surprise(&q, &p) - std::f64::consts::LN_2).abs() < 1e-12);
+        assert!((by_surprise(None).surprise(&q, &p) - std::f64::consts::LN_2).abs() < 1e-12);
     }
 }

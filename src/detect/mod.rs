@@ -135,13 +135,16 @@ mod tests {
         let squeezers = vec![(0, "a".to_owned()), (1, "b".to_owned())];
         let measures = [Measure::Kl, Measure::JensenShannon, Measure::Surprise];
         let students = measures.into_iter().flat_map(|measure| [student(measure, 1.0), student(measure, 3.0)]);
+        let of_hidden = |measure| -> Box<dyn Detector> {
+            Box::new(Disagreement::new("hidden", (0, "s".to_owned()), measure, 1.0).of_hidden(Some(1)))
+        };
         let others: [Box<dyn Detector>; 4] = [
             Box::new(FeatureSqueezing::new("fs", squeezers.clone())),
             Box::new(FeatureSqueezing::new("hidden", squeezers).of_hidden(Some(1))),
             Box::new(Margin::new("margin")),
             Box::new(Sentinel::new("sentinel", (1, "t".to_owned()))),
         ];
-        others.into_iter().chain(students).collect()
+        others.into_iter().chain(students).chain(measures.map(of_hidden)).collect()
     }
 
     proptest! {
