@@ -111,7 +111,7 @@ students: build ## Distil a plain and a robust student, and print what each dete
 	PORTCULLIS=target/release/portcullis sh tests/bench/students.sh
 
 sentinels: build target/golden/ready ## Train sentinels for CIFAR-10, GTSRB, ImageNet and signs, and print what they detect
-	PORTCULLIS=target/release/portcullis sh tests/bench/sentinels/run.sh
+	PYTHON=$(PYTHON) sh tests/bench/sentinels/run.sh
 
 ideas: target/ideas/ready ## Try ideas for detection on the models and attacks of `make sentinels`, and print what they find
 	OPENBLAS_NUM_THREADS=1 target/ideas/bin/python tests/bench/ideas.py
