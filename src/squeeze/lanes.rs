@@ -17,8 +17,8 @@ pub(super) fn lanes_mut<T>(row: &mut [T]) -> &mut [[T; LANES]] {
 
 /// What `of` gives for each lane.
 #[inline(always)]
-pub(super) fn each_lane<T: Copy + Default>(of: impl Fn(usize) -> T) -> [T; LANES] {
-    let mut all = [T::default(); LANES];
+pub(super) fn each_lane<T: Copy + Default, const N: usize>(of: impl Fn(usize) -> T) -> [T; N] {
+    let mut all = [T::default(); N];
     for (lane, one) in all.iter_mut().enumerate() {
         *one = of(lane);
     }

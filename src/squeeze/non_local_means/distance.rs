@@ -42,11 +42,9 @@ impl Distance for u16 {
         let last = (weights.all.len() - 1) as u16;
         let pieces = weighed.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(distances.as_chunks::<TOGETHER>().0);
         for (weighed, distances) in pieces {
-            let ranks = distances.map(|distance| (distance >> weights.shift).min(last));
+            let ranks = each_lane(|lane| (distances[lane] >> weights.shift).min(last));
             let lower = look_up(ranks);
-            for (weighed, (lower, rank)) in weighed.iter_mut().zip(lower.into_iter().zip(ranks)) {
-                *weighed = u32::from(lower) + (u32::from(rank < weights.long) << 16);
-            }
+            *weighed = each_lane(|lane| u32::from(lower[lane]) + (u32::from(ranks[lane] < weights.long) << 16));
         }
     }
 }

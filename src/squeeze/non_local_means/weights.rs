@@ -1,6 +1,6 @@
 //! Weights of distances, looked up many at a time.
 
-use crate::squeeze::lanes::LANES;
+use crate::squeeze::lanes::{LANES, each_lane};
 
 /// The most weights that are looked up in registers.
 pub(super) const FEW: usize = 8 * LANES;
@@ -44,7 +44,7 @@ impl Weights {
 #[inline(always)]
 pub(super) fn look_up(weights: &Weights, ranks: [u16; TOGETHER]) -> [u16; TOGETHER] {
     let lower: &[u16; FEW] = weights.lower.as_flattened().try_into().unwrap_or(&[0; FEW]);
-    ranks.map(|rank| lower[usize::from(rank) % FEW])
+    each_lane(|lane| lower[usize::from(ranks[lane]) % FEW])
 }
 
 /// [`look_up`] of 16 weights at a time, in registers: a shuffle gives zero where the rank is none of theirs.
