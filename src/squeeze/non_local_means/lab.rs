@@ -4,6 +4,10 @@
 
 use std::sync::LazyLock;
 
+use multiversion::multiversion;
+
+use crate::squeeze::lanes::{LANES, each_lane};
+
 /// Bits after the point of the colour matrices.
 const MATRIX_BITS: i32 = 12;
 /// Bits after the point of a cube root.
@@ -84,22 +88,50 @@ fn dot(row: [i32; 3], vector: [i32; 3]) -> i32 {
     row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]
 }
 
-/// L*, a*, b* in 8 bits of each blue, green, red.
-pub(super) fn from_bgr(bgr: [u8; 3]) -> [u8; 3] {
+/// Blue, green and red in 8 bits become L*, a* and b*. Most of it is looking up, which gains nothing from registers.
+pub(super) fn from_bgr([blue, green, red]: &mut [Vec<u8>; 3]) {
     let tables = &*TABLES;
-    let linear = bgr.map(|value| i32::from(value) * STEPS as i32);
-    let [x, y, z] = tables.to_xyz.map(|row| tables.root[descale(dot(row, linear), MATRIX_BITS) as usize]);
     let half = 128 << ROOT_BITS;
-    let l = (116 * 255 + 50) / 100 * y - (16 * 255 * (1 << ROOT_BITS) + 50) / 100;
-    [l, 500 * (x - y) + half, 200 * (y - z) + half].map(|value| descale(value, ROOT_BITS).clamp(0, 255) as u8)
+    for ((blue, green), red) in blue.iter_mut().zip(green).zip(red) {
+        let linear = [*blue, *green, *red].map(|value| i32::from(value) * STEPS as i32);
+        let [x, y, z] = tables.to_xyz.map(|row| tables.root[descale(dot(row, linear), MATRIX_BITS) as usize]);
+        let l = (116 * 255 + 50) / 100 * y - (16 * 255 * (1 << ROOT_BITS) + 50) / 100;
+        let lab = [l, 500 * (x - y) + half, 200 * (y - z) + half];
+        [*blue, *green, *red] = lab.map(|value| descale(value, ROOT_BITS).clamp(0, 255) as u8);
+    }
 }
 
-/// Blue, green, red of L*, a*, b* in 8 bits.
-pub(super) fn to_bgr([l, a, b]: [u8; 3]) -> [u8; 3] {
+/// L*, a* and b* in 8 bits become blue, green and red.
+#[multiversion(targets = "simd")]
+pub(super) fn to_bgr(planes: &mut [Vec<u8>; 3]) {
     let tables = &*TABLES;
-    let (y, root) = tables.luminance[usize::from(l)];
-    let a = ((5 * i32::from(a) * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500;
-    let b = ((i32::from(b) * 41943 + (1 << 4)) >> 9) - 128 * BASE / 200 + 1;
-    let xyz = [cube(root + a), y, cube(root - b)];
-    tables.from_xyz.map(|row| ((descale(dot(row, xyz), BASE_BITS).clamp(0, 4095) * 255) >> 12) as u8)
+    in_pieces(planes, |[l, a, b]| {
+        let y: [i32; LANES] = each_lane(|lane| tables.luminance[usize::from(l[lane])].0);
+        let root: [i32; LANES] = each_lane(|lane| tables.luminance[usize::from(l[lane])].1);
+        let x: [i32; LANES] =
+            each_lane(|lane| cube(root[lane] + ((5 * i32::from(a[lane]) * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500));
+        let z: [i32; LANES] =
+            each_lane(|lane| cube(root[lane] - ((i32::from(b[lane]) * 41943 + (1 << 4)) >> 9) + 128 * BASE / 200 - 1));
+        tables.from_xyz.map(|row| {
+            each_lane(|lane| {
+                let value = descale(dot(row, [x[lane], y[lane], z[lane]]), BASE_BITS);
+                ((value.clamp(0, 4095) * 255) >> 12) as u8
+            })
+        })
+    });
+}
+
+/// Converts as many pixels at a time as there are lanes; the last ones, if they are fewer, with zeros beside them.
+#[inline(always)]
+fn in_pieces(planes: &mut [Vec<u8>; 3], convert: impl Fn([[u8; LANES]; 3]) -> [[u8; LANES]; 3]) {
+    let [first, second, third] = planes.each_mut().map(|plane| plane.as_chunks_mut::<LANES>());
+    for ((first, second), third) in first.0.iter_mut().zip(second.0).zip(third.0) {
+        [*first, *second, *third] = convert([*first, *second, *third]);
+    }
+    let rest = [first.1, second.1, third.1];
+    let mut piece = [[0; LANES]; 3];
+    piece.iter_mut().zip(&rest).for_each(|(piece, rest)| piece[..rest.len()].copy_from_slice(rest));
+    for (rest, piece) in rest.into_iter().zip(convert(piece)) {
+        rest.copy_from_slice(&piece[..rest.len()]);
+    }
 }

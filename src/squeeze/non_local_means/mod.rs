@@ -3,6 +3,8 @@
 
 use std::ops::RangeInclusive;
 
+use multiversion::multiversion;
+
 mod deep;
 mod distance;
 mod frame;
@@ -50,17 +52,13 @@ impl NonLocalMeans {
         denoised
     }
 
-    fn coloured(&self, [blue, green, red]: [Vec<u8>; 3], width: usize) -> [Vec<u8>; 3] {
-        let (mut l, mut a, mut b) = (blue, green, red);
-        for ((l, a), b) in l.iter_mut().zip(&mut a).zip(&mut b) {
-            [*l, *a, *b] = lab::from_bgr([*l, *a, *b]);
-        }
-        let [mut l] = self.denoise([l], width);
-        let [mut a, mut b] = self.denoise([a, b], width);
-        for ((l, a), b) in l.iter_mut().zip(&mut a).zip(&mut b) {
-            [*l, *a, *b] = lab::to_bgr([*l, *a, *b]);
-        }
-        [l, a, b]
+    fn coloured(&self, mut planes: [Vec<u8>; 3], width: usize) -> [Vec<u8>; 3] {
+        lab::from_bgr(&mut planes);
+        let [l, a, b] = planes;
+        let ([l], [a, b]) = (self.denoise([l], width), self.denoise([a, b], width));
+        planes = [l, a, b];
+        lab::to_bgr(&mut planes);
+        planes
     }
 
     /// Denoises `C` planes whose distances count together.
@@ -96,10 +94,19 @@ impl Squeezer for NonLocalMeans {
             Ok(coloured) => self.coloured(coloured, width).into(),
             Err(planes) => planes.into_iter().map(|plane| self.grey(plane, width)).collect::<Vec<_>>(),
         };
-        picture.with_pixels(planes.iter().flatten().map(|&value| f32::from(value) / 255.0).collect())
+        let mut pixels = Vec::with_capacity(picture.pixels().len());
+        planes.iter().for_each(|plane| append(plane, &mut pixels));
+        picture.with_pixels(pixels)
     }
 }
 
+#[multiversion(targets = "simd")]
 fn to_bytes(plane: &[f32]) -> Vec<u8> {
     plane.iter().map(|value| (value * 255.0).round_ties_even() as u8).collect()
+}
+
+/// Appends bytes as pixels in [0, 1].
+#[multiversion(targets = "simd")]
+fn append(plane: &[u8], pixels: &mut Vec<f32>) {
+    pixels.extend(plane.iter().map(|&value| f32::from(value) / 255.0));
 }
