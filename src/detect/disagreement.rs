@@ -45,20 +45,21 @@ impl Disagreement {
         })
     }
 
-    /// Whether this class is among what the teacher answers: its first class, or whatever is not hidden.
-    fn is_answered(&self, teacher: &Distribution, class: usize) -> bool {
-        self.hidden.map_or_else(|| class == teacher.top().0, |hidden| class != hidden)
+    /// Tells of a class whether it is among what the teacher answers: its first class, or whatever is not hidden.
+    fn answered(&self, teacher: &Distribution) -> impl Fn(usize) -> bool + use<> {
+        let (hidden, first) = (self.hidden, teacher.top().0);
+        move |class| hidden.map_or(class == first, |hidden| class != hidden)
     }
 
     /// How probable the student finds what the teacher answers.
     fn agreement(&self, teacher: &Distribution, student: &Distribution) -> f64 {
-        let classes = (0..).zip(student.probabilities());
-        classes.filter(|&(class, _)| self.is_answered(teacher, class)).map(|(_, q)| q).sum::<f64>().clamp(FLOOR, 1.0)
+        let is_answered = self.answered(teacher);
+        (0..).zip(student.probabilities()).filter(|&(class, _)| is_answered(class)).map(|(_, q)| q).sum()
     }
 
     /// The student's surprise at what the teacher answers, in nats. No surprise is 0, not -0.
     fn surprise(&self, teacher: &Distribution, student: &Distribution) -> f64 {
-        0.0 - self.agreement(teacher, student).ln()
+        0.0 - self.agreement(teacher, student).clamp(FLOOR, 1.0).ln()
     }
 }
 
@@ -107,8 +108,10 @@ impl Detector for Disagreement {
                 (by_logits(p, &halved(log_ratio(p, &middle()))), by_logits(q, &halved(log_ratio(q, &middle()))))
             }
             Measure::Surprise => {
-                let agreement = self.agreement(&teacher, &student);
-                let share = |class, q: f64| if self.is_answered(&teacher, class) { q / agreement } else { 0.0 };
+                // Not cut off below: an attacker of a student that is as sure as can be is still told the way.
+                let agreement = self.agreement(&teacher, &student).max(f64::MIN_POSITIVE);
+                let is_answered = self.answered(&teacher);
+                let share = |class, q: f64| if is_answered(class) { q / agreement } else { 0.0 };
                 (vec![0.0; p.len()], (0..).zip(q).map(|(class, &q)| q - share(class, q)).collect())
             }
         };
@@ -173,9 +176,10 @@ mod tests {
             let any = || Disagreement::new("student", (0, "s".to_owned()), measure, 1.0);
             let spam = any().of_hidden(Some(1));
             let (sees, misses) = (of(&[0.9, 0.1], &[0.2, 0.8]), of(&[0.1, 0.9], &[0.8, 0.2]));
-            assert!((spam.score(&sees) - any().score(&sees)).abs() < 1e-7);
+            assert_eq!(spam.score(&sees), any().score(&sees));
             assert_eq!((spam.score(&misses), any().score(&misses) > 0.0), (0.0, true));
-            assert!(spam.definition().contains(" hidden 1"));
+            let told = if measure == Measure::Surprise { "at no hidden 1" } else { "of hidden 1" };
+            assert!(spam.definition().contains(told));
         }
     }
 
