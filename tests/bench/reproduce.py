@@ -80,12 +80,13 @@ def found(report, published):
 
 def show(model, squeezing, guarded, published):
     print(f"{model}: benign pictures flagged at 5% and 1%: {benign(squeezing)}, with a sentinel {benign(guarded)}\n")
-    print("attack              examples  squeezing at 5%  published  with a sentinel at 5%     at 1%")
+    print("attack              fooled  examples  squeezing at 5%  published  with a sentinel at 5%     at 1%")
     beside = found(guarded, published)
+    fooled = {finding["attack"]: f"{finding['success']['rate']:.1%}" for finding in squeezing["findings"]}
     for name, (examples, flagged, _) in found(squeezing, published).items():
         total, *others = beside[name]
         shares = "  ".join(f"{share / max(total, 1):>8.1%}" for share in others)
-        print(f"{name:<20}{examples:>8}  {flagged / max(examples, 1):>15.1%}  {published[name]:>9.1%}  {'':>11}{shares}")
+        print(f"{name:<20}{fooled.get(name, ''):>6}  {examples:>8}  {flagged / max(examples, 1):>15.1%}  {published[name]:>9.1%}  {'':>11}{shares}")
     print(flush=True)
 
 
