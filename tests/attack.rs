@@ -4,8 +4,8 @@
 use portcullis::attack::{
     AdaptiveAttack, AdaptiveCarliniWagner, AdaptivePgd, Answer, Apgd, ApgdLoss, Attack, AttackError, Ball, Bim,
     Boundary, CarliniWagner0, CarliniWagner2, CarliniWagnerInf, DeepFool, Ead, Fab, Fgsm, Goal, Guarded, HopSkipJump,
-    Jsma, LocalOracle, Made, MiFgsm, Nes, Norm, Oracle, Patch, Pgd, Place, QueryAttack, Rule, Seed, SimBa, Spatial,
-    Square, Universal, WhiteBox,
+    Jsma, LocalOracle, Made, MiFgsm, Nes, Norm, Oracle, Patch, Pgd, Place, QueryAttack, Rule, Seed, SimBa, Sparse,
+    Spatial, Square, Universal, WhiteBox, weakened,
 };
 use portcullis::data::Sample;
 use portcullis::model::Classifier;
@@ -228,6 +228,40 @@ fn a_few_values_turned_all_the_way_reach_a_class() {
         assert!(changed.len() <= picture.pixels().len() / 20);
         assert!(changed.iter().all(|&value| value == 0.0 || value == 1.0));
     }
+}
+
+#[test]
+fn many_values_turned_at_once_are_still_few_and_as_far_as_asked() {
+    let bench = Bench::new();
+    let seeds = &bench.seeds(Goal::Not)[..10];
+    let attack = Sparse { share: 0.002, steps: 15, reach: 0.5 };
+    let made = attack.run(&bench.white_box, seeds, &mut || ()).expect("an attack");
+    let reached = bench.read(&made).into_iter().zip(seeds).filter(|(read, seed)| seed.goal.is_reached(*read)).count();
+    for (seed, picture) in seeds.iter().zip(&made) {
+        let pairs = seed.picture.pixels().iter().zip(picture.pixels());
+        let changes = pairs.filter(|(benign, value)| benign != value);
+        let halfway =
+            |(benign, value): (&f32, &f32)| (value - f32::midpoint(*benign, f32::from(u8::from(value > benign)))).abs();
+        let (count, off) = changes.fold((0, 0.0_f32), |(count, off), pair| (count + 1, off.max(halfway(pair))));
+        assert!(count <= 15 * 13 && off <= 0.6 / 255.0, "{count} values, {off} off halfway");
+    }
+    assert!(reached >= 7, "{reached} of 10");
+}
+
+#[test]
+fn what_is_weakened_still_deceives_and_is_nearer() {
+    let bench = Bench::new();
+    let seeds = bench.seeds(Goal::Not);
+    let made = pgd(1).run(&bench.white_box, &seeds, &mut || ()).expect("an attack");
+    let before = bench.success(&seeds, &made);
+    let weaker = weakened(&bench.white_box, &seeds, made.clone()).expect("logits");
+    let lengths = |made: &[Picture]| -> Vec<f32> {
+        seeds.iter().zip(made).map(|(seed, picture)| length(Norm::L2, seed, picture)).collect()
+    };
+    let (strong, weak) = (lengths(&made), lengths(&weaker));
+    assert!((bench.success(&seeds, &weaker) - before).abs() < 1e-9, "one succeeds no more");
+    assert!(weak.iter().zip(&strong).all(|(weak, strong)| weak <= strong));
+    assert!(weak.iter().sum::<f32>() < 0.7 * strong.iter().sum::<f32>(), "{weak:?} of {strong:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod query;
 mod target;
 pub mod text;
 mod warp;
+mod weakened;
 mod white_box;
 
 pub use adaptive::{AdaptiveAttack, AdaptiveCarliniWagner, AdaptivePgd, Guarded, Look, Rule};
@@ -18,11 +19,12 @@ pub use ball::{Ball, Norm};
 pub use catalogue::{Level, Method, Named, Suite};
 pub use gradient::{
     Apgd, ApgdLoss, Bim, CarliniWagner0, CarliniWagner2, CarliniWagnerInf, DeepFool, Ead, Fab, Fgsm, Jsma, MiFgsm,
-    Patch, Pgd, Place, Universal,
+    Patch, Pgd, Place, Sparse, Universal,
 };
 pub use oracle::{Answer, LocalOracle, Made, Oracle, QueryAttack};
 pub use query::{Boundary, HopSkipJump, Nes, SimBa, Spatial, Square};
 pub use target::Target;
+pub use weakened::weakened;
 pub use white_box::{AttackError, Gradient, Loss, WhiteBox};
 
 use crate::tensor::Picture;

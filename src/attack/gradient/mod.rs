@@ -17,6 +17,7 @@ mod patch;
 mod pgd;
 mod planes;
 mod projection;
+mod sparse;
 mod unbounded;
 mod universal;
 mod walk;
@@ -35,6 +36,7 @@ pub use jsma::Jsma;
 pub use mi_fgsm::MiFgsm;
 pub use patch::{Patch, Place};
 pub use pgd::Pgd;
+pub use sparse::Sparse;
 pub use universal::Universal;
 
 pub(super) use unbounded::Unbounded;
