@@ -3,17 +3,19 @@
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 
-use super::Provocation;
+use super::{Provocation, logarithmic};
 use crate::attack::{
-    Attack, AttackError, Ball, Bim, CarliniWagner2, LocalOracle, Norm, Patch, Pgd, Place, QueryAttack, Seed, Square,
+    Attack, AttackError, Ball, Bim, CarliniWagner2, LocalOracle, Norm, Patch, Pgd, Place, QueryAttack, Seed, Sparse,
+    Square,
 };
 use crate::tensor::Picture;
 
-/// Shares of patches, of squares found by questions, and of searches for the nearest picture; the rest follow the
-/// gradient within a ball, which costs least and is what most attackers do.
+/// Shares of patches, of squares found by questions, of searches for the nearest picture, and of few pixels turned far; the
+/// rest follow the gradient within a ball, which costs least and is what most attackers do.
 const PATCHES: f32 = 0.1;
 const SQUARES: f32 = 0.08;
-const NEAREST: f32 = 0.06;
+const NEAREST: f32 = 0.1;
+const SPARSE: f32 = 0.1;
 /// Of those within a ball, the shares within L1 and within L2; the rest are within Linf.
 const L1_SHARE: f32 = 0.15;
 const L2_SHARE: f32 = 0.25;
@@ -36,6 +38,8 @@ impl Provocation {
             Ok(made.into_iter().map(|made| made.picture).collect())
         } else if kind < PATCHES + SQUARES + NEAREST {
             nearest(random).run(&self.victim, seeds, &mut || ())
+        } else if kind < PATCHES + SQUARES + NEAREST + SPARSE {
+            sparse(random).run(&self.victim, seeds, &mut || ())
         } else {
             self.within_a_ball(random).run(&self.victim, seeds, &mut || ())
         }
@@ -72,7 +76,13 @@ fn patch(random: &mut impl Rng) -> Patch {
     Patch { side: random.random_range(0.15..=0.4), place, steps: 12, learning_rate: 0.1, seed: random.random() }
 }
 
+/// Steps long enough to leave black and white behind in few of them; half of the searches go on until the classifier is sure.
 fn nearest(random: &mut impl Rng) -> CarliniWagner2 {
-    let learning_rate = random.random_range(0.01..=0.03);
-    CarliniWagner2 { c: random.random_range(0.5..=5.0), kappa: 0.0, steps: 20, learning_rate, searches: 1 }
+    let kappa = if random.random() { 0.0 } else { random.random_range(0.0..=10.0) };
+    let learning_rate = logarithmic(0.01, 0.3, random);
+    CarliniWagner2 { c: random.random_range(0.5..=5.0), kappa, steps: 25, learning_rate, searches: 1 }
+}
+
+fn sparse(random: &mut impl Rng) -> Sparse {
+    Sparse { share: logarithmic(0.001, 0.01, random), steps: 12, reach: random.random_range(0.4..=1.0) }
 }

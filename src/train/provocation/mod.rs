@@ -11,7 +11,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
-use crate::attack::{AttackError, Goal, Seed, WhiteBox, largest};
+use crate::attack::{AttackError, Goal, Seed, WhiteBox, largest, weakened};
 use crate::model::{Classifier, Runtime};
 use crate::tensor::Picture;
 
@@ -22,6 +22,9 @@ const TARGETED_SHARE: f32 = 0.35;
 /// The share of pictures that are blemished first, attacked or not: else whatever is noisy would be known for benign, and
 /// whatever is clean and then disturbed for adversarial.
 const BLEMISHED_SHARE: f32 = 0.5;
+/// The share of attacks of which as little is left as still deceives: else what stops at a boundary would be rare, and the
+/// strongest attacks stop there.
+const WEAKENED_SHARE: f32 = 0.35;
 /// The smallest change of a pixel: one grey level of 8 bits.
 const LEAST: f32 = 1.0 / 255.0;
 
@@ -89,7 +92,10 @@ impl Provocation {
         let goals = self.goals(&before, random);
         let seeds: Vec<Seed> =
             pictures.iter().cloned().zip(goals).map(|(picture, goal)| Seed { picture, goal }).collect();
-        let made = self.attack(&seeds, random)?;
+        let mut made = self.attack(&seeds, random)?;
+        if random.random::<f32>() < WEAKENED_SHARE {
+            made = weakened(&self.victim, &seeds, made)?;
+        }
         let after = read(&made)?;
         let fooled = made.into_iter().zip(before.iter().zip(after)).filter(|(_, (before, after))| *before != after);
         let adversarial = fooled.map(|(made, _)| (made, ADVERSARIAL));
@@ -117,9 +123,13 @@ impl Provocation {
         reading.iter().map(goal).collect()
     }
 
-    /// As many small as large changes of a pixel, on a logarithmic scale.
+    /// As many small as large changes of a pixel.
     fn strength(&self, random: &mut impl Rng) -> f32 {
-        let low = LEAST.min(self.eps);
-        low * (self.eps / low).powf(random.random())
+        logarithmic(LEAST.min(self.eps), self.eps, random)
     }
+}
+
+/// Between both, any ratio as likely as another.
+fn logarithmic(low: f32, high: f32, random: &mut impl Rng) -> f32 {
+    low * (high / low).powf(random.random())
 }
