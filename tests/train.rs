@@ -221,6 +221,15 @@ fn a_classifier_learns_its_labels_and_says_how_robust_it_is() {
 }
 
 #[test]
+fn a_part_of_sorted_pictures_has_all_classes_in_it() {
+    let desk = Desk::new();
+    let arguments = "train --data data --count 80 --epochs 8 --learning-rate 0.01 --batch 16 --json --out classifier";
+    let told = desk.run(arguments).json();
+    let right = told["test"]["right"].as_f64().expect("measured on the test half");
+    assert!(right >= 0.7, "right on {right}, where one class alone would be a third");
+}
+
+#[test]
 fn a_sentinel_tells_attacks_from_noise_and_guards_its_classifier() {
     let desk = Desk::new();
     desk.teacher("swayed.onnx", swayed);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use portcullis::data::{DataError, Dataset, Format, Options, Split};
+use portcullis::data::{DataError, Dataset, Format, Options, Split, split};
 use portcullis::model::{Classifier, OnnxModel, PictureSpec};
 use portcullis::profile::Loader;
 use portcullis::report::{Curve, LearningCurves, Panel, svg_to_png};
@@ -40,7 +40,7 @@ pub struct TrainingArguments {
     /// Format of the data: folder, idx, cifar or numpy; guessed if not given.
     #[arg(long)]
     format: Option<Format>,
-    /// Use so many of the pictures, the first ones; all if not given.
+    /// Use so many of the pictures, chosen by the seed; all if not given.
     #[arg(long, value_name = "N")]
     pub count: Option<usize>,
     /// Stop at the first picture that can't be read, instead of leaving it out.
@@ -152,6 +152,8 @@ impl TrainingArguments {
     /// The readable pictures of `dataset`.
     pub fn read<'a>(&self, dataset: &'a Dataset, input: &PictureSpec) -> Result<Examples<'a>> {
         let count = self.count.unwrap_or(usize::MAX).min(dataset.len());
+        let mut chosen = split(dataset.len(), self.seed, &[count])?.concat();
+        chosen.sort_unstable();
         let shape = [input.colour.channels(), input.height, input.width];
         let bar = pictures::progress("reading", count);
         let mut broken = 0_usize;
@@ -159,7 +161,7 @@ impl TrainingArguments {
             broken += 1;
             tracing::warn!("left out: {:#}", anyhow::Error::from(error));
         };
-        let examples = Examples::read(dataset, 0..count, shape, self.strict, name, || bar.inc(1))?;
+        let examples = Examples::read(dataset, chosen, shape, self.strict, name, || bar.inc(1))?;
         bar.finish_and_clear();
         if broken > 0 {
             tracing::warn!("left out in all because they could not be read: {broken}");
