@@ -22,7 +22,7 @@ trained() { # MODEL CLASSIFIER DATA ARGUMENTS
 
 # Attacks on digits are as strong as those of the feature squeezing paper.
 mnist() {
-    trained mnist "$shared/models/mnist_cnn.onnx" "$data/mnist" --count 10000 --epochs 5 --attack-eps 77
+    trained mnist "$shared/models/mnist_cnn.onnx" "$data/mnist" --epochs 5 --attack-eps 77
 }
 
 cifar10() {
