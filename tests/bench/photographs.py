@@ -1,5 +1,6 @@
-"""The photographs of ../shared in two parts: two of five train a sentinel (`train.csv`), the others calibrate and are attacked
-(`rest.csv`). `photographs.py FOLDER` writes both there.
+"""The photographs of ../shared in three parts: 400 train a sentinel (`train.csv`), 50 are attacked to choose detectors and
+weights by (`choose.csv`), the others calibrate and are attacked for what is reported (`rest.csv`). `photographs.py FOLDER`
+writes all three there.
 """
 
 import sys
@@ -8,13 +9,19 @@ from pathlib import Path
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/imagenet"
 
 
+def part(label):
+    if label % 5 < 2:
+        return "train"
+    return "choose" if label % 20 == 4 else "rest"
+
+
 def main():
     to = Path(sys.argv[1])
     to.mkdir(parents=True, exist_ok=True)
-    lines = [f"{file},{label}\n" for label, file in enumerate(sorted(PHOTOGRAPHS.rglob("*.jpg")))]
-    parts = {"train.csv": [0, 1], "rest.csv": [2, 3, 4]}
-    for name, remainders in parts.items():
-        (to / name).write_text("".join(line for label, line in enumerate(lines) if label % 5 in remainders))
+    photographs = sorted(PHOTOGRAPHS.rglob("*.jpg"))
+    for name in ("train", "choose", "rest"):
+        lines = (f"{file},{label}\n" for label, file in enumerate(photographs) if part(label) == name)
+        (to / f"{name}.csv").write_text("".join(lines))
 
 
 if __name__ == "__main__":
