@@ -5,7 +5,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-scanner test setup onnxruntime onnxruntime-gpu prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas splits models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
+.PHONY: help demo demo-scanner test setup onnxruntime onnxruntime-gpu prometheus build lint profiles detection redteam reproduce text scanners bench bench-gateway instructions soak bench-attack bench-squeezers bench-train strength squeezing students sentinels ideas int8 splits models proto compatibility golden corpus fuzz screenshots snapshots reference uplot deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ sentinels: build target/golden/ready ## Train sentinels for CIFAR-10, GTSRB, Ima
 
 ideas: target/ideas/ready ## Try ideas for detection on the models and attacks of `make sentinels`, and print what they find
 	OPENBLAS_NUM_THREADS=1 target/ideas/bin/python tests/bench/ideas.py
+
+int8: build target/ideas/ready ## Quantise students to 8 bits, and print how fast they are and what they find
+	target/ideas/bin/python tests/bench/int8.py
 
 splits: build ## Calibrate on many random splits, and print how well profiles know their false-positive rates
 	$(PYTHON) tests/bench/splits.py
