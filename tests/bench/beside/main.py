@@ -142,6 +142,27 @@ def proxies(folder):
         Figure("CPU of a proxied request: uninspected", "µs", spent["uninspected"], spent["haproxy"], "haproxy")
 
 
+def waits(folder):
+    """Which threads a request keeps busy, and how long they wait for a core meanwhile."""
+    squeezenet = [MODELS["squeezenet"]]
+    with upstream(UPSTREAM, "canned") as bare, contextlib.ExitStack() as running:
+        plans = {"uninspected": [MODELS["cifar10"]], "monitor": squeezenet, "block": squeezenet}
+        print("| way | p50, p99 | threads | computed a request | waited for a core |\n|---|---|---|---|---|")
+        for name, models in plans.items():
+            policy = "block" if name == "block" else "monitor"
+            way = running.enter_context(Gateway(name, PORTCULLIS, configure(folder, f"waits-{name}", models, bare, policy)))
+            servers = {"the gateway's": way, "the upstream's": bare}
+            before = {whose: server.threads() for whose, server in servers.items()}
+            latency = load(way, "squeezenet", IMAGENET, GENTLE)["all"]
+            requests = latency["count"] + GENTLE + 64
+            for whose, server in servers.items():
+                for thread, now in server.threads().items():
+                    computed, waited = (1e3 * (a - b) / requests for a, b in zip(now, before[whose][thread]))
+                    if computed + waited >= 0.005:
+                        told = f"{1e3 * latency['p50']:.2f} ms, {1e3 * latency['p99']:.2f} ms"
+                        print(f"| {name} | {told} | {whose} `{thread}` | {computed:.2f} ms | {waited:.2f} ms |", flush=True)
+
+
 def throughput(folder):
     """Guarded predictions on both cores, beside the bare predictions and beside the guard in Python."""
     model = MODELS["cifar10"]
@@ -219,7 +240,7 @@ def table():
 
 def main():
     before = machine()
-    parts = {"proxies": proxies, "throughput": throughput, "footprint": footprint, "growth": growth}
+    parts = {"proxies": proxies, "waits": waits, "throughput": throughput, "footprint": footprint, "growth": growth}
     with tempfile.TemporaryDirectory() as folder:
         configure(folder, "all", [MODELS[name] for name in ["cifar10", "squeezenet", "mobilenetv2"]])
         for part in sys.argv[1:] or parts:

@@ -1,5 +1,6 @@
 """The servers that are measured, each a process of its own on a free port."""
 
+import collections
 import contextlib
 import json
 import os
@@ -58,10 +59,18 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [self.process.pid, *map(int, children.split())]
 
+    def threads(self):
+        """By the name of its threads, how long they have computed and waited for a core so far, in seconds."""
+        found = collections.defaultdict(lambda: [0.0, 0.0])
+        for task in (task for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir()):
+            name = (task / "comm").read_text().strip().rstrip("-0123456789")
+            for at, nanoseconds in enumerate((task / "schedstat").read_text().split()[:2]):
+                found[name][at] += int(nanoseconds) / 1e9
+        return found
+
     def cpu_seconds(self):
         """What its threads have computed so far."""
-        threads = [task for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir()]
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in threads) / 1e9
+        return sum(computed for computed, _ in self.threads().values())
 
     def resident_megabytes(self):
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids())
