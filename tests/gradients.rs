@@ -175,6 +175,27 @@ fn convolutions_with_groups_strides_dilations_and_uneven_pads() {
 }
 
 #[test]
+fn convolutions_that_move_by_single_pixels() {
+    let of_groups = |channels, groups: i64, kernel: [usize; 4], pads: [i64; 4], dilations: [i64; 2]| {
+        holds(&[channels, 7, 6], |graph, x| {
+            let w = graph.constant("w", &kernel, numbers(kernel.iter().product(), 9));
+            let attributes = [
+                ("group", Attribute::Int(groups)),
+                ("pads", Attribute::Ints(pads.to_vec())),
+                ("dilations", Attribute::Ints(dilations.to_vec())),
+            ];
+            graph.node("Conv", &[x, w], attributes)
+        });
+    };
+    of_groups(8, 1, [5, 8, 3, 2], [2, 1, 0, 0], [1, 1]);
+    of_groups(9, 1, [2, 9, 2, 3], [0, 2, 1, 3], [2, 2]);
+    of_groups(4, 2, [6, 2, 3, 3], [1, 1, 1, 1], [1, 1]);
+    of_groups(3, 3, [3, 1, 3, 3], [1, 0, 2, 1], [1, 1]);
+    // More padding than the window reaches.
+    of_groups(8, 1, [4, 8, 1, 1], [1, 0, 0, 2], [1, 1]);
+}
+
+#[test]
 fn matrix_products_turned_either_way() {
     for (turned, shape) in [(0, [5, 4]), (1, [4, 5])] {
         holds(&[5], |graph, x| {
