@@ -233,6 +233,8 @@ def machine():
 
 
 def table():
+    if not Figure.rows:
+        return ""
     head = ["figure", "ours", "beside", "theirs", "ratio", "goal", ""]
     rows = [head, ["---"] * len(head), *(figure.cells() for figure in Figure.rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
