@@ -15,16 +15,15 @@ pub fn weakened(victim: &WhiteBox, seeds: &[Seed], made: Vec<Picture>) -> Result
     let mut reached = vec![1.0; seeds.len()];
     let mut failed = vec![0.0; seeds.len()];
     for _ in 0..HALVINGS {
-        let ends = seeds.iter().zip(&made).zip(failed.iter().zip(&reached));
-        let tried = ends.map(|((seed, made), (&low, &high))| between(&seed.picture, made, f32::midpoint(low, high)));
-        let tried: Vec<Picture> = tried.collect();
+        let halfway: Vec<f32> = failed.iter().zip(&reached).map(|(&low, &high)| f32::midpoint(low, high)).collect();
+        let pairs = seeds.iter().zip(&made).zip(&halfway);
+        let tried: Vec<Picture> = pairs.map(|((seed, made), &share)| between(&seed.picture, made, share)).collect();
         let answers = victim.logits(&tried)?;
         for (at, (picture, logits)) in tried.into_iter().zip(answers).enumerate() {
-            let halfway = f32::midpoint(failed[at], reached[at]);
             if seeds[at].goal.is_reached_by(&logits) {
-                (nearest[at], reached[at]) = (picture, halfway);
+                (nearest[at], reached[at]) = (picture, halfway[at]);
             } else {
-                failed[at] = halfway;
+                failed[at] = halfway[at];
             }
         }
     }

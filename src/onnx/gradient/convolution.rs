@@ -4,6 +4,10 @@ use super::Step;
 use crate::onnx::Value;
 use crate::onnx::graph::Attribute;
 
+/// Of fewer channels ONNX Runtime's transposed convolution is the faster one, of more its convolution: by a third, and twice
+/// to five times where each channel is a group of its own.
+const FEWEST_CHANNELS: usize = 8;
+
 /// The transposed convolution by the same weights. A bias adds nothing.
 pub(super) fn conv(step: &mut Step<'_>, index: usize) -> Result<Value, String> {
     if index > 0 {
@@ -33,7 +37,7 @@ pub(super) fn conv_transpose(step: &mut Step<'_>, index: usize) -> Result<Value,
 }
 
 /// `maps` brought back by the transposed convolution of one that turns pictures of the first shape into maps of the
-/// second.
+/// second; where its window moves by single pixels that is a convolution by the weights turned around.
 pub(super) fn transposed(
     step: &mut Step<'_>,
     maps: Value,
@@ -43,52 +47,39 @@ pub(super) fn transposed(
     [from, to]: [&[usize]; 2],
 ) -> Result<Value, String> {
     let rest = window.rest(&from[2..], &to[2..])?;
-    if let Some(pads) = window.pads_of_mirrored().filter(|_| groups > 1 || from[1] >= FEWEST_CHANNELS) {
-        return Ok(mirrored(step, maps, weight, groups, Window { pads, ..window }, [from, to]));
-    }
-    let attributes = [
-        ("output_padding", Attribute::Ints(rest)),
+    let mirrored = window.pads_of_mirrored().filter(|_| groups > 1 || from[1] >= FEWEST_CHANNELS);
+    let (operator, weight, own) = match mirrored {
+        Some(pads) => {
+            let weight = turned(step, weight, groups, &window.kernel, [from[1], to[1]]);
+            ("Conv", weight, vec![("pads", Attribute::Ints(pads))])
+        }
+        None => {
+            let own = [("output_padding", rest), ("strides", window.strides), ("pads", window.pads)];
+            ("ConvTranspose", weight, own.map(|(name, sides)| (name, Attribute::Ints(sides))).to_vec())
+        }
+    };
+    let shared = [
         ("kernel_shape", Attribute::Ints(window.kernel)),
-        ("strides", Attribute::Ints(window.strides)),
         ("dilations", Attribute::Ints(window.dilations)),
         ("group", Attribute::Int(groups)),
-        ("pads", Attribute::Ints(window.pads)),
     ];
-    Ok(step.graph.node("ConvTranspose", &[maps, weight], attributes))
+    Ok(step.graph.node(operator, &[maps, weight], shared.into_iter().chain(own)))
 }
 
-/// Of fewer channels ONNX Runtime's transposed convolution is the faster one, of more its convolution: by a third, and twice
-/// to five times where each channel is a group of its own.
-const FEWEST_CHANNELS: usize = 8;
-
-/// The same where the window moves by single pixels: a convolution by the weights turned around, with these pads. Where they
-/// are constants, the runtime turns them once.
-fn mirrored(
-    step: &mut Step<'_>,
-    maps: Value,
-    weight: Value,
-    groups: i64,
-    window: Window,
-    [from, to]: [&[usize]; 2],
-) -> Value {
-    let rank = window.kernel.len();
-    let [inputs, outputs] = [from, to].map(|shape| shape[1] as i64 / groups);
-    let apart = [&[groups, outputs, inputs], &window.kernel[..]].concat();
-    let together = [&[groups * inputs, outputs], &window.kernel[..]].concat();
+/// The weights of a convolution between so many channels, leading back and mirrored. Where they are constants, the runtime
+/// turns them once.
+fn turned(step: &mut Step<'_>, weight: Value, groups: i64, kernel: &[i64], channels: [usize; 2]) -> Value {
+    let rank = kernel.len();
+    let [inputs, outputs] = channels.map(|count| count as i64 / groups);
+    let apart = [&[groups, outputs, inputs], kernel].concat();
+    let together = [&[groups * inputs, outputs], kernel].concat();
     let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + rank).collect();
     let weight = step.graph.reshape(weight, &apart);
     let weight = step.graph.transpose(weight, &order);
     let weight = step.graph.reshape(weight, &together);
     let backwards = [vec![-1; rank], vec![i64::MIN; rank], (2..2 + rank as i64).collect(), vec![-1; rank]];
     let [starts, ends, axes, steps] = backwards.map(|values| step.graph.integers("backwards", &values));
-    let weight = step.graph.node("Slice", &[weight, starts, ends, axes, steps], []);
-    let attributes = [
-        ("kernel_shape", Attribute::Ints(window.kernel)),
-        ("dilations", Attribute::Ints(window.dilations)),
-        ("group", Attribute::Int(groups)),
-        ("pads", Attribute::Ints(window.pads)),
-    ];
-    step.graph.node("Conv", &[maps, weight], attributes)
+    step.graph.node("Slice", &[weight, starts, ends, axes, steps], [])
 }
 
 /// How a window moves over a picture of any number of dimensions.
