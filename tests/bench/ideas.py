@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
+from networks import SETS, answers, ready, session
 from scipy.ndimage import median_filter
 from scipy.optimize import minimize
 from scipy.stats import norm
@@ -22,12 +22,6 @@ from test_half import test_half
 ROOT = Path(__file__).resolve().parents[2]
 SHARED, SENTINELS = ROOT.parent / "shared", ROOT / "target/sentinels"
 CACHE = ROOT / "target/ideas-cache"
-IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-# Classifier, mean and deviation of its input, pictures to calibrate on, false-positive rates within their reach.
-SETS = {
-    "cifar10": ("cifar10_resnet20", *IMAGENET, 3000, [0.05, 0.01, 0.001]),
-    "gtsrb": ("gtsrb_cnn", [0.0] * 3, [1.0] * 3, 2000, [0.05, 0.01]),
-}
 # Who is asked about a view, by its first word; all others go to teacher and student.
 ASKED = {"plain": ["teacher", "student", "sentinel"], "mirror": ["sentinel"], "noise": ["teacher"]}
 SPLITS, RESAMPLES = 50, 2000
@@ -53,14 +47,9 @@ def log_probabilities(model, mean, deviation, pixels):
     digest = hashlib.sha256(model.read_bytes() + repr((mean, deviation)).encode() + pixels.tobytes()).hexdigest()
     cached = CACHE / f"{digest[:24]}.npz"
     if not cached.exists():
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        ready = ((pixels - np.float32(mean)) / np.float32(deviation)).transpose(0, 3, 1, 2)
-        key = session.get_inputs()[0].name
-        batches = [np.ascontiguousarray(ready[start : start + 128]) for start in range(0, len(ready), 128)]
-        output = np.concatenate([session.run(None, {key: batch})[0] for batch in batches]).astype(float)
-        if session.get_outputs()[0].name == "logits":
+        network = session(model)
+        output = answers(network, ready(pixels, mean, deviation)).astype(float)
+        if network.get_outputs()[0].name == "logits":
             output -= np.logaddexp.reduce(output, axis=1, keepdims=True)
         else:
             output = np.log(output.clip(SMALLEST))

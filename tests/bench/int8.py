@@ -10,17 +10,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from assessment import SHARED, index_of, run
+from networks import SETS, answers, ready, session
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from test_half import test_half
 
-# Classifier, mean and deviation of its input, pictures to calibrate on.
-STUDENTS = {
-    "cifar10": ("cifar10_resnet20", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 3000),
-    "gtsrb": ("gtsrb_cnn", [0.0] * 3, [1.0] * 3, 2000),
-}
 ROUNDS, TIMES = 15, 30
 RATES = (0.05, 0.01)
 
@@ -33,18 +28,6 @@ class Batches(CalibrationDataReader):
         return next(self.batches, None)
 
 
-def ready(pictures, mean, deviation):
-    """Pictures (NHWC, uint8) as the networks take them."""
-    scaled = (pictures.astype(np.float32) / 255 - np.float32(mean)) / np.float32(deviation)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
-
-
-def session(file):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
 def quantised(student, pictures, folder):
     """The student with activations and weights of 8 bits, the weights channel by channel."""
     prepared, made = folder / "prepared.onnx", folder / "int8.onnx"
@@ -53,11 +36,6 @@ def quantised(student, pictures, folder):
     kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8}
     quantize_static(prepared, made, batches, quant_format=QuantFormat.QDQ, per_channel=True, **kinds)
     return made
-
-
-def answers(network, pictures):
-    name = network.get_inputs()[0].name
-    return np.concatenate([network.run(None, {name: part})[0] for part in np.array_split(pictures, 50)])
 
 
 def least_times(networks, picture):
@@ -74,7 +52,7 @@ def least_times(networks, picture):
 
 def found(name, student, folder):
     """What a disagreement with the student finds of the adversarial sets, by attack, at each rate."""
-    classifier, mean, deviation, count = STUDENTS[name]
+    classifier, mean, deviation, count, _ = SETS[name]
     models, config = (SHARED / "models").resolve(), folder / f"{student.stem}.toml"
     config.write_text(f"""
 upstream.embedded = true
@@ -101,8 +79,9 @@ def main():
     if not SHARED.is_dir():
         sys.exit(f"the students and their data are missing: there is no {SHARED}")
     print("student          time   alike  found at 5%: mean, worst  at 1%: mean, worst")
-    for name, (_, mean, deviation, _) in STUDENTS.items():
-        pictures = ready(test_half(name)[0], mean, deviation)
+    for name, (_, mean, deviation, *_) in SETS.items():
+        pixels = test_half(name)[0].astype(np.float32) / np.float32(255)
+        pictures = np.ascontiguousarray(ready(pixels, mean, deviation))
         ranges, pictures = pictures[::5], np.concatenate([pictures[start::5] for start in range(1, 5)])
         with tempfile.TemporaryDirectory() as folder:
             student = SHARED / f"models/students/{name}.onnx"

@@ -44,6 +44,11 @@ def load(server, model, data, rate, connections=8, at_most=None):
     return json.loads(done.stdout)
 
 
+def requests(told, rate):
+    """How many requests a load came to: the warm-up and the rehearsal count, too."""
+    return told["all"]["count"] + rate + 64
+
+
 CONFIGURATIONS = {}
 
 
@@ -122,9 +127,8 @@ def proxies(folder):
                 latency[way.name].append(load(way, "squeezenet", IMAGENET, GENTLE)["all"])
             for way in ways[:-2]:
                 before = way.cpu_seconds()
-                count = load(way, "squeezenet", IMAGENET, BRISK)["all"]["count"]
-                # The warm-up and the rehearsal count, too.
-                spent[way.name].append(1e6 * (way.cpu_seconds() - before) / (count + BRISK + 64))
+                answered = requests(load(way, "squeezenet", IMAGENET, BRISK), BRISK)
+                spent[way.name].append(1e6 * (way.cpu_seconds() - before) / answered)
     for quantile in ["p50", "p99"]:
         def added(name):
             return [1e3 * (one[quantile] - none[quantile]) for one, none in zip(latency[name], latency["canned"])]
@@ -153,14 +157,14 @@ def waits(folder):
             way = running.enter_context(Gateway(name, PORTCULLIS, configure(folder, f"waits-{name}", models, bare, policy)))
             servers = {"the gateway's": way, "the upstream's": bare}
             before = {whose: server.threads() for whose, server in servers.items()}
-            latency = load(way, "squeezenet", IMAGENET, GENTLE)["all"]
-            requests = latency["count"] + GENTLE + 64
+            told = load(way, "squeezenet", IMAGENET, GENTLE)
+            latency, answered = told["all"], requests(told, GENTLE)
             for whose, server in servers.items():
                 for thread, now in server.threads().items():
-                    computed, waited = (1e3 * (a - b) / requests for a, b in zip(now, before[whose][thread]))
+                    computed, waited = (1e3 * (a - b) / answered for a, b in zip(now, before[whose][thread]))
                     if computed + waited >= 0.005:
-                        told = f"{1e3 * latency['p50']:.2f} ms, {1e3 * latency['p99']:.2f} ms"
-                        print(f"| {name} | {told} | {whose} `{thread}` | {computed:.2f} ms | {waited:.2f} ms |", flush=True)
+                        quantiles = f"{1e3 * latency['p50']:.2f} ms, {1e3 * latency['p99']:.2f} ms"
+                        print(f"| {name} | {quantiles} | {whose} `{thread}` | {computed:.2f} ms | {waited:.2f} ms |", flush=True)
 
 
 def throughput(folder):
