@@ -51,10 +51,10 @@ fn shrink(plane: &mut [f32], width: usize, threshold: f32, levels: u32) {
         return;
     }
     let half = width.div_ceil(2);
-    let mut coarse: Vec<f32> = plane
-        .chunks(2 * width)
-        .flat_map(|rows| (0..width).step_by(2).map(|x| Block::at(rows, width, x).mean()))
-        .collect();
+    let mut coarse = Vec::with_capacity(half * (plane.len() / width).div_ceil(2));
+    for rows in plane.chunks(2 * width) {
+        coarse.extend((0..half).map(|x| Block::at(rows, width, 2 * x).mean()));
+    }
     shrink(&mut coarse, half, threshold, levels - 1);
     for (rows, coarse) in plane.chunks_mut(2 * width).zip(coarse.chunks_exact(half)) {
         for (x, &mean) in (0..width).step_by(2).zip(coarse) {

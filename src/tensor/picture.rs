@@ -102,8 +102,11 @@ impl Picture {
         values: &[T],
         pixel: impl Fn(T) -> f32,
     ) -> Result<Self, PictureError> {
-        let planar = (0..channels).flat_map(|channel| values.iter().skip(channel).step_by(channels.max(1)));
-        Self::new(channels, height, width, planar.map(|&value| pixel(value)).collect())
+        let mut planar = Vec::with_capacity(values.len());
+        for channel in 0..channels {
+            planar.extend(values.iter().skip(channel).step_by(channels).map(|&value| pixel(value)));
+        }
+        Self::new(channels, height, width, planar)
     }
 
     /// The same pixels, said to be graded otherwise.
@@ -125,8 +128,8 @@ impl Picture {
     fn interleaved<T: Copy + Default>(&self, convert: impl Fn(f32) -> T) -> Vec<T> {
         let mut interleaved = vec![T::default(); self.pixels.len()];
         for (channel, plane) in self.planes().enumerate() {
-            for (target, &value) in interleaved.iter_mut().skip(channel).step_by(self.channels).zip(plane) {
-                *target = convert(value);
+            for (values, &value) in interleaved.chunks_exact_mut(self.channels).zip(plane) {
+                values[channel] = convert(value);
             }
         }
         interleaved

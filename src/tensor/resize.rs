@@ -84,12 +84,11 @@ pub(super) fn largest_part((old_height, old_width): (usize, usize), (height, wid
 pub(crate) fn centre(picture: &Picture, height: usize, width: usize) -> Result<Picture, PictureError> {
     let top = (picture.height() - height) / 2;
     let left = (picture.width() - width) / 2;
-    let pixels = picture
-        .planes()
-        .flat_map(|plane| plane.chunks_exact(picture.width()).skip(top).take(height))
-        .flat_map(|row| &row[left..left + width])
-        .copied()
-        .collect();
+    let mut pixels = Vec::with_capacity(picture.channels() * height * width);
+    for plane in picture.planes() {
+        let rows = plane.chunks_exact(picture.width()).skip(top).take(height);
+        rows.for_each(|row| pixels.extend_from_slice(&row[left..left + width]));
+    }
     Ok(Picture::new(picture.channels(), height, width, pixels)?.with_depth(picture.depth()))
 }
 

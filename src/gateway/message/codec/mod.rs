@@ -67,7 +67,7 @@ impl Raster {
     fn with_channels(self, channels: usize) -> Self {
         let pixels = match (self.channels, channels) {
             (3, 1) => self.pixels.chunks_exact(3).map(grey).collect(),
-            (1, 3) => self.pixels.iter().flat_map(|&value| [value; 3]).collect(),
+            (1, 3) => self.pixels.iter().map(|&value| [value; 3]).collect::<Vec<_>>().into_flattened(),
             _ => return self,
         };
         Self { channels, pixels, ..self }
