@@ -1,5 +1,5 @@
-"""Counts the instructions of squeezers and of requests through the gateway, under Valgrind, and holds them against those
-that were written down before: unlike seconds they stay the same, whatever else the machine does.
+"""Counts the instructions of squeezers, of reading and writing tensors, and of requests through the gateway, under Valgrind,
+and holds them against those that were written down before: unlike seconds they stay the same, whatever else the machine does.
 
 A count is the difference of two runs that differ only in how often the thing is done, so that starting and ending cancel
 out. `make instructions` runs this and fails where something takes more than before; with RECORD=1 it writes down what it
@@ -23,8 +23,10 @@ PORTCULLIS, SQUEEZE = os.environ["PORTCULLIS"], os.environ["SQUEEZE"]
 BEFORE = BENCH / "instructions.json"
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 SQUEEZERS = ["bit_depth(5)", "median(2,2)", "median(3,3)", "nlm(11,3,4)", "nlm(13,3,2)", "jpeg(75)", "resize(0.5)"]
+# From the values of a tensor to a picture, and from a picture to a tensor.
+TENSORS = ["decode", "encode"]
 SIDES = [32, 224]
-# How often a picture is squeezed in the two runs, and for how long there are how many requests a second.
+# How often each is done to a picture in the two runs, and for how long there are how many requests a second.
 TIMES, SECONDS, RATES = (1, 5), 10, (5, 35)
 # What may come on top of the count before. How requests and threads meet is not the same every time.
 TOLERANCE = {"squeezing": 1.02, "request": 1.05}
@@ -35,11 +37,11 @@ def counted(told):
     return int(re.search(r"I\s+refs:\s+([\d,]+)", told).group(1).replace(",", ""))
 
 
-def squeezing(squeezer, side):
-    """Instructions of squeezing one picture."""
+def squeezing(name, side):
+    """Instructions of squeezing one picture, or of reading or writing its tensor."""
 
     def run(times):
-        command = [*VALGRIND, SQUEEZE, squeezer, str(side), str(times)]
+        command = [*VALGRIND, SQUEEZE, name, str(side), str(times)]
         return counted(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
 
     few, many = TIMES
@@ -79,8 +81,8 @@ def uninspected(folder, upstream):
 def counts():
     """Everything that is counted: what it is, its kind, and how it is counted."""
     for side in SIDES:
-        for squeezer in SQUEEZERS:
-            yield f"{squeezer} {side}x{side}", "squeezing", lambda: squeezing(squeezer, side)
+        for name in SQUEEZERS + TENSORS:
+            yield f"{name} {side}x{side}", "squeezing", lambda: squeezing(name, side)
     with tempfile.TemporaryDirectory() as folder, Gateway("upstream", PORTCULLIS, SIGNS) as upstream:
         configuration = uninspected(Path(folder), upstream.url)
         yield "a request that passes uninspected", "request", lambda: request(configuration)

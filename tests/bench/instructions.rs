@@ -1,4 +1,5 @@
-//! Squeezes one picture a number of times and ends: for `instructions.py`, which counts what that takes.
+//! Squeezes one picture a number of times, or takes it from a request's tensor or into one, and ends: for `instructions.py`,
+//! which counts what that takes.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
@@ -15,9 +16,18 @@ fn main() {
         eprintln!("run it by `make instructions`");
         return;
     };
-    let squeezer = parse(name).expect("a known squeezer");
     let picture = picture::waves(side.parse().expect("a side in pixels"));
+    let input = picture::input(&picture);
+    let values = input.encode(&picture);
+    let work: Box<dyn Fn()> = match name.as_str() {
+        "decode" => Box::new(|| drop(black_box(input.decode_item(black_box(&values))))),
+        "encode" => Box::new(|| drop(black_box(input.batch([black_box(&picture)])))),
+        squeezer => {
+            let squeezer = parse(squeezer).expect("a known squeezer");
+            Box::new(move || drop(black_box(squeezer.squeeze(black_box(&picture)))))
+        }
+    };
     for _ in 0..times.parse().expect("a number of times") {
-        black_box(squeezer.squeeze(black_box(&picture)));
+        work();
     }
 }

@@ -1,6 +1,7 @@
-//! The picture that squeezers are measured on.
+//! The picture that squeezers are measured on, and a classifier's input for it.
 
-use portcullis::tensor::Picture;
+use portcullis::model::PictureSpec;
+use portcullis::tensor::{Colour, Datatype, Layout, Picture};
 
 /// Three planes of waves with a little noise, in 8 bits: the picture that `squeezers.py` makes too.
 pub fn waves(side: usize) -> Picture {
@@ -11,4 +12,21 @@ pub fn waves(side: usize) -> Picture {
         (255.0 * pixel).round() as f32 / 255.0
     };
     Picture::new(3, side, side, (0..3 * side * side).map(pixel).collect()).expect("three planes")
+}
+
+/// An input as that of the ResNet-20 in ../shared, of the picture's size.
+pub fn input(picture: &Picture) -> PictureSpec {
+    PictureSpec {
+        name: "input".into(),
+        datatype: Datatype::Fp32,
+        layout: Layout::Nchw,
+        colour: Colour::Rgb,
+        height: picture.height(),
+        width: picture.width(),
+        range: [0.0, 1.0],
+        depth: picture.depth(),
+        mean: vec![0.485, 0.456, 0.406],
+        std: vec![0.229, 0.224, 0.225],
+        encoded: None,
+    }
 }

@@ -1,5 +1,5 @@
-//! How long each squeezer takes on colour pictures of 224x224 and 32x32, in one thread, and a prediction of a ResNet-20
-//! to hold it against. `squeezers.py` runs this in turns with what others offer, and compares.
+//! How long each squeezer takes on colour pictures of 224x224 and 32x32, in one thread, and the way from a tensor to a picture
+//! and back; and a prediction of a ResNet-20 to hold that against. `squeezers.py` runs this in turns with what others offer, and compares.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
@@ -16,7 +16,7 @@ use portcullis::model::{OnnxModel, Runtime, Workers};
 use portcullis::squeeze::parse;
 use portcullis::tensor::{Elements, Tensor};
 
-use self::picture::waves;
+use self::picture::{input, waves};
 
 const SIDES: [usize; 2] = [224, 32];
 /// Each kind of squeezer, as it is used.
@@ -46,6 +46,22 @@ fn squeezers(criterion: &mut Criterion) {
                 bencher.iter(|| squeezer.squeeze(black_box(picture)));
             });
         }
+    }
+}
+
+/// From the values of a tensor to a picture, and from a picture to a tensor.
+fn tensors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tensors");
+    for side in SIDES {
+        let picture = waves(side);
+        let input = input(&picture);
+        let values = input.encode(&picture);
+        group.bench_with_input(BenchmarkId::new("decode", side), &values, |bencher, values| {
+            bencher.iter(|| input.decode_item(black_box(values)));
+        });
+        group.bench_with_input(BenchmarkId::new("encode", side), &picture, |bencher, picture| {
+            bencher.iter(|| input.batch([black_box(picture)]));
+        });
     }
 }
 
@@ -82,6 +98,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(300))
         .nresamples(1000);
-    targets = squeezers, prediction
+    targets = squeezers, tensors, prediction
 }
 criterion_main!(benches);
