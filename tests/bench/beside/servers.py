@@ -60,17 +60,19 @@ class Server:
         return [self.process.pid, *map(int, children.split())]
 
     def threads(self):
-        """By the name of its threads, how long they have computed and waited for a core so far, in seconds."""
-        found = collections.defaultdict(lambda: [0.0, 0.0])
+        """By the name of its threads, how long they have computed and waited for a core so far, in seconds, and how many
+        pages of memory the system has given them."""
+        found = collections.defaultdict(lambda: [0.0, 0.0, 0])
         for task in (task for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir()):
             name = (task / "comm").read_text().strip().rstrip("-0123456789")
-            for at, nanoseconds in enumerate((task / "schedstat").read_text().split()[:2]):
-                found[name][at] += int(nanoseconds) / 1e9
+            computed, waited = (int(nanoseconds) / 1e9 for nanoseconds in (task / "schedstat").read_text().split()[:2])
+            pages = int((task / "stat").read_text().rpartition(")")[2].split()[7])
+            found[name] = [sum(both) for both in zip(found[name], (computed, waited, pages))]
         return found
 
     def cpu_seconds(self):
         """What its threads have computed so far."""
-        return sum(computed for computed, _ in self.threads().values())
+        return sum(computed for computed, *_ in self.threads().values())
 
     def resident_megabytes(self):
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids())
