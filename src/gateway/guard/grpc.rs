@@ -15,8 +15,8 @@ use crate::gateway::message::wire::{self, WireError};
 use crate::gateway::message::{view, weight};
 use crate::proto::inference::ModelInferResponse;
 
-/// Messages larger than this, and all compressed ones, are not light.
-const LONG: usize = 1 << 20;
+/// Messages larger than this, and all compressed ones, are not light: the thread that carried them has their answers to carry.
+const LONG: usize = 64 << 10;
 
 /// A call's way.
 #[derive(Clone)]
