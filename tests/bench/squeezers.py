@@ -1,4 +1,5 @@
-"""Times our squeezers beside those of OpenCV and SciPy, each in one thread, and prints the ratios.
+"""Times our squeezers beside those of OpenCV and SciPy, and what reads and writes tensors beside NumPy, each in one thread, and
+prints the ratios.
 
 Ours and theirs take turns; a time is the least of all, which other work on the machine disturbs least, and a ratio
 stands beside the least and the largest of the single rounds. `make bench-squeezers` runs this.
@@ -24,7 +25,8 @@ RESULTS = ROOT / "target/squeezers"
 ROUNDS = 5
 # Seconds that a library has in a round, and that one of its measurements takes at least.
 TURN, MEASUREMENT = 0.3, 0.005
-OURS = "squeezers/{}/{}"
+# From the values of a tensor to a picture, and from a picture to a tensor.
+TENSORS = ["decode", "encode"]
 # The squeezers that together are published for pictures of 32x32, and what their times are held against.
 JOINT = ["bit_depth(5)", "median(2,2)", "nlm(13,3,2)"]
 PREDICTION = "resnet20"
@@ -66,6 +68,14 @@ def noise(floats, sigma):
     return lambda: (floats + sigma / 255 * random.standard_normal(floats.shape, np.float32)).clip(0, 1)
 
 
+def tensors(floats):
+    """What reads a picture from the values of a tensor, in [0, 1], and what writes it so, channels first."""
+    mean, std = (np.array(each, np.float32).reshape(3, 1, 1) for each in [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+    planes = np.ascontiguousarray(floats.transpose(2, 0, 1))
+    values = (planes - mean) / std
+    return {"decode": lambda: (values * std + mean).clip(0, 1), "encode": lambda: ((planes - mean) / std)[np.newaxis]}
+
+
 def comparisons():
     """Rows of the table: what of ours, beside what, the function to time, the goal for the ratio if there is one."""
     for side in [224, 32]:
@@ -87,6 +97,8 @@ def comparisons():
         yield "resize(0.5)", side, "OpenCV resize, twice", resize(floats, 0.5), None
         yield "tv(0.05)", side, "scikit-image Chambolle", lambda f=floats: golden.total_variation(f, 0.05), None
         yield "wavelet(8)", side, "PyWavelets", lambda f=floats: golden.wavelet(f, 8), None
+        for name, function in tensors(floats).items():
+            yield name, side, "NumPy", function, None
 
 
 def our_round():
@@ -115,6 +127,10 @@ def their_time(function):
     return 1e6 * min(timer.repeat(repetitions, runs)) / runs
 
 
+def of(times, name, side):
+    return times[f"{'tensors' if name in TENSORS else 'squeezers'}/{name}/{side}"]
+
+
 def row(what, ours, name, theirs, goal):
     ratios = [our / their for our, their in zip(ours, theirs)]
     ratio = min(ours) / min(theirs)
@@ -134,11 +150,11 @@ def main():
         ours.append(our_round())
         theirs.append([their_time(function) for _, _, _, function, _ in rows])
     print(f"{'':22} {'ours, µs':>8} {'to':>8}   {'':25} {'µs':>9} {'to':>9}   ratio  {'by round':11}   goal")
-    for index, (squeezer, side, name, _, goal) in enumerate(rows):
-        times = [times[OURS.format(squeezer, side)] for times in ours]
-        row(f"{squeezer} {side}x{side}", times, name, [times[index] for times in theirs], goal)
+    for index, (ours_is, side, name, _, goal) in enumerate(rows):
+        times = [of(times, ours_is, side) for times in ours]
+        row(f"{ours_is} {side}x{side}", times, name, [times[index] for times in theirs], goal)
     if PREDICTION in ours[0]:
-        together = [sum(times[OURS.format(name, 32)] for name in JOINT) for times in ours]
+        together = [sum(of(times, name, 32) for name in JOINT) for times in ours]
         row("all three 32x32", together, "ResNet-20 prediction", [times[PREDICTION] for times in ours], 0.15)
     else:
         print("skipped: ../shared is missing")
