@@ -235,13 +235,10 @@ impl PictureSpec {
         for plane in 0..channels {
             let channel = self.tensor_channel(plane);
             let slope = (high - low) / self.std[channel];
+            let by_slope = move |value: &f32| value * slope;
             match self.layout {
-                Layout::Nchw => {
-                    slopes.extend(gradient[channel * area..][..area].iter().map(move |value| value * slope))
-                }
-                Layout::Nhwc => {
-                    slopes.extend(gradient.iter().skip(channel).step_by(channels).map(move |value| value * slope))
-                }
+                Layout::Nchw => slopes.extend(gradient[channel * area..][..area].iter().map(by_slope)),
+                Layout::Nhwc => slopes.extend(gradient.iter().skip(channel).step_by(channels).map(by_slope)),
             }
         }
         slopes
@@ -292,6 +289,19 @@ mod tests {
             for (a, b) in decoded.pixels().iter().zip(picture.pixels()) {
                 prop_assert!((a - b).abs() < 1e-6);
             }
+        }
+    }
+
+    #[test]
+    fn a_batch_holds_its_pictures_one_after_the_other() {
+        for layout in [Layout::Nchw, Layout::Nhwc] {
+            let spec = squeezenet(layout, Colour::Bgr);
+            let [one, other] = [0.0, 0.5].map(|first: f32| {
+                let pixels = (0..18_u8).map(|at| first + f32::from(at) / 36.0).collect();
+                Picture::new(3, 2, 3, pixels).unwrap()
+            });
+            let apart = [spec.encode(&one), spec.encode(&other)].concat();
+            assert_eq!(spec.batch([&one, &other]).unwrap().elements, Elements::Fp32(apart));
         }
     }
 
