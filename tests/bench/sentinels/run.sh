@@ -1,8 +1,9 @@
 #!/bin/sh
 # Trains what `train.sh` trains, and prints how well sentinels, a student and squeezing find attacks and patches, what a
-# cascade of them costs, what is left on pictures with noise, and what gets through when the attacker knows them all. Test
-# halves calibrate, of ImageNet what did not train, and from what is left of them come the attacks' seeds. Each set of drawn
-# signs has one use: see models/signs/README.md. Words after `run.sh` name the classifiers that are wanted.
+# cascade of them costs, what is left on pictures with noise, how many pictures with stickers are flagged, and what gets through
+# when the attacker knows them all. Test halves calibrate, of ImageNet what did not train, and from what is left of them come the
+# attacks' seeds. Each set of drawn signs has one use: see models/signs/README.md. Words after `run.sh` name the classifiers that
+# are wanted.
 set -eu
 cd "$(dirname "$0")/../../.."
 export PORTCULLIS="${PORTCULLIS:-target/release/portcullis}"
@@ -22,7 +23,7 @@ measured() { # MODEL CALIBRATED-ON COUNT ATTACKED
     echo "== $model"
     of "$model" calibrate --data "$calibrated_on" --count "$count"
     of "$model" redteam --data "$attacked" --suite library --seeds 200 --out "$to/$model/oblivious"
-    of "$model" redteam --data "$attacked" --attacks patch,sticker --seeds 200 --out "$to/$model/patches"
+    of "$model" redteam --data "$attacked" --attacks patch,sticker --seeds 400 --out "$to/$model/patches"
     of "$model" redteam --data "$attacked" --levels adaptive --seeds 30 --count 600 --out "$to/$model/adaptive"
     for share in 0.3 0.2 0.1; do
         echo "-- $model, a cascade with a share of $share"
@@ -35,27 +36,30 @@ measured() { # MODEL CALIBRATED-ON COUNT ATTACKED
     done
 }
 
-noisy() { # MODEL COUNT
+blemished() { # MODEL COUNT
     model=$1 count=$2
-    target/golden/bin/python tests/bench/noisy.py "$model" "$to/$model-noisy.npz"
+    for kind in noise pieces squares; do
+        target/golden/bin/python tests/bench/blemished.py "$model" $kind "$to/$model-$kind.npz"
+        echo "-- $model, with $kind, calibrated without"
+        of "$model" evaluate --data "$to/$model-$kind.npz" --count 1800
+    done
     echo "-- $model, with noise in calibration and attack"
     of_noisy() {
-        of "$model" --set "models.$model.profile=$PWD/$to/$model-noisy.json" "$@" --data "$to/$model-noisy.npz"
+        of "$model" --set "models.$model.profile=$PWD/$to/$model-noisy.json" "$@" --data "$to/$model-noise.npz"
     }
     of_noisy calibrate --count "$count"
     of_noisy redteam --suite library --seeds 100 --out "$to/$model/noisy"
-    echo "-- $model, with noise, calibrated without"
-    of "$model" evaluate --data "$to/$model-noisy.npz" --count 1800
+    of_noisy redteam --attacks patch,sticker --seeds 400 --out "$to/$model/noisy-patches"
 }
 
 cifar10() {
     measured cifar10 "$data/cifar10" 3000 "$data/cifar10"
-    noisy cifar10 3000
+    blemished cifar10 3000
 }
 
 gtsrb() {
     measured gtsrb "$data/gtsrb" 2000 "$data/gtsrb"
-    noisy gtsrb 2000
+    blemished gtsrb 2000
 }
 
 mobilenetv2() {
