@@ -15,9 +15,6 @@ use crate::gateway::message::wire::{self, WireError};
 use crate::gateway::message::{view, weight};
 use crate::proto::inference::ModelInferResponse;
 
-/// Messages larger than this, and all compressed ones, are not light: the thread that carried them has their answers to carry.
-const LONG: usize = 64 << 10;
-
 /// A call's way.
 #[derive(Clone)]
 pub(crate) struct Grpc {
@@ -39,9 +36,8 @@ impl transport::Transport for Grpc {
         None
     }
 
-    fn is_light(&self, captured: &Captured) -> bool {
-        let is_compressed = captured.bytes.first() == Some(&1);
-        captured.bytes.len() <= LONG && !is_compressed
+    fn is_compressed(&self, captured: &Captured) -> bool {
+        captured.bytes.first() == Some(&1)
     }
 
     fn request(&self, captured: &Captured, limit: usize, room: &Room) -> Result<Read, Reason> {

@@ -22,6 +22,10 @@ use crate::gateway::message::tee::{Captured, Limits, Surplus};
 use crate::gateway::trace;
 use crate::telemetry::{self, Outcome, Span, Trace};
 
+/// Messages of more bytes, and all compressed ones, are read beside the threads that carry requests, which have answers to carry
+/// meanwhile.
+const LONG: usize = 64 << 10;
+
 /// Reads requests. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Intake(Arc<Desk>);
@@ -231,7 +235,8 @@ impl Intake {
         original: Original,
     ) -> Ticket {
         let log = arrival.caller.trace.log();
-        if captured.cut_off.is_some() || transport.is_light(&captured) {
+        let is_light = captured.bytes.len() <= LONG && !transport.is_compressed(&captured);
+        if captured.cut_off.is_some() || is_light {
             return log.in_scope(|| self.0.read(&transport, &captured, arrival, original));
         }
         let (desk, arrival) = (self.0.clone(), arrival.share());

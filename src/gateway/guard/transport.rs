@@ -21,8 +21,8 @@ pub(crate) trait Transport: Send + 'static {
     /// The model that is asked, where it is known before the message is read.
     fn model(&self) -> Option<&str>;
 
-    /// Whether reading the message takes so little that the threads that serve connections may do it.
-    fn is_light(&self, captured: &Captured) -> bool;
+    /// Whether the message is read only once it is unpacked.
+    fn is_compressed(&self, captured: &Captured) -> bool;
 
     /// A view of the request, made of no more than `limit` bytes, if there is `room`.
     ///

@@ -17,9 +17,6 @@ use crate::gateway::message::room::Room;
 use crate::gateway::message::tee::{Captured, Until};
 use crate::proto::inference::ModelInferResponse;
 
-/// JSON takes longer to read than binary tensors: more of it, or anything compressed, is not light.
-const LONG: usize = 64 << 10;
-
 /// A request's way.
 pub(super) struct Rest {
     model: Model,
@@ -40,8 +37,8 @@ impl transport::Transport for Rest {
         Some(&self.model.name)
     }
 
-    fn is_light(&self, captured: &Captured) -> bool {
-        captured.bytes.len() <= LONG && !self.layout.as_ref().is_ok_and(Layout::is_compressed)
+    fn is_compressed(&self, _: &Captured) -> bool {
+        self.layout.as_ref().is_ok_and(Layout::is_compressed)
     }
 
     fn request(&self, captured: &Captured, limit: usize, room: &Room) -> Result<Read, Reason> {
