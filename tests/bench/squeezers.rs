@@ -1,5 +1,6 @@
 //! How long each squeezer takes on colour pictures of 224x224 and 32x32, in one thread, and the way from a tensor to a picture
-//! and back; and a prediction of a ResNet-20 to hold that against. `squeezers.py` runs this in turns with what others offer, and compares.
+//! and back; and a prediction of a ResNet-20 to hold that against. `squeezers.py` runs this in turns with what others offer, and
+//! compares.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
