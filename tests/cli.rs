@@ -304,7 +304,7 @@ fn data_that_are_missing_or_too_few_are_one_line() {
     let data = digits_data();
     calibrate(&[&data, "--count", "30"]).mentions(FAILED, &["30 benign inputs", "at least 60 are needed"]);
     calibrate(&[&data, "--count", "300", "--fpr", "0.001"])
-        .mentions(FAILED, &["a false-positive rate of 0.001 needs at least 2997 benign inputs", "got 300"]);
+        .mentions(FAILED, &["a false-positive rate of 0.001 needs at least 1498 benign inputs", "got 300"]);
     assert!(!desk.path().join("digits.json").exists(), "nothing is written by a calibration that failed");
 }
 

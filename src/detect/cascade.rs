@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::combination::{Weighted, combined_score};
 use super::ranks::Ranks;
 
 /// A cascade as it is configured.
@@ -29,11 +28,11 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    /// The gate that lets the planned share of benign inputs past, which have these raw `scores` (one row an input); nothing
-    /// where they are too few.
-    pub(crate) fn fit(plan: Plan, detectors: &[Weighted], scores: &[Vec<f64>]) -> Option<Self> {
+    /// The gate that lets the planned share of benign inputs past, to whose combined score the detectors contribute this (one
+    /// row an input, one column a detector); nothing where they are too few.
+    pub(crate) fn fit(plan: Plan, contributions: &[Vec<f64>]) -> Option<Self> {
         let Plan { first, share } = plan;
-        let combined = scores.iter().map(|row| combined_score(detectors, &row[..first])).collect();
+        let combined = contributions.iter().map(|row| row[..first].iter().sum()).collect();
         let gate = Ranks::new(combined).ok()?.threshold(share)?;
         Some(Self { first, share, gate })
     }
@@ -43,15 +42,15 @@ impl Cascade {
         Plan { first: self.first, share: self.share }
     }
 
-    /// Whether the raw scores of the first detectors leave the outcome open.
-    pub(crate) fn is_open(&self, detectors: &[Weighted], first: &[f64]) -> bool {
-        combined_score(detectors, first) > self.gate
+    /// Whether what the first detectors contribute leaves the outcome open.
+    pub(crate) fn is_open(&self, first: &[f64]) -> bool {
+        first.iter().sum::<f64>() > self.gate
     }
 
-    /// Those of an input's raw scores, one a detector, that count: all if the first ones leave the outcome open.
-    pub(crate) fn counted<'a>(&self, detectors: &[Weighted], scores: &'a [f64]) -> &'a [f64] {
-        let first = &scores[..self.first];
-        if self.is_open(detectors, first) { scores } else { first }
+    /// What counts of the detectors' contributions: all of them if the first ones leave the outcome open.
+    pub(crate) fn counted<'a>(&self, contributions: &'a [f64]) -> &'a [f64] {
+        let first = &contributions[..self.first];
+        if self.is_open(first) { contributions } else { first }
     }
 }
 
@@ -61,30 +60,18 @@ mod tests {
 
     use super::*;
 
-    fn detectors(weights: [f64; 2], benign: &[Vec<f64>]) -> Vec<Weighted> {
-        let weighted = |(column, weight)| Weighted {
-            name: format!("detector {column}"),
-            definition: String::new(),
-            weight,
-            ranks: Ranks::new(benign.iter().map(|row: &Vec<f64>| row[column]).collect()).unwrap(),
-        };
-        weights.into_iter().enumerate().map(weighted).collect()
-    }
-
     proptest! {
         #[test]
         fn whatever_gets_past_the_gate_scores_more_than_what_does_not(
             benign in prop::collection::vec(prop::collection::vec(0.0_f64..10.0, 2), 20..200),
-            others in prop::collection::vec(prop::collection::vec(-5.0_f64..30.0, 2), 2..40),
+            others in prop::collection::vec(prop::collection::vec(0.0_f64..30.0, 2), 2..40),
             share in 0.05_f64..0.9,
         ) {
-            let detectors = detectors([1.0, 0.5], &benign);
-            let cascade = Cascade::fit(Plan { first: 1, share }, &detectors, &benign).unwrap();
-            let past = benign.iter().filter(|row| cascade.counted(&detectors, row).len() == 2).count();
+            let cascade = Cascade::fit(Plan { first: 1, share }, &benign).unwrap();
+            let past = benign.iter().filter(|row| cascade.counted(row).len() == 2).count();
             prop_assert!(past as f64 <= share * (benign.len() + 1) as f64);
-            let score = |row: &Vec<f64>| combined_score(&detectors, cascade.counted(&detectors, row));
-            let (open, closed): (Vec<_>, Vec<_>) =
-                others.iter().partition(|row| cascade.is_open(&detectors, &row[..1]));
+            let score = |row: &Vec<f64>| cascade.counted(row).iter().sum::<f64>();
+            let (open, closed): (Vec<_>, Vec<_>) = others.iter().partition(|row| cascade.is_open(&row[..1]));
             let least = open.into_iter().map(score).fold(f64::INFINITY, f64::min);
             prop_assert!(closed.into_iter().map(score).all(|score| score < least));
         }
@@ -93,7 +80,6 @@ mod tests {
     #[test]
     fn too_few_inputs_have_no_gate_for_a_small_share() {
         let benign: Vec<Vec<f64>> = (0..20).map(|n| vec![f64::from(n), 0.0]).collect();
-        let detectors = detectors([1.0, 1.0], &benign);
-        assert_eq!(Cascade::fit(Plan { first: 1, share: 0.01 }, &detectors, &benign), None);
+        assert_eq!(Cascade::fit(Plan { first: 1, share: 0.01 }, &benign), None);
     }
 }

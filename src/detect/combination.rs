@@ -36,6 +36,18 @@ pub struct Weighted {
     pub ranks: Ranks,
 }
 
+impl Weighted {
+    /// What a raw score adds to the combined one: its surprisal, weighted.
+    pub(crate) fn contribution(&self, score: f64) -> f64 {
+        self.weight * self.ranks.surprisal(score)
+    }
+
+    /// What one of the scores that its ranks were fitted on would add, had they been fitted on the others.
+    pub(crate) fn contribution_among_others(&self, own: f64) -> f64 {
+        self.weight * self.ranks.surprisal_among_others(own)
+    }
+}
+
 /// What one detector says of one input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -72,7 +84,7 @@ pub struct Combination {
     /// Which of them are asked only now and then; all are asked always if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<Cascade>,
-    /// The combined score of benign inputs that no detector was fitted on.
+    /// The combined scores of benign inputs, each by ranks fitted on the others.
     pub combined: Ranks,
 }
 
@@ -91,7 +103,7 @@ impl Combination {
         if self.leaves_open(&scores) {
             scores.extend(self::scores(&detectors[first..], observation)?);
         }
-        let combined = combined_score(&self.detectors, &scores);
+        let combined = contributions(&self.detectors, &scores).iter().sum();
         let evidence = self
             .detectors
             .iter()
@@ -107,13 +119,12 @@ impl Combination {
 
     /// The combined score of raw scores, one a detector.
     pub fn score(&self, scores: &[f64]) -> f64 {
-        let counted = self.cascade.as_ref().map_or(scores, |cascade| cascade.counted(&self.detectors, scores));
-        combined_score(&self.detectors, counted)
+        combine(self.cascade.as_ref(), &contributions(&self.detectors, scores))
     }
 
     /// Whether the raw scores of a cascade's first detectors make it ask the others.
     fn leaves_open(&self, first: &[f64]) -> bool {
-        self.cascade.as_ref().is_some_and(|cascade| cascade.is_open(&self.detectors, first))
+        self.cascade.as_ref().is_some_and(|cascade| cascade.is_open(&contributions(&self.detectors, first)))
     }
 
     /// Whether an observation, of which only what the first detectors look at has to be known, makes a cascade ask the
@@ -165,9 +176,14 @@ pub fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Res
         .collect()
 }
 
-/// The weighted sum of surprisals of raw scores, one a detector; of the first ones, if there are fewer scores.
-pub(crate) fn combined_score(detectors: &[Weighted], scores: &[f64]) -> f64 {
-    detectors.iter().zip(scores).map(|(detector, &score)| detector.weight * detector.ranks.surprisal(score)).sum()
+/// What each detector adds to the combined score by its raw score; the first ones, if there are fewer scores.
+pub(crate) fn contributions(detectors: &[Weighted], scores: &[f64]) -> Vec<f64> {
+    detectors.iter().zip(scores).map(|(detector, &score)| detector.contribution(score)).collect()
+}
+
+/// The combined score of the contributions of all detectors.
+pub(crate) fn combine(cascade: Option<&Cascade>, contributions: &[f64]) -> f64 {
+    cascade.map_or(contributions, |cascade| cascade.counted(contributions)).iter().sum()
 }
 
 #[cfg(test)]
@@ -182,7 +198,8 @@ mod tests {
     #[test]
     fn a_detector_of_weight_zero_has_no_say() {
         let detectors = [weighted("loud", 0.0), weighted("quiet", 1.0)];
-        assert_eq!(combined_score(&detectors, &[1e9, 3.0]), combined_score(&detectors, &[0.0, 3.0]));
-        assert!(combined_score(&detectors, &[0.0, 99.5]) > combined_score(&detectors, &[0.0, 3.0]));
+        let combined = |scores: &[f64]| combine(None, &contributions(&detectors, scores));
+        assert_eq!(combined(&[1e9, 3.0]), combined(&[0.0, 3.0]));
+        assert!(combined(&[0.0, 99.5]) > combined(&[0.0, 3.0]));
     }
 }

@@ -12,7 +12,7 @@ mod sentinel;
 mod underway;
 
 pub use cascade::{Cascade, Plan};
-pub(crate) use combination::combined_score;
+pub(crate) use combination::combine;
 pub use combination::{COMBINED, Combination, Evidence, Rate, ScoreError, Weighted, scores};
 pub use decision::{Action, Decision, Reason, Verdict, act, worst};
 pub use disagreement::Disagreement;

@@ -1,4 +1,4 @@
-//! Split-conformal ranks of a score among the scores of benign inputs.
+//! Conformal ranks of a score among the scores of benign inputs.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl Ranks {
             return Err("a benign score is not finite");
         }
         scores.sort_by(f64::total_cmp);
-        let tail = Tail::fit(&scores);
+        let tail = Tail::fit(scores.len(), scores.iter().copied());
         Ok(Self { sorted: scores, tail })
     }
 
@@ -58,21 +58,31 @@ impl Ranks {
     /// The conformal p-value (1 + number of benign scores >= `score`) / (n + 1): in (0, 1], and at most `a` with
     /// probability at most `a` for a benign input exchangeable with the calibration's.
     pub fn p_value(&self, score: f64) -> f64 {
-        let below = self.sorted.partition_point(|&benign| benign < score);
-        (1 + self.len() - below) as f64 / (self.len() + 1) as f64
+        (1 + self.len() - self.below(score)) as f64 / (self.len() + 1) as f64
+    }
+
+    /// How many benign scores are smaller.
+    fn below(&self, score: f64) -> usize {
+        self.sorted.partition_point(|&benign| benign < score)
     }
 
     /// -ln of the p-value, continued beyond the largest benign scores by an exponential tail, so that extreme
     /// scores stay in order instead of being all alike. For combining detectors; not a guarantee by itself.
     pub fn surprisal(&self, score: f64) -> f64 {
-        // A subtraction, because a p-value of 1 is to give 0 and not -0.
-        let conformal = 0.0 - self.p_value(score).ln();
-        match self.tail {
-            Some(tail) if score > tail.start => {
-                conformal.max(-tail.share.ln() + (score - tail.start) / tail.mean_excess)
-            }
-            _ => conformal,
-        }
+        surprisal(self.p_value(score), self.tail, score)
+    }
+
+    /// The surprisal of one of these very scores among all others, as if it had not been known.
+    pub(crate) fn surprisal_among_others(&self, own: f64) -> f64 {
+        let below = self.below(own);
+        debug_assert!(self.sorted.get(below) == Some(&own), "{own} is none of the scores");
+        let others = self.len() - 1;
+        let at_least = others - below;
+        // Refitted only where it may count: for a few of all scores.
+        let tail = (at_least <= Tail::exceedances(others))
+            .then(|| Tail::fit(others, self.sorted[..below].iter().chain(&self.sorted[below + 1..]).copied()))
+            .flatten();
+        surprisal((1 + at_least) as f64 / (others + 1) as f64, tail, own)
     }
 
     /// The cut for a false-positive rate: an input is suspicious if its score is larger. `None` where there are too
@@ -89,13 +99,27 @@ impl Ranks {
 }
 
 impl Tail {
-    fn fit(sorted: &[f64]) -> Option<Self> {
-        let exceedances = ((sorted.len() as f64 * TAIL_SHARE) as usize).max(SMALLEST_TAIL);
-        let start = *sorted.get(sorted.len().checked_sub(exceedances + 1)?)?;
-        let mean_excess =
-            sorted[sorted.len() - exceedances..].iter().map(|score| score - start).sum::<f64>() / exceedances as f64;
-        let share = exceedances as f64 / (sorted.len() + 1) as f64;
+    /// The tail of `len` scores, ascending.
+    fn fit(len: usize, scores: impl DoubleEndedIterator<Item = f64> + Clone) -> Option<Self> {
+        let exceedances = Self::exceedances(len);
+        let start = scores.clone().rev().nth(exceedances)?;
+        let mean_excess = scores.rev().take(exceedances).map(|score| score - start).sum::<f64>() / exceedances as f64;
+        let share = exceedances as f64 / (len + 1) as f64;
         (mean_excess > 0.0).then_some(Self { start, share, mean_excess })
+    }
+
+    /// To how many of `len` scores, the largest, it is fitted.
+    fn exceedances(len: usize) -> usize {
+        ((len as f64 * TAIL_SHARE) as usize).max(SMALLEST_TAIL)
+    }
+}
+
+fn surprisal(p_value: f64, tail: Option<Tail>, score: f64) -> f64 {
+    // A subtraction, because a p-value of 1 is to give 0 and not -0.
+    let conformal = 0.0 - p_value.ln();
+    match tail {
+        Some(tail) if score > tail.start => conformal.max(-tail.share.ln() + (score - tail.start) / tail.mean_excess),
+        _ => conformal,
     }
 }
 
@@ -145,6 +169,19 @@ mod tests {
                 prop_assert!(ranks.surprisal(pair[0]) <= ranks.surprisal(pair[1]));
                 prop_assert!(ranks.p_value(pair[0]) >= ranks.p_value(pair[1]));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_score_among_others_is_ranked_as_if_it_had_come_later(
+            scores in prop::collection::vec(0_u8..60, 2..120),
+            which in any::<prop::sample::Index>(),
+        ) {
+            let mut others: Vec<f64> = scores.into_iter().map(|score| f64::from(score).powi(2)).collect();
+            let ranks = Ranks::new(others.clone()).unwrap();
+            let own = others.swap_remove(which.index(others.len()));
+            prop_assert_eq!(ranks.surprisal_among_others(own), Ranks::new(others).unwrap().surprisal(own));
         }
     }
 

@@ -1,12 +1,12 @@
-//! Split-conformal calibration: ranks for each detector, a threshold for their combination, and a fresh look at both.
+//! Conformal calibration: ranks for each detector, a threshold for their combination, and a fresh look at both.
 
 use super::interval::clopper_pearson;
-use crate::detect::{COMBINED, Cascade, Combination, Detector, Plan, Ranks, Rate, Weighted, combined_score};
+use crate::detect::{COMBINED, Cascade, Combination, Detector, Plan, Ranks, Rate, Weighted, combine};
 
 /// Confidence of the intervals of measured rates.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Fewest benign inputs worth calibrating on, over all three parts.
+/// Fewest benign inputs worth calibrating on, those that measure included.
 pub const FEWEST_INPUTS: usize = 60;
 
 /// Why there is no calibration.
@@ -17,15 +17,15 @@ pub enum CalibrationError {
     TooFew(usize),
     /// A rate was asked for that this many inputs can't promise.
     #[error(
-        "a false-positive rate of {rate} needs at least {needed} benign inputs (a third of them, {third}, sets the threshold), got {got}; give more or leave the rate out"
+        "a false-positive rate of {rate} needs at least {needed} benign inputs (two thirds of them, {fitted}, set the threshold), got {got}; give more or leave the rate out"
     )]
     RateOutOfReach {
         /// The rate.
         rate: f64,
         /// Inputs needed in all.
         needed: usize,
-        /// A third of them.
-        third: usize,
+        /// Those of them that set the threshold.
+        fitted: usize,
         /// Inputs given.
         got: usize,
     },
@@ -77,9 +77,11 @@ pub struct Calibration {
 
 /// Fits the combination to the raw `scores` of benign inputs (one row an input, one column a detector).
 ///
-/// The first third of the rows fits each detector's ranks and, where one is planned, a cascade's gate, the second the
-/// combined threshold, the last measures the rates; so the rows must be in random order. A rate of `wanted` that is out
-/// of reach is an error if it is `required`, else left out.
+/// Two thirds of the rows fit each detector's ranks, the combined threshold and, where one is planned, a cascade's gate;
+/// the last third measures the rates; so the rows must be in random order. What counts for the threshold is each row's
+/// combined score by the ranks of all *other* rows, as a fresh input's is by ranks that do not know it (cross-conformal
+/// prediction, Vovk 2015, with folds of one). A rate of `wanted` that is out of reach is an error if it is `required`, else
+/// left out.
 ///
 /// # Errors
 /// When there are too few inputs or a score can't be ranked.
@@ -93,26 +95,23 @@ pub fn calibrate(
     if scores.len() < FEWEST_INPUTS {
         return Err(CalibrationError::TooFew(scores.len()));
     }
-    let third = scores.len() / 3;
-    let (fit, rest) = scores.split_at(third);
-    let (set, held_out) = rest.split_at(third);
+    let (fit, held_out) = scores.split_at(scores.len() - scores.len() / 3);
     let weighted = rank_each(detectors, fit)?;
-    let cascade = plan.map(|plan| gate(plan, &weighted, fit, scores.len())).transpose()?;
-    let combine = |rows: &[Vec<f64>]| -> Vec<f64> {
-        let counted = |row| cascade.as_ref().map_or(row, |cascade: &Cascade| cascade.counted(&weighted, row));
-        rows.iter().map(|row| combined_score(&weighted, counted(row))).collect()
-    };
-    let combined = Ranks::new(combine(set)).map_err(|why| CalibrationError::Unrankable(COMBINED.into(), why))?;
-    let fresh = combine(held_out);
+    let contributions: Vec<Vec<f64>> = fit.iter().map(|row| each_among_others(&weighted, row)).collect();
+    let cascade = plan.map(|plan| gate(plan, &contributions, scores.len())).transpose()?;
+    let combined = Ranks::new(contributions.iter().map(|row| combine(cascade.as_ref(), row)).collect())
+        .map_err(|why| CalibrationError::Unrankable(COMBINED.into(), why))?;
+    let combination = Combination { detectors: weighted, cascade, combined };
+    let fresh: Vec<f64> = held_out.iter().map(|row| combination.score(row)).collect();
     let mut rates = Vec::new();
     let mut out_of_reach = Vec::new();
     for &target in wanted {
-        match combined.threshold(target) {
+        match combination.combined.threshold(target) {
             Some(threshold) => rates.push(measure(target, threshold, &fresh)),
             None => {
-                let third = Ranks::fewest(target);
-                let error =
-                    CalibrationError::RateOutOfReach { rate: target, needed: 3 * third, third, got: scores.len() };
+                let fitted = Ranks::fewest(target);
+                let needed = of_which_two_thirds_are(fitted);
+                let error = CalibrationError::RateOutOfReach { rate: target, needed, fitted, got: scores.len() };
                 if required {
                     return Err(error);
                 }
@@ -121,13 +120,22 @@ pub fn calibrate(
         }
     }
     rates.sort_by(|a, b| b.target.total_cmp(&a.target));
-    Ok(Calibration { combination: Combination { detectors: weighted, cascade, combined }, rates, out_of_reach })
+    Ok(Calibration { combination, rates, out_of_reach })
 }
 
-fn gate(plan: Plan, detectors: &[Weighted], fit: &[Vec<f64>], got: usize) -> Result<Cascade, CalibrationError> {
+/// The fewest rows of which `fitted` are left when a third is held out.
+fn of_which_two_thirds_are(fitted: usize) -> usize {
+    (3 * fitted).saturating_sub(1) / 2
+}
+
+fn each_among_others(detectors: &[Weighted], row: &[f64]) -> Vec<f64> {
+    detectors.iter().zip(row).map(|(detector, &own)| detector.contribution_among_others(own)).collect()
+}
+
+fn gate(plan: Plan, contributions: &[Vec<f64>], got: usize) -> Result<Cascade, CalibrationError> {
     let Plan { share, .. } = plan;
-    let error = CalibrationError::ShareOutOfReach { share, needed: 3 * Ranks::fewest(share), got };
-    Cascade::fit(plan, detectors, fit).ok_or(error)
+    let needed = of_which_two_thirds_are(Ranks::fewest(share));
+    Cascade::fit(plan, contributions).ok_or(CalibrationError::ShareOutOfReach { share, needed, got })
 }
 
 fn rank_each(detectors: &[DetectorWeight], rows: &[Vec<f64>]) -> Result<Vec<Weighted>, CalibrationError> {
@@ -182,15 +190,28 @@ mod tests {
     }
 
     #[test]
+    fn over_many_calibrations_on_few_inputs_the_rate_is_kept_on_average() {
+        for plan in [None, Some(Plan { first: 1, share: 0.3 })] {
+            let flagged = |seed| {
+                let calibration = calibrate(&two_detectors(), plan, &benign(240, seed), &[0.1], true).unwrap();
+                let is_flagged = |row: &&Vec<f64>| calibration.combination.score(row) > calibration.rates[0].threshold;
+                benign(500, 1000 + seed).iter().filter(is_flagged).count()
+            };
+            let mean = (1..=200).map(flagged).sum::<usize>() as f64 / (200.0 * 500.0);
+            assert!((0.09..=0.102).contains(&mean), "{mean} with {plan:?}");
+        }
+    }
+
+    #[test]
     fn a_rate_out_of_reach_is_refused_or_left_out_in_words() {
         let scores = benign(600, 3);
         let error = calibrate(&two_detectors(), None, &scores, &[0.001], true).unwrap_err();
-        assert_eq!(error, CalibrationError::RateOutOfReach { rate: 0.001, needed: 2997, third: 999, got: 600 });
+        assert_eq!(error, CalibrationError::RateOutOfReach { rate: 0.001, needed: 1498, fitted: 999, got: 600 });
         let calibration = calibrate(&two_detectors(), None, &scores, &[0.05, 0.001], false).unwrap();
         assert_eq!((calibration.rates.len(), calibration.out_of_reach), (1, vec![error]));
         assert_eq!(calibrate(&two_detectors(), None, &scores[..9], &[0.05], false), Err(CalibrationError::TooFew(9)));
         let rare = Some(Plan { first: 1, share: 0.001 });
-        let error = CalibrationError::ShareOutOfReach { share: 0.001, needed: 2997, got: 600 };
+        let error = CalibrationError::ShareOutOfReach { share: 0.001, needed: 1498, got: 600 };
         assert_eq!(calibrate(&two_detectors(), rare, &scores, &[0.05], true), Err(error));
     }
 }

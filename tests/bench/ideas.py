@@ -1,10 +1,10 @@
 """Tries ideas for detection that need only the outputs of classifier, student and sentinel, and prints what they find.
 
-Every idea is one score, calibrated as src/profile/calibration.rs does: a third of the calibration pictures fits, a third
-sets the thresholds, and the third that measures there is spent here where an idea needs benign pictures to learn from.
-False positives are measured on the remaining pictures. Of the attacks' seeds half A chooses where something has to be
-chosen, and half B is reported, always. All this is repeated over SPLITS fixed splits and averaged: a threshold for 1%
-rests on ten pictures, and by one split ideas would be told apart by luck. `make ideas` runs this.
+Every idea is one score. A third of the calibration pictures fits it, a third sets its thresholds, and the last is spent
+where an idea needs benign pictures to learn from. False positives are measured on the remaining pictures. Of the attacks'
+seeds half A chooses where something has to be chosen, and half B is reported, always. All this is repeated over SPLITS
+fixed splits and averaged: a threshold for 1% rests on ten pictures, and by one split ideas would be told apart by luck.
+`make ideas` runs this.
 """
 
 import hashlib
