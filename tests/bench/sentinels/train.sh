@@ -31,7 +31,7 @@ cifar10() {
 }
 
 gtsrb() {
-    trained gtsrb "$shared/models/gtsrb_cnn.onnx" "$data/gtsrb"
+    trained gtsrb "$shared/models/gtsrb_cnn.onnx" "$data/gtsrb" --epochs 12
 }
 
 # Few photographs in many epochs, few of them in a batch: they are 49 times as large.
