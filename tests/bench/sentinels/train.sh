@@ -26,7 +26,7 @@ mnist() {
 }
 
 cifar10() {
-    trained cifar10 "$shared/models/cifar10_resnet20.onnx" "$data/cifar10" --epochs 5 --mirror --output kind=logits \
+    trained cifar10 "$shared/models/cifar10_resnet20.onnx" "$data/cifar10" --mirror --output kind=logits \
         --input 'mean=[0.485,0.456,0.406]' --input 'std=[0.229,0.224,0.225]'
 }
 
