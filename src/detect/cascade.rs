@@ -42,15 +42,15 @@ impl Cascade {
         Plan { first: self.first, share: self.share }
     }
 
-    /// Whether what the first detectors contribute leaves the outcome open.
-    pub(crate) fn is_open(&self, first: &[f64]) -> bool {
-        first.iter().sum::<f64>() > self.gate
+    /// Whether the first detectors' combined score leaves the outcome open.
+    pub(crate) fn is_open(&self, first: f64) -> bool {
+        first > self.gate
     }
 
     /// What counts of the detectors' contributions: all of them if the first ones leave the outcome open.
     pub(crate) fn counted<'a>(&self, contributions: &'a [f64]) -> &'a [f64] {
         let first = &contributions[..self.first];
-        if self.is_open(first) { contributions } else { first }
+        if self.is_open(first.iter().sum()) { contributions } else { first }
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
             let past = benign.iter().filter(|row| cascade.counted(row).len() == 2).count();
             prop_assert!(past as f64 <= share * (benign.len() + 1) as f64);
             let score = |row: &Vec<f64>| cascade.counted(row).iter().sum::<f64>();
-            let (open, closed): (Vec<_>, Vec<_>) = others.iter().partition(|row| cascade.is_open(&row[..1]));
+            let (open, closed): (Vec<_>, Vec<_>) = others.iter().partition(|row| cascade.is_open(row[0]));
             let least = open.into_iter().map(score).fold(f64::INFINITY, f64::min);
             prop_assert!(closed.into_iter().map(score).all(|score| score < least));
         }

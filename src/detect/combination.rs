@@ -38,7 +38,7 @@ pub struct Weighted {
 
 impl Weighted {
     /// What a raw score adds to the combined one: its surprisal, weighted.
-    pub(crate) fn contribution(&self, score: f64) -> f64 {
+    fn contribution(&self, score: f64) -> f64 {
         self.weight * self.ranks.surprisal(score)
     }
 
@@ -103,7 +103,7 @@ impl Combination {
         if self.leaves_open(&scores) {
             scores.extend(self::scores(&detectors[first..], observation)?);
         }
-        let combined = contributions(&self.detectors, &scores).iter().sum();
+        let combined = contributions(&self.detectors, &scores).sum();
         let evidence = self
             .detectors
             .iter()
@@ -119,12 +119,12 @@ impl Combination {
 
     /// The combined score of raw scores, one a detector.
     pub fn score(&self, scores: &[f64]) -> f64 {
-        combine(self.cascade.as_ref(), &contributions(&self.detectors, scores))
+        combine(self.cascade.as_ref(), &contributions(&self.detectors, scores).collect::<Vec<_>>())
     }
 
     /// Whether the raw scores of a cascade's first detectors make it ask the others.
     fn leaves_open(&self, first: &[f64]) -> bool {
-        self.cascade.as_ref().is_some_and(|cascade| cascade.is_open(&contributions(&self.detectors, first)))
+        self.cascade.as_ref().is_some_and(|cascade| cascade.is_open(contributions(&self.detectors, first).sum()))
     }
 
     /// Whether an observation, of which only what the first detectors look at has to be known, makes a cascade ask the
@@ -177,8 +177,8 @@ pub fn scores(detectors: &[Box<dyn Detector>], observation: &Observation) -> Res
 }
 
 /// What each detector adds to the combined score by its raw score; the first ones, if there are fewer scores.
-pub(crate) fn contributions(detectors: &[Weighted], scores: &[f64]) -> Vec<f64> {
-    detectors.iter().zip(scores).map(|(detector, &score)| detector.contribution(score)).collect()
+fn contributions(detectors: &[Weighted], scores: &[f64]) -> impl Iterator<Item = f64> {
+    detectors.iter().zip(scores).map(|(detector, &score)| detector.contribution(score))
 }
 
 /// The combined score of the contributions of all detectors.
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_detector_of_weight_zero_has_no_say() {
         let detectors = [weighted("loud", 0.0), weighted("quiet", 1.0)];
-        let combined = |scores: &[f64]| combine(None, &contributions(&detectors, scores));
+        let combined = |scores: &[f64]| combine(None, &contributions(&detectors, scores).collect::<Vec<_>>());
         assert_eq!(combined(&[1e9, 3.0]), combined(&[0.0, 3.0]));
         assert!(combined(&[0.0, 99.5]) > combined(&[0.0, 3.0]));
     }

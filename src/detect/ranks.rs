@@ -58,7 +58,7 @@ impl Ranks {
     /// The conformal p-value (1 + number of benign scores >= `score`) / (n + 1): in (0, 1], and at most `a` with
     /// probability at most `a` for a benign input exchangeable with the calibration's.
     pub fn p_value(&self, score: f64) -> f64 {
-        (1 + self.len() - self.below(score)) as f64 / (self.len() + 1) as f64
+        conformal(self.len() - self.below(score), self.len())
     }
 
     /// How many benign scores are smaller.
@@ -82,7 +82,7 @@ impl Ranks {
         let tail = (at_least <= Tail::exceedances(others))
             .then(|| Tail::fit(others, self.sorted[..below].iter().chain(&self.sorted[below + 1..]).copied()))
             .flatten();
-        surprisal((1 + at_least) as f64 / (others + 1) as f64, tail, own)
+        surprisal(conformal(at_least, others), tail, own)
     }
 
     /// The cut for a false-positive rate: an input is suspicious if its score is larger. `None` where there are too
@@ -112,6 +112,11 @@ impl Tail {
     fn exceedances(len: usize) -> usize {
         ((len as f64 * TAIL_SHARE) as usize).max(SMALLEST_TAIL)
     }
+}
+
+/// The p-value of a score that `at_least` of `len` others reach.
+fn conformal(at_least: usize, len: usize) -> f64 {
+    (1 + at_least) as f64 / (len + 1) as f64
 }
 
 fn surprisal(p_value: f64, tail: Option<Tail>, score: f64) -> f64 {
