@@ -41,7 +41,7 @@ mobilenetv2() {
         --output kind=logits --size tiny --batch 8 --epochs 30
 }
 
-# As much as patches were measured with; other attacks were not.
+# Few pictures and epochs: enough against patches.
 signs() {
     trained signs models/signs/classifier/classifier.onnx signs:2 --count 3000 --epochs 5
 }
